@@ -1,0 +1,237 @@
+//! The rules of this dialect, held against its own document: every operation is guarded, and the document is the one that was agreed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use capstan_api_http::{Authenticator, Caller, Credentials, Document, NotAuthenticated, golden};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use crate::audit::{Audit, AuditEvent};
+use crate::grants::{Grant, GrantList, Grants, NewGrant, Power};
+use crate::jobs::{Job, Jobs, PathOutcome};
+use crate::plugins::{Plugin, PluginList, PluginVersion, Plugins};
+use crate::targets::{NewTarget, Probe, Target, TargetChange, Targets};
+use crate::{AdminError, Nouns, Page, Window, jobs, router};
+
+/// Knows nothing, refuses with the failure of a plugin.
+struct Host;
+
+fn no<T>() -> Result<T, AdminError> {
+    Err(AdminError { retry: "later".into(), retry_after_ms: Some(1500), ..AdminError::caller("plugin-fault", "no") })
+}
+
+#[async_trait]
+impl Plugins for Host {
+    async fn list_plugins(&self, _: &Caller) -> Result<PluginList, AdminError> {
+        no()
+    }
+    async fn show_plugin(&self, _: &Caller, _: &str) -> Result<Plugin, AdminError> {
+        no()
+    }
+    async fn install_plugin(&self, _: &Caller, _: Body) -> Result<PluginVersion, AdminError> {
+        no()
+    }
+    async fn activate_plugin(&self, _: &Caller, _: &str, _: &str) -> Result<Plugin, AdminError> {
+        no()
+    }
+    async fn roll_back_plugin(&self, _: &Caller, _: &str) -> Result<Plugin, AdminError> {
+        no()
+    }
+    async fn remove_plugin(&self, _: &Caller, _: &str, _: Option<&str>) -> Result<(), AdminError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Grants for Host {
+    async fn list_grants(&self, _: &Caller, _: Option<&str>) -> Result<GrantList, AdminError> {
+        no()
+    }
+    async fn allow_grant(&self, _: &Caller, grant: NewGrant) -> Result<Grant, AdminError> {
+        Ok(Grant {
+            id: "1".into(),
+            target: grant.target,
+            power: grant.power,
+            by: "ada".into(),
+            reason: grant.reason,
+            created: String::new(),
+            revoked: None,
+        })
+    }
+    async fn revoke_grant(&self, _: &Caller, _: &str) -> Result<(), AdminError> {
+        no()
+    }
+}
+
+#[async_trait]
+impl Targets for Host {
+    async fn list_targets(&self, _: &Caller, _: Window) -> Result<Page<Target>, AdminError> {
+        Ok(Page { count: 0, items: Vec::new() })
+    }
+    async fn show_target(&self, _: &Caller, _: &str) -> Result<Target, AdminError> {
+        no()
+    }
+    async fn create_target(&self, _: &Caller, _: NewTarget) -> Result<Target, AdminError> {
+        no()
+    }
+    async fn change_target(&self, _: &Caller, _: &str, _: TargetChange) -> Result<Target, AdminError> {
+        no()
+    }
+    async fn remove_target(&self, _: &Caller, _: &str) -> Result<(), AdminError> {
+        no()
+    }
+    async fn probe_target(&self, _: &Caller, _: &str) -> Result<Probe, AdminError> {
+        no()
+    }
+}
+
+#[async_trait]
+impl Jobs for Host {
+    async fn list_jobs(&self, _: &Caller, _: Window) -> Result<Page<Job>, AdminError> {
+        no()
+    }
+    async fn show_job(&self, _: &Caller, _: &str) -> Result<Job, AdminError> {
+        no()
+    }
+    async fn list_outcomes(&self, _: &Caller, _: &str, _: Window) -> Result<Page<PathOutcome>, AdminError> {
+        no()
+    }
+    async fn request_of_job(&self, _: &Caller, _: &str, _: jobs::Request) -> Result<Job, AdminError> {
+        no()
+    }
+}
+
+#[async_trait]
+impl Audit for Host {
+    async fn list_audit(&self, _: &Caller, _: Window) -> Result<Page<AuditEvent>, AdminError> {
+        no()
+    }
+}
+
+/// "admin" may everything, any other name nothing.
+struct Porter;
+
+#[async_trait]
+impl Authenticator for Porter {
+    async fn authenticate(&self, credentials: Credentials) -> Result<Caller, NotAuthenticated> {
+        match credentials {
+            Credentials::Basic { user, password } if password.reveal() == "right" => {
+                Ok(Caller { id: "1".into(), administrator: user == "admin", name: user, scopes: None })
+            }
+            _ => Err(NotAuthenticated::Wrong),
+        }
+    }
+}
+
+fn dialect() -> (Router, Document) {
+    let host = Arc::new(Host);
+    let nouns = Nouns {
+        plugins: Arc::<Host>::clone(&host),
+        grants: Arc::<Host>::clone(&host),
+        targets: Arc::<Host>::clone(&host),
+        jobs: Arc::<Host>::clone(&host),
+        audit: host,
+    };
+    router(nouns, Arc::new(Porter))
+}
+
+/// `admin:right`, `guest:right`, `admin:wrong`
+const ADMINISTRATOR: Option<&str> = Some("Basic YWRtaW46cmlnaHQ=");
+const GUEST: Option<&str> = Some("Basic Z3Vlc3Q6cmlnaHQ=");
+const WRONG: Option<&str> = Some("Basic YWRtaW46d3Jvbmc=");
+
+async fn ask(method: &str, path: &str, authorization: Option<&str>, body: &str) -> (StatusCode, AdminError) {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(value) = authorization {
+        request = request.header("authorization", value);
+    }
+    let response = dialect().0.oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+fn operations() -> Vec<(String, String)> {
+    let (_, document) = dialect();
+    let paths = document.value()["paths"].as_object().unwrap().clone();
+    let mut all = Vec::new();
+    for (path, item) in paths {
+        for method in item.as_object().unwrap().keys() {
+            all.push((method.to_uppercase(), path.replace(['{', '}'], "")));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_asks_who_calls_and_whether_they_may() {
+    let operations = operations();
+    assert!(operations.len() > 15, "{operations:?}");
+    for (method, path) in operations {
+        for (authorization, status, kind) in [
+            (None, StatusCode::UNAUTHORIZED, "unauthenticated"),
+            (WRONG, StatusCode::UNAUTHORIZED, "unauthenticated"),
+            (GUEST, StatusCode::FORBIDDEN, "denied"),
+        ] {
+            let (found, error) = ask(&method, &path, authorization, "").await;
+            assert_eq!((found, error.kind.as_str()), (status, kind), "{method} {path} with {authorization:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_told_in_this_dialects_shape_and_is_never_a_fault_of_the_host() {
+    for (method, path, body, status) in [
+        ("POST", "/capstan/v1/grants", "{", StatusCode::BAD_REQUEST),
+        ("POST", "/capstan/v1/grants", "[]", StatusCode::UNPROCESSABLE_ENTITY),
+        ("POST", "/capstan/v1/grants", "{}", StatusCode::UNPROCESSABLE_ENTITY),
+        ("POST", "/capstan/v1/grants", r#"{"target":"t","power":{"to":"fly"}}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        (
+            "POST",
+            "/capstan/v1/grants",
+            r#"{"target":"t","power":{"to":"connect","host":"h","port":70000}}"#,
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        ("GET", "/capstan/v1/targets?limit=x", "", StatusCode::UNPROCESSABLE_ENTITY),
+        ("GET", "/capstan/v1/targets?limit=5000", "", StatusCode::UNPROCESSABLE_ENTITY),
+        ("POST", "/capstan/v1/jobs/1/explode", "", StatusCode::NOT_FOUND),
+        ("GET", "/capstan/v1/nothing", "", StatusCode::NOT_FOUND),
+        ("PATCH", "/capstan/v1/targets", "", StatusCode::METHOD_NOT_ALLOWED),
+        ("POST", "/capstan/v1/targets", &format!("{{\"name\":\"{}\"}}", "x".repeat(2 << 20)), StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        let (found, error) = ask(method, path, ADMINISTRATOR, body).await;
+        assert_eq!(found, status, "{method} {path} {}", body.chars().take(60).collect::<String>());
+        assert!(!error.message.is_empty() && !error.kind.is_empty(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_comes_back_as_it_was_given() {
+    let body = r#"{"target":"t","power":{"to":"insecure-tls","host":"h","port":443}}"#;
+    let request =
+        Request::post("/capstan/v1/grants").header("authorization", ADMINISTRATOR.unwrap()).body(Body::from(body)).unwrap();
+    let response = dialect().0.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let grant: Grant = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!(grant.power, Power::InsecureTls { host: "h".into(), port: 443 });
+}
+
+#[tokio::test]
+async fn a_plugins_fault_is_a_bad_gateway_that_says_when_to_ask_again() {
+    let request =
+        Request::get("/capstan/v1/plugins").header("authorization", ADMINISTRATOR.unwrap()).body(Body::empty()).unwrap();
+    let response = dialect().0.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(response.headers()["retry-after"], "2");
+}
+
+#[test]
+fn the_document_is_the_one_that_was_agreed() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/admin-openapi.json");
+    golden::check(&file, dialect().1.value()).unwrap();
+}

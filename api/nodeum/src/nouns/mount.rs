@@ -1,0 +1,128 @@
+//! Mounts: the view of a pool as a directory of the host. A mount that fails is a status with the reason, not an error.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::extract::State;
+use axum::{Extension, Json};
+use capstan_api_http::{Access, Caller, Operation, Reference, Routes};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{At, Who};
+use crate::answer::Answer;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub enum MountKind {
+    #[serde(rename = "cifs")]
+    Cifs,
+    #[serde(rename = "nfs")]
+    Nfs,
+    #[serde(rename = "fuse.s3fs")]
+    FuseS3fs,
+    #[serde(rename = "fuse.core_fuse")]
+    FuseCoreFuse,
+    #[serde(rename = "fuse")]
+    Fuse,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = mount_info)]
+pub struct MountInfo {
+    pub id: i64,
+    /// Device numbers of the mount, such as `0:189`.
+    pub major_minor: Option<String>,
+    /// Where it is mounted.
+    pub target: String,
+    pub source: String,
+    pub options: String,
+    #[serde(rename = "type")]
+    pub kind: MountKind,
+    pub pool_id: Option<i64>,
+    pub pool_name: Option<String>,
+    pub nas_id: Option<i64>,
+    pub nas_name: Option<String>,
+    pub nas_share_id: Option<i64>,
+    pub nas_share_name: Option<String>,
+    pub cloud_connector_id: Option<i64>,
+    pub cloud_connector_name: Option<String>,
+    pub cloud_bucket_id: Option<i64>,
+    pub cloud_bucket_name: Option<String>,
+    pub tape_id: Option<i64>,
+    pub tape_barcode: Option<String>,
+    pub tape_library_id: Option<i64>,
+    pub tape_library_name: Option<String>,
+    pub tape_library_serial: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = mount_status)]
+pub struct MountStatus {
+    pub mounted: bool,
+    /// Empty, or why it is not mounted.
+    pub message: String,
+    pub status: Option<MountInfo>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = mount_collection)]
+struct MountCollection {
+    mounts: Vec<MountInfo>,
+}
+
+#[async_trait]
+pub trait Mounts: Send + Sync + 'static {
+    async fn index(&self, caller: &Caller) -> Answer<Vec<MountInfo>>;
+    async fn status(&self, caller: &Caller, pool: &Reference) -> Answer<MountStatus>;
+    async fn mount(&self, caller: &Caller, pool: &Reference) -> Answer<MountStatus>;
+    async fn unmount(&self, caller: &Caller, pool: &Reference) -> Answer<MountStatus>;
+}
+
+type Shared = State<Arc<dyn Mounts>>;
+
+pub(crate) fn routes(mounts: Arc<dyn Mounts>) -> Routes {
+    let path = "/pools/{pool_id}/mount";
+    Routes::new()
+        .on(
+            Operation::get("/mounts", "index_mounts", Access::Scope("mounts", "index"))
+                .summary("Lists what is mounted.")
+                .answers::<MountCollection>(200, "Mounts."),
+            index,
+        )
+        .on(
+            Operation::get(path, "mount_status_pool", Access::Scope("pools", "mount_status"))
+                .summary("Tells whether a pool is mounted.")
+                .answers::<MountStatus>(200, "How it stands."),
+            status,
+        )
+        .on(
+            Operation::put(path, "mount_pool", Access::Scope("pools", "mount"))
+                .summary("Mounts a pool.")
+                .answers::<MountStatus>(200, "How it stands now; when it could not be mounted, why."),
+            mount,
+        )
+        .on(
+            Operation::delete(path, "unmount_pool", Access::Scope("pools", "unmount"))
+                .summary("Unmounts a pool.")
+                .answers::<MountStatus>(200, "How it stands now."),
+            unmount,
+        )
+        .with_state(mounts)
+}
+
+async fn index(State(mounts): Shared, Extension(caller): Who) -> Answer<Json<MountCollection>> {
+    let mounts = mounts.index(&caller).await?;
+    Ok(Json(MountCollection { mounts }))
+}
+
+async fn status(State(mounts): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<MountStatus>> {
+    mounts.status(&caller, &at.0).await.map(Json)
+}
+
+async fn mount(State(mounts): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<MountStatus>> {
+    mounts.mount(&caller, &at.0).await.map(Json)
+}
+
+async fn unmount(State(mounts): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<MountStatus>> {
+    mounts.unmount(&caller, &at.0).await.map(Json)
+}

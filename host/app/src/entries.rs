@@ -1,0 +1,114 @@
+//! Entries: the files, folders and links that the catalogue knows.
+
+use capstan_catalogue::Catalogue;
+use capstan_domain::entry::{Entry, Tree};
+use capstan_domain::ids::{EntryId, Number};
+use capstan_domain::listing::{Filter, Listing, Operator, Page};
+use capstan_domain::{Failure, Outcome};
+
+/// Spaces, and primary pools, whose tops are asked for by number; with more, the slower way by path is taken.
+const ROOTS_NAMED: u32 = 500;
+
+#[derive(Clone)]
+pub struct Entries {
+    catalogue: Catalogue,
+}
+
+/// Which entries a list is about.
+#[derive(Clone, Copy, Debug)]
+pub enum EntryScope {
+    /// The tops of all trees.
+    Roots,
+    /// What stands at the top of one tree.
+    Tree(Tree),
+    /// What stands in one folder.
+    Children(EntryId),
+}
+
+impl Entries {
+    pub(crate) fn new(catalogue: Catalogue) -> Self {
+        Self { catalogue }
+    }
+
+    pub async fn find(&self, number: Number) -> Outcome<Entry> {
+        self.catalogue.entry(number).await
+    }
+
+    /// Entry, location and the plugin of its target, for each copy of these entries.
+    pub async fn holders(&self, entries: &[Number]) -> Outcome<Vec<(Number, String, String)>> {
+        self.catalogue.holders(entries).await
+    }
+
+    /// The name of the space or of the pool whose tree it is.
+    pub async fn tree_name(&self, tree: Tree) -> Outcome<String> {
+        match tree {
+            Tree::Space(space) => Ok(self.catalogue.space(space).await?.name),
+            Tree::Pool(pool) => Ok(self.catalogue.pool(pool).await?.name),
+        }
+    }
+
+    /// "/space/folder/file" or "/primary pool/…": the first name is a space, else a primary pool.
+    pub async fn resolve_path(&self, absolute: &str) -> Outcome<Entry> {
+        let missing = || Failure::not_found(format!("nothing is known at {absolute}")).with_code("not-found");
+        let path = absolute.trim_matches('/');
+        let (name, rest) = path.split_once('/').unwrap_or((path, ""));
+        let named = |listing: Listing| listing.with("name", Operator::Equal, name);
+        let space = self.catalogue.spaces(&named(Listing::first(1))).await?.items.into_iter().next();
+        let tree = match space {
+            Some(space) => Tree::Space(space.id),
+            None => {
+                let pools = named(Listing::first(1)).with("role", Operator::Equal, "primary");
+                Tree::Pool(self.catalogue.pools(&pools).await?.items.first().ok_or_else(missing)?.id)
+            }
+        };
+        self.at(tree, rest).await
+    }
+
+    async fn at(&self, tree: Tree, path: &str) -> Outcome<Entry> {
+        let missing = || Failure::not_found(format!("nothing is known at {path}")).with_code("not-found");
+        let listing = within(Listing::first(1), tree).with("path", Operator::Equal, path);
+        self.catalogue.entries(&listing).await?.items.into_iter().next().ok_or_else(missing)
+    }
+
+    /// Numbers of the tops of all trees, by which they are found through an index; none when there are too many to name.
+    async fn roots(&self) -> Outcome<Option<Vec<Number>>> {
+        let spaces = self.catalogue.spaces(&Listing::first(ROOTS_NAMED)).await?;
+        let primary = Listing::first(ROOTS_NAMED).with("role", Operator::Equal, "primary");
+        let pools = self.catalogue.pools(&primary).await?;
+        if spaces.count.max(pools.count) > u64::from(ROOTS_NAMED) {
+            return Ok(None);
+        }
+        let pools = pools.items.iter().filter_map(|pool| pool.root_number);
+        Ok(Some(spaces.items.iter().map(|space| space.root_number).chain(pools).collect()))
+    }
+
+    pub async fn list(&self, scope: EntryScope, listing: Listing) -> Outcome<Page<Entry>> {
+        let listing = match scope {
+            EntryScope::Roots => match self.roots().await? {
+                Some(numbers) => {
+                    let values = numbers.iter().map(ToString::to_string).collect();
+                    let mut listing = listing;
+                    listing.filters.push(Filter { field: "number".to_owned(), operator: Operator::In, values });
+                    listing
+                }
+                None => listing.with("path", Operator::Equal, ""),
+            },
+            EntryScope::Tree(tree) => {
+                let root = self.at(tree, "").await?;
+                listing.with("parent_number", Operator::Equal, root.number)
+            }
+            EntryScope::Children(folder) => {
+                let folder = self.catalogue.entry(folder).await?;
+                listing.with("parent_number", Operator::Equal, folder.number)
+            }
+        };
+        self.catalogue.entries(&listing).await
+    }
+}
+
+fn within(listing: Listing, tree: Tree) -> Listing {
+    match tree {
+        Tree::Space(space) => listing.with("space", Operator::Equal, space),
+        Tree::Pool(pool) => listing.with("pool", Operator::Equal, pool),
+    }
+}

@@ -1,0 +1,184 @@
+//! Every setting of the host, with its unit, its default and whether the bound waits or refuses.
+//!
+//! The program reads them from a TOML file with these names; what the file leaves out has the default, and a name that is not known is an
+//! error, so that a misspelt limit is never silently the default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use capstan_jobs::Limits as JobLimits;
+use capstan_runtime::Limits;
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    pub api: ApiSettings,
+    pub tls: Option<TlsSettings>,
+    pub catalogue: CatalogueSettings,
+    pub spaces: SpaceSettings,
+    pub plugins: PluginSettings,
+    pub guests: GuestSettings,
+    pub jobs: JobSettings,
+    pub log: LogSettings,
+}
+
+/// The listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ApiSettings {
+    /// Used when `--listen` is not given.
+    pub listen: Option<SocketAddr>,
+    /// Threads that serve requests and nothing else, so that no guest and no compile delays an answer.
+    pub threads: usize,
+    /// Connections open at once; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// Milliseconds a client may take for the head of a request; then the connection is closed.
+    pub head_timeout_ms: u64,
+    /// Milliseconds running requests and jobs get at shutdown; then they are cut, and jobs are taken up again at the next start.
+    pub drain_ms: u64,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self { listen: None, threads: 2, connections_max: 4096, head_timeout_ms: 15_000, drain_ms: 20_000 }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TlsSettings {
+    /// PEM, the server's certificate first.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CatalogueSettings {
+    /// `sqlite://…` or `postgres://…`; none: SQLite in the data directory. `--database` wins.
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SpaceSettings {
+    /// Directories under which spaces may be made, besides the one in the data directory.
+    pub roots: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PluginSettings {
+    /// Bytes of a component; a larger one is refused.
+    pub size_bytes_max: u64,
+    /// Where the plugins that come with the host lie; none: `plugins` beside the program.
+    pub bundled: Option<PathBuf>,
+    /// SHA-256 digests (hex) that may be installed; empty: any.
+    pub trusted_digests: Vec<String>,
+}
+
+impl Default for PluginSettings {
+    fn default() -> Self {
+        Self { size_bytes_max: 64 << 20, bundled: None, trusted_digests: Vec::new() }
+    }
+}
+
+/// What plugins may use. What is left out has the runtime's own default; the runtime's `Limits` say what each one is and whether it
+/// waits or refuses.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GuestSettings {
+    pub threads: Option<usize>,
+    pub compile_threads: Option<usize>,
+    pub memory_bytes: Option<usize>,
+    pub cpu_ms: Option<u64>,
+    pub call_ms: Option<u64>,
+    pub queue_wait_ms: Option<u64>,
+    pub describe_ms: Option<u64>,
+    pub drain_ms: Option<u64>,
+    pub slowest_bytes_per_second: Option<u64>,
+    pub large_bytes: Option<u64>,
+    pub stores: Option<u32>,
+    pub stores_per_target: Option<usize>,
+    pub calls_per_store: Option<usize>,
+    pub transfers_per_target: Option<usize>,
+    pub recycle_calls: Option<u64>,
+    pub recycle_memory_bytes: Option<usize>,
+    pub restart_budget: Option<usize>,
+    pub restart_window_ms: Option<u64>,
+    pub health_window_ms: Option<u64>,
+    pub health_faults: Option<usize>,
+}
+
+impl Settings {
+    pub(crate) fn job_limits(&self) -> JobLimits {
+        let (mut limits, given) = (JobLimits::default(), &self.jobs);
+        limits.workers = given.workers.unwrap_or(limits.workers);
+        limits.lease = given.lease_ms.map_or(limits.lease, Duration::from_millis);
+        limits.attempts = given.attempts.unwrap_or(limits.attempts);
+        limits.guard_percent = given.guard_percent.unwrap_or(limits.guard_percent);
+        limits.guard_entries = given.guard_entries.unwrap_or(limits.guard_entries);
+        limits
+    }
+
+    pub(crate) fn guest_limits(&self) -> Limits {
+        let (mut limits, given) = (Limits::default(), &self.guests);
+        let ms = Duration::from_millis;
+        limits.component_bytes = usize::try_from(self.plugins.size_bytes_max).unwrap_or(usize::MAX);
+        limits.guest_threads = given.threads.unwrap_or(limits.guest_threads);
+        limits.compile_threads = given.compile_threads.unwrap_or(limits.compile_threads);
+        limits.memory_bytes = given.memory_bytes.unwrap_or(limits.memory_bytes);
+        limits.cpu_budget = given.cpu_ms.map_or(limits.cpu_budget, ms);
+        limits.call_deadline = given.call_ms.map_or(limits.call_deadline, ms);
+        limits.queue_wait = given.queue_wait_ms.map_or(limits.queue_wait, ms);
+        limits.describe_deadline = given.describe_ms.map_or(limits.describe_deadline, ms);
+        limits.drain_deadline = given.drain_ms.map_or(limits.drain_deadline, ms);
+        limits.slowest_bytes_per_second = given.slowest_bytes_per_second.unwrap_or(limits.slowest_bytes_per_second);
+        limits.large_bytes = given.large_bytes.unwrap_or(limits.large_bytes);
+        limits.stores = given.stores.unwrap_or(limits.stores);
+        limits.stores_per_target = given.stores_per_target.unwrap_or(limits.stores_per_target);
+        limits.calls_per_store = given.calls_per_store.unwrap_or(limits.calls_per_store);
+        limits.transfers_per_target = given.transfers_per_target.unwrap_or(limits.transfers_per_target);
+        limits.recycle_calls = given.recycle_calls.unwrap_or(limits.recycle_calls);
+        limits.recycle_memory_bytes = given.recycle_memory_bytes.unwrap_or(limits.recycle_memory_bytes);
+        limits.restart_budget = given.restart_budget.unwrap_or(limits.restart_budget);
+        limits.restart_window = given.restart_window_ms.map_or(limits.restart_window, ms);
+        limits.health_window = given.health_window_ms.map_or(limits.health_window, ms);
+        limits.health_faults = given.health_faults.unwrap_or(limits.health_faults);
+        limits
+    }
+}
+
+/// Jobs; what is left out has the job room's own default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct JobSettings {
+    /// Jobs that run together; more wait in the queue.
+    pub workers: Option<usize>,
+    /// Milliseconds a worker holds a job without a sign of life; then another takes it up.
+    pub lease_ms: Option<u64>,
+    /// Times a job is taken up because its target was away; then it has failed.
+    pub attempts: Option<u32>,
+    /// Share of the known entries, in percent, that one scan may find gone; beyond it, the scan stops.
+    pub guard_percent: Option<u64>,
+    /// Entries that one scan may find gone; beyond it, the scan stops.
+    pub guard_entries: Option<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LogSettings {
+    /// A filter such as "info" or "capstan=debug,warn"; the environment's `CAPSTAN_LOG` wins.
+    pub filter: String,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { filter: "info".into(), json: false }
+    }
+}

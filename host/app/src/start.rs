@@ -1,0 +1,137 @@
+//! From settings and a data directory to a running host, and back.
+//!
+//! Order matters: the catalogue first, then the key, then the plugins that it remembers, then its targets, then those that come with the
+//! host, and only then the workers, which need all of them. No plugin and no target can make this fail.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use capstan_catalogue::{Catalogue, Options};
+use capstan_domain::ports::StateStore;
+use capstan_domain::{Failure, Outcome};
+use capstan_grants::Policy;
+use capstan_runtime::{Runtime, RuntimeOptions};
+use capstan_services::Limits as ServiceLimits;
+
+use crate::App;
+use crate::audit::Audit;
+use crate::definitions::Definitions;
+use crate::entries::Entries;
+use crate::grants::Grants;
+use crate::identity::Identity;
+use crate::jobs::Jobs;
+use crate::locations::Locations;
+use crate::metrics::Metrics;
+use crate::mounts::Mounts;
+use crate::places::Grounds;
+use crate::plugins::Plugins;
+use crate::pools::Pools;
+use crate::probes::UnsavedTargets;
+use crate::scans::Scans;
+use crate::sealing::Sealer;
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+use crate::spaces::Spaces;
+use crate::targets::Targets;
+
+/// The catalogue's file in the data directory.
+const CATALOGUE_FILE: &str = "catalogue.db";
+
+/// What a start needs.
+pub struct Start<'a> {
+    pub settings: &'a Settings,
+    /// Made if it is not there, for the host's user alone.
+    pub data: PathBuf,
+    pub listening: Listening,
+}
+
+/// Where the host itself answers, so that no plugin is let near it.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
+    pub listeners: Vec<SocketAddr>,
+    pub own_addresses: Vec<IpAddr>,
+}
+
+impl App {
+    pub async fn start(start: Start<'_>) -> Outcome<Self> {
+        let Start { settings, data, listening } = start;
+        let data = own_directory(&data)?;
+        let url = settings.catalogue.url.clone().unwrap_or_else(|| data.join(CATALOGUE_FILE).to_string_lossy().into_owned());
+        let catalogue = Catalogue::open(&url, Options::default()).await?;
+        let sealer = Arc::new(Sealer::open(&data)?);
+        let audit = Audit::new(catalogue.clone());
+        let identity = Identity::new(catalogue.clone(), audit.clone(), Arc::clone(&sealer)).await?;
+        let policy = Policy { listeners: listening.listeners, own_addresses: listening.own_addresses };
+        let state: Arc<dyn StateStore> = Arc::new(catalogue.clone());
+        let runtime = Runtime::new(RuntimeOptions {
+            directory: data.join("plugins"),
+            limits: settings.guest_limits(),
+            services: ServiceLimits::default(),
+            policy,
+            state,
+        })?;
+
+        let plugins = Plugins::new(catalogue.clone(), audit.clone(), Arc::clone(&runtime), settings.plugins.clone(), &data)?;
+        let events = tokio::spawn({
+            let (plugins, events) = (plugins.clone(), runtime.events());
+            async move { plugins.follow_events(events).await }
+        });
+        plugins.adopt_all().await?;
+        let targets =
+            Targets::new(catalogue.clone(), audit.clone(), Secrets::new(catalogue.clone(), sealer), Arc::clone(&runtime));
+        targets.open_all().await?;
+        plugins.install_bundled().await?;
+
+        let grounds = Arc::new(Grounds { catalogue: catalogue.clone(), targets: targets.clone() });
+        let unsaved = Arc::new(UnsavedTargets::new(Arc::clone(&runtime)));
+        if !url.starts_with("postgres") {
+            // No other host can hold a lease on a catalogue that lies in this data directory.
+            catalogue.free_leases(None).await?;
+        }
+        let engine = capstan_jobs::Jobs::start(
+            catalogue.clone(),
+            Arc::<Grounds>::clone(&grounds),
+            Arc::<UnsavedTargets>::clone(&unsaved),
+            settings.job_limits(),
+        );
+        Ok(Self {
+            definitions: Definitions::new(catalogue.clone(), audit.clone()),
+            entries: Entries::new(catalogue.clone()),
+            grants: Grants::new(catalogue.clone(), audit.clone(), targets.clone(), &data),
+            identity,
+            jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, engine),
+            locations: Locations::new(catalogue.clone(), audit.clone()),
+            metrics: Metrics::new(&runtime),
+            mounts: Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data),
+            plugins,
+            pools: Pools::new(catalogue.clone(), audit.clone()),
+            scans: Scans::new(catalogue.clone(), audit.clone()),
+            spaces: Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots)?,
+            targets,
+            audit,
+            catalogue,
+            events,
+        })
+    }
+
+    /// Whether requests can be answered: the catalogue is asked.
+    pub async fn ready(&self) -> Outcome<()> {
+        self.catalogue.users(&capstan_domain::listing::Listing::first(1)).await.map(|_| ())
+    }
+
+    /// Gives running jobs back to the queue and lets go of mounts. What is cut here is taken up at the next start.
+    pub async fn close(&self) {
+        self.jobs.engine.close().await;
+        self.mounts.close().await;
+        self.events.abort();
+    }
+}
+
+/// Canonical. Holds the key of all secrets and the raw trees, so it is the host user's alone.
+fn own_directory(data: &Path) -> Outcome<PathBuf> {
+    let fault = |error: std::io::Error| Failure::host(format!("the data directory {} cannot be used", data.display()), error);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(fault)?;
+    data.canonicalize().map_err(fault)
+}

@@ -1,0 +1,7 @@
+//! The use cases over a real catalogue, and where a plugin is needed over the real runtime with the reference plugin.
+
+mod host;
+mod identity;
+mod main_job;
+mod plugins;
+mod spaces;

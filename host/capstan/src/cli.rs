@@ -1,0 +1,229 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A storage host whose targets are sandboxed plugins.
+#[derive(Debug, Parser)]
+#[command(name = "capstan", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to reach a running host. User and password come from the environment only, so that they stand in no process list.
+#[derive(Debug, Args)]
+pub(crate) struct Remote {
+    /// The running host.
+    #[arg(long, env = "CAPSTAN_URL", default_value = "http://127.0.0.1:8080", global = true)]
+    pub(crate) url: String,
+    /// A PEM file with the certificate authority of the host, when it serves TLS with a private one.
+    #[arg(long, env = "CAPSTAN_CA", global = true)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Print what the host answered as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the host.
+    Serve(Serve),
+    /// Install, list, activate, roll back and remove plugins.
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Allow targets what their configuration does not name, and take it back.
+    #[command(subcommand)]
+    Grant(Grant),
+    /// Look at targets.
+    #[command(subcommand)]
+    Target(Target),
+    /// Look at jobs, pause, resume and stop them.
+    #[command(subcommand)]
+    Job(Job),
+    /// Show the audit log, newest first.
+    Audit(Window),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where everything the host keeps lies.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// Address and port; port 0 takes a free one. [default: 127.0.0.1:8080]
+    #[arg(long)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A TOML file with settings.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// `postgres://…` or `sqlite://…`; left out: SQLite in the data directory.
+    #[arg(long)]
+    pub(crate) database: Option<String>,
+    /// Where the plugins that come with the host lie; left out: `plugins` beside the program.
+    #[arg(long)]
+    pub(crate) plugins: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Window {
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u32,
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugin {
+    /// Send a component through the load gate.
+    Install {
+        file: PathBuf,
+        /// Make it the version that serves as soon as it is installed.
+        #[arg(long)]
+        activate: bool,
+    },
+    /// Plugins, their versions, and what was refused.
+    List,
+    Show {
+        plugin: String,
+    },
+    /// Make a version the one that serves.
+    Activate {
+        plugin: String,
+        version: String,
+    },
+    /// Go back to the version that served before.
+    Rollback {
+        plugin: String,
+    },
+    /// Remove one version, or with none the whole plugin.
+    Remove {
+        plugin: String,
+        version: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Grant {
+    List {
+        #[arg(long)]
+        target: Option<String>,
+    },
+    /// Allow a target something.
+    Allow {
+        /// Name or id of the target.
+        target: String,
+        #[command(subcommand)]
+        power: Power,
+    },
+    /// Take a grant back at once.
+    Revoke { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Power {
+    /// Connect to a host and port.
+    Connect {
+        /// HOST:PORT
+        address: String,
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Use a directory of the host under a name.
+    Directory {
+        root: String,
+        path: String,
+        #[arg(long)]
+        write: bool,
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Skip the check of a server's certificate.
+    InsecureTls {
+        /// HOST:PORT
+        address: String,
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Target {
+    List(Window),
+    Show {
+        target: String,
+    },
+    /// Configure a target; the configuration comes from a JSON file, or `-` for standard input.
+    Create {
+        name: String,
+        #[arg(long)]
+        plugin: String,
+        #[arg(long)]
+        configuration: PathBuf,
+    },
+    /// Forget a target.
+    Remove {
+        target: String,
+    },
+    /// Reach a target now.
+    Probe {
+        target: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Job {
+    List(Window),
+    /// One job, by number or id.
+    Show {
+        job: String,
+        /// Show what became of each path too.
+        #[arg(long)]
+        outcomes: bool,
+        #[command(flatten)]
+        window: Window,
+    },
+    Pause {
+        job: String,
+    },
+    Resume {
+        job: String,
+    },
+    Stop {
+        job: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_takes_what_the_documentation_says() {
+        let parsed = Arguments::try_parse_from([
+            "capstan",
+            "serve",
+            "--data",
+            "/d",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            "/c",
+            "--database",
+            "postgres://x",
+        ]);
+        let Ok(Arguments { command: Command::Serve(serve), .. }) = parsed else { panic!("not serve") };
+        assert_eq!(serve.listen.unwrap().port(), 0);
+        assert_eq!(serve.database.as_deref(), Some("postgres://x"));
+    }
+}

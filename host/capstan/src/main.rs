@@ -1,0 +1,33 @@
+//! The program: `capstan serve` is the host, every other command talks to a running one over its API.
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod listener;
+mod serve;
+mod telemetry;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let result = match arguments.command {
+        cli::Command::Serve(options) => serve::run(&options),
+        cli::Command::Plugin(command) => commands::run(&arguments.remote, |client| commands::plugin::run(client, command)),
+        cli::Command::Grant(command) => commands::run(&arguments.remote, |client| commands::grant::run(client, command)),
+        cli::Command::Target(command) => commands::run(&arguments.remote, |client| commands::target::run(client, command)),
+        cli::Command::Job(command) => commands::run(&arguments.remote, |client| commands::job::run(client, command)),
+        cli::Command::Audit(window) => commands::run(&arguments.remote, |client| commands::audit::run(client, window)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("capstan: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

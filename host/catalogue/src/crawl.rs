@@ -1,0 +1,155 @@
+//! A crawl: what a scan finds, batch by batch, and at its end the entries it did not find (mark and sweep by `seen`).
+//!
+//! An entry that is gone from its tree but has a replica stays, marked as not resident: its content still exists.
+
+use std::sync::Arc;
+
+use capstan_domain::Outcome;
+use capstan_domain::entry::{EntryKind, NewEntry, Tree};
+use capstan_domain::time::Timestamp;
+
+use crate::Catalogue;
+use crate::connection::Connection;
+use crate::paths::Memory;
+use crate::query::sql;
+use crate::tree::{TreeRow, hold_tree, tree_row};
+use crate::upsert::{Totals, count, upsert};
+
+/// Entries that one transaction removes: the writer is free for others in between.
+const SWEEP: usize = 5_000;
+
+/// Under which part of a tree, and since when. Files a crawl finds get its generation as `seen`.
+pub struct Crawl {
+    catalogue: Catalogue,
+    row: TreeRow,
+    generation: Timestamp,
+    tree: Tree,
+    memory: Memory,
+}
+
+/// What a crawl did not find.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Resident entries, folders left out, that the crawl did not see.
+    pub missing: u64,
+    /// Resident entries, folders left out, in all.
+    pub known: u64,
+}
+
+impl Catalogue {
+    pub async fn begin_crawl(&self, tree: Tree) -> Outcome<Crawl> {
+        let row = tree_row(&mut self.read().await?, tree).await?;
+        Ok(Crawl { catalogue: self.clone(), tree, row, generation: Timestamp::now(), memory: Memory::default() })
+    }
+
+    /// Entries outside a crawl: what a transfer wrote, what a door learnt. All of the same tree.
+    pub async fn upsert_entries(&self, tree: Tree, entries: Vec<NewEntry>) -> Outcome<()> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let row = hold_tree(connection, tree).await?;
+                upsert(connection, row, &mut Memory::default(), &entries, Timestamp::now()).await
+            })
+        })
+        .await
+    }
+}
+
+impl Crawl {
+    /// Writes what was found; durable when it answers. Batches of a few thousand serve best.
+    pub async fn found(&mut self, entries: Vec<NewEntry>) -> Outcome<()> {
+        let entries = Arc::new(entries);
+        let memory = std::mem::take(&mut self.memory);
+        let written = match self.write(entries.clone(), memory).await {
+            // A folder that was remembered has gone meanwhile.
+            Err(failure) if failure.code.as_deref() == Some("not-found") => self.write(entries, Memory::default()).await,
+            written => written,
+        };
+        self.memory = written?;
+        Ok(())
+    }
+
+    async fn write(&self, entries: Arc<Vec<NewEntry>>, mut memory: Memory) -> Outcome<Memory> {
+        let (tree, generation) = (self.tree, self.generation);
+        self.catalogue
+            .write(move |connection| {
+                Box::pin(async move {
+                    let row = hold_tree(connection, tree).await?;
+                    upsert(connection, row, &mut memory, &entries, generation).await?;
+                    Ok(memory)
+                })
+            })
+            .await
+    }
+
+    /// What a sweep would remove, for a guard to judge; `under` a folder's path, or empty for the whole tree.
+    pub async fn missing(&self, under: &str) -> Outcome<Missing> {
+        let query = sql("SELECT count(CASE WHEN seen < $2 THEN 1 END), count(*) FROM entries \
+                         WHERE tree = $1 AND resident = 1 AND kind <> 'folder' AND ($3 = '' OR path = $3 OR (path > $4 AND path < $5))");
+        let query =
+            query.bind(self.row.number).bind(self.generation).bind(under).bind(format!("{under}/")).bind(format!("{under}0"));
+        match self.catalogue.read().await?.one(query).await? {
+            Some(mut row) => Ok(Missing { missing: row.take()?, known: row.take()? }),
+            None => Ok(Missing::default()),
+        }
+    }
+
+    /// Removes what the crawl did not see. Answers how many entries went or lost their residence.
+    pub async fn sweep(&self, under: &str) -> Outcome<u64> {
+        let mut gone = 0;
+        for step in [Step::Files, Step::Kept, Step::Folders] {
+            loop {
+                let (tree, generation, under) = (self.tree, self.generation, under.to_owned());
+                let removed = self
+                    .catalogue
+                    .write(move |connection| Box::pin(async move { sweep(connection, tree, generation, &under, step).await }))
+                    .await?;
+                gone += removed;
+                if removed == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(gone)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Files,
+    /// Those with a replica.
+    Kept,
+    /// Empty ones, again and again: the last child's going empties the one above.
+    Folders,
+}
+
+async fn sweep(connection: &mut Connection, tree: Tree, generation: Timestamp, under: &str, step: Step) -> Outcome<u64> {
+    let row = hold_tree(connection, tree).await?;
+    let which = match step {
+        Step::Files => "e.kind <> 'folder' AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = e.number)",
+        Step::Kept => "e.kind <> 'folder' AND e.resident = 1",
+        Step::Folders => "e.kind = 'folder' AND NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent = e.number)",
+    };
+    let chosen = format!(
+        "(SELECT e.number FROM entries e WHERE e.tree = $1 AND e.seen < $2 AND ($3 = '' OR e.path = $3 OR (e.path > $4 AND e.path < $5)) \
+         AND {which} LIMIT {SWEEP})"
+    );
+    let text = match step {
+        Step::Kept => format!("UPDATE entries SET resident = 0 WHERE number IN {chosen}"),
+        Step::Files | Step::Folders => format!("DELETE FROM entries WHERE number IN {chosen} RETURNING kind, size"),
+    };
+    let query = sql(text).bind(row.number).bind(generation).bind(under).bind(format!("{under}/")).bind(format!("{under}0"));
+    if matches!(step, Step::Kept) {
+        return connection.run(query).await;
+    }
+    let mut gone = Totals::default();
+    for mut row in connection.all(query).await? {
+        let kind: EntryKind = row.word()?;
+        gone.add(kind, row.take()?);
+    }
+    if gone.entries > 0 {
+        let mut change = Totals::default();
+        change.minus(&gone);
+        count(connection, row, &change).await?;
+    }
+    Ok(u64::try_from(gone.entries).unwrap_or_default())
+}

@@ -1,0 +1,87 @@
+//! The catalogue: the one store of what exists and what was done.
+//!
+//! SQLite by default, PostgreSQL by URL, one set of functions over both. Reads take a pooled connection; writes are answered when they
+//! are durable (`writer`). Lists, filters, order and counts happen in SQL (`select`). Every failure is one of the domain; the
+//! database's own words go to its `detail`, for the log.
+//!
+//! One file a noun, each an `impl Catalogue`. An update writes the whole record back; `updated` is set here.
+
+mod api_key;
+mod audit;
+mod connection;
+mod crawl;
+mod definition;
+mod endpoint;
+mod entry;
+mod failure;
+mod find;
+mod grant;
+mod guest_state;
+mod job;
+mod location;
+mod migrate;
+mod open;
+mod outcome;
+mod paths;
+mod plugin;
+mod pool;
+mod query;
+mod queue;
+mod record;
+mod replica;
+mod scan;
+mod secret;
+mod select;
+mod setting;
+mod space;
+mod target;
+mod text_key;
+mod tree;
+mod upload;
+mod upsert;
+mod user;
+mod writer;
+
+use capstan_domain::Outcome;
+use futures::future::BoxFuture;
+
+use crate::connection::Connection;
+use crate::failure::{Doing, translate};
+use crate::open::Readers;
+use crate::writer::Writer;
+
+pub use crate::crawl::{Crawl, Missing};
+pub use crate::job::Holder;
+pub use crate::open::Options;
+pub use crate::outcome::Tally;
+pub use crate::queue::Release;
+pub use crate::record::Record;
+pub use crate::replica::{Held, NewReplica};
+pub use crate::select::WINDOW;
+pub use crate::target::SealedSecret;
+pub use crate::upload::{Begun, StoredPart};
+
+/// The handle: cheap to clone; the database is closed when the last one is dropped.
+#[derive(Clone)]
+pub struct Catalogue {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Catalogue {
+    async fn read(&self) -> Outcome<Connection> {
+        match &self.readers {
+            Readers::Sqlite(pool) => pool.acquire().await.map(Connection::Sqlite),
+            Readers::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
+        }
+        .map_err(|error| translate(error, Doing::Other))
+    }
+
+    async fn write<T, F>(&self, write: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Outcome<T>> + Send + 'static,
+    {
+        self.writer.write(write).await
+    }
+}

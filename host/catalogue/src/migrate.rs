@@ -1,0 +1,50 @@
+//! The schema: written once, for SQLite, and turned into PostgreSQL's words by a few replacements.
+//!
+//! Migrations expand first and contract in a later release, so that the previous release can still run on a newer schema. A file
+//! that shipped is never edited: its checksum is kept in the database.
+
+use std::borrow::Cow;
+
+use capstan_domain::{Failure, Outcome};
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use crate::connection::Flavour;
+
+const FILES: [(i64, &str, &str); 1] = [(1, "nouns", include_str!("../migrations/0001_nouns.sql"))];
+
+/// SQLite's words and PostgreSQL's. Text compares bytewise in both.
+const WORDS: [(&str, &str); 5] = [
+    ("INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+    (" INTEGER", " BIGINT"),
+    (" BLOB", " BYTEA"),
+    (" TEXT", " TEXT COLLATE \"C\""),
+    ("STRICT;", ";"),
+];
+
+pub(crate) async fn migrate<C>(connection: &mut C, flavour: Flavour) -> Outcome<()>
+where
+    C: Migrate,
+{
+    let migrations = FILES
+        .iter()
+        .map(|(version, name, text)| {
+            let text = in_words_of(flavour, text);
+            Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, AssertSqlSafe(text).into_sql_str(), false)
+        })
+        .collect();
+    // A newer release's migrations only add, so an older host may run on them.
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.set_ignore_missing(true);
+    migrator.run_direct(None, connection, false).await.map_err(|cause| {
+        Failure::host("the catalogue's schema could not be brought up to date", cause)
+            .with_next_step("see the host's log; restore the catalogue from a backup if its files are damaged")
+    })
+}
+
+fn in_words_of(flavour: Flavour, text: &str) -> String {
+    match flavour {
+        Flavour::Sqlite => text.to_owned(),
+        Flavour::Postgres => WORDS.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to)),
+    }
+}

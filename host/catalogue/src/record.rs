@@ -1,0 +1,88 @@
+//! What work did, in one transaction: outcomes of paths, entries made or gone, copies made or gone (D1, D2).
+
+use capstan_domain::Outcome;
+use capstan_domain::entry::{EntryKind, NewEntry, Tree};
+use capstan_domain::ids::{LocationId, Number};
+use capstan_domain::job::PathOutcome;
+use capstan_domain::time::Timestamp;
+
+use crate::Catalogue;
+use crate::connection::Connection;
+use crate::outcome::put_outcomes;
+use crate::paths::{CHUNK, Memory, numbers};
+use crate::query::{Value, sql};
+use crate::replica::{NewReplica, forget_replicas, put_replicas};
+use crate::tree::hold_tree;
+use crate::upsert::{Totals, count, upsert};
+
+/// Applied in the order of the fields.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    pub entries: Vec<(Tree, Vec<NewEntry>)>,
+    pub replicas: Vec<(Tree, Vec<NewReplica>)>,
+    /// Keys whose copies are gone.
+    pub forgotten: Vec<(LocationId, Vec<String>)>,
+    /// Paths that are no longer in their tree. With a replica left the entry stays, not resident.
+    pub gone: Vec<(Tree, Vec<String>)>,
+    pub outcomes: Vec<PathOutcome>,
+}
+
+impl Catalogue {
+    /// All or nothing; durable when it answers.
+    pub async fn record(&self, record: Record) -> Outcome<()> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                for (tree, entries) in &record.entries {
+                    let row = hold_tree(connection, *tree).await?;
+                    upsert(connection, row, &mut Memory::default(), entries, Timestamp::now()).await?;
+                }
+                for (tree, replicas) in &record.replicas {
+                    let row = hold_tree(connection, *tree).await?;
+                    put_replicas(connection, row, replicas).await?;
+                }
+                for (location, keys) in &record.forgotten {
+                    forget_replicas(connection, *location, keys).await?;
+                }
+                for (tree, paths) in &record.gone {
+                    remove(connection, *tree, paths).await?;
+                }
+                put_outcomes(connection, &record.outcomes).await
+            })
+        })
+        .await
+    }
+}
+
+async fn remove(connection: &mut Connection, tree: Tree, paths: &[String]) -> Outcome<()> {
+    let row = hold_tree(connection, tree).await?;
+    // What is deepest goes first, so that a folder whose files go is empty when its turn comes.
+    let mut paths: Vec<&str> = paths.iter().map(String::as_str).filter(|path| !path.is_empty()).collect();
+    paths.sort_by_key(|path| std::cmp::Reverse(path.matches('/').count()));
+    let mut memory = Memory::default();
+    let found = numbers(connection, row, &mut memory, &paths).await?;
+    let entries: Vec<Number> = paths.iter().filter_map(|path| found.get(*path).copied()).collect();
+    let mut change = Totals::default();
+    for chunk in entries.chunks(CHUNK) {
+        let marks: Vec<String> = (1..=chunk.len()).map(|at| format!("${at}")).collect();
+        let marks = marks.join(", ");
+        let values = || chunk.iter().map(|number| Value::from(*number));
+        let text = format!("UPDATE entries SET resident = 0 WHERE number IN ({marks}) AND kind <> 'folder'");
+        connection.run(sql(text).bind_all(values())).await?;
+        // A folder that something still stands in is not gone; one statement takes the files, the next the folders they leave empty.
+        for which in
+            ["kind <> 'folder'", "kind = 'folder' AND NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent = entries.number)"]
+        {
+            let text = format!(
+                "DELETE FROM entries WHERE number IN ({marks}) AND {which} \
+                 AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = entries.number) RETURNING kind, size"
+            );
+            let mut gone = Totals::default();
+            for mut row in connection.all(sql(text).bind_all(values())).await? {
+                let kind: EntryKind = row.word()?;
+                gone.add(kind, row.take()?);
+            }
+            change.minus(&gone);
+        }
+    }
+    count(connection, row, &change).await
+}

@@ -1,0 +1,17 @@
+//! One suite over both databases: each rule is a test on SQLite and a test on PostgreSQL.
+//!
+//! PostgreSQL is found through `CAPSTAN_TEST_POSTGRES_URL` (a server where databases may be made). Without it that half says so and
+//! passes, except in CI, where nothing is skipped.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test, a panic is the answer")]
+
+mod crawls;
+mod database;
+mod entries;
+mod identities;
+mod jobs;
+mod lists;
+mod nouns;
+mod records;
+mod states;
+mod writes;

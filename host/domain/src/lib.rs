@@ -1,0 +1,25 @@
+//! The words of Capstan. Nouns, the failure every layer speaks, and the ports through which inner floors reach outer ones.
+//!
+//! Nothing here does IO, and nothing here knows HTTP, SQL or WebAssembly: a status code, a column or a store in this crate is a
+//! mistake. Everything else in `host/` depends on it; it depends on nothing of `host/`.
+
+pub mod audit;
+pub mod content;
+pub mod entry;
+pub mod failure;
+pub mod grant;
+pub mod identity;
+pub mod ids;
+pub mod job;
+pub mod listing;
+pub mod location;
+pub mod names;
+pub mod plugin;
+pub mod pool;
+pub mod ports;
+pub mod secret;
+pub mod space;
+pub mod target;
+pub mod time;
+
+pub use failure::{Failure, Kind, Outcome};

@@ -1,0 +1,33 @@
+//! The host's own API, answered by the use cases: translation and nothing else.
+
+mod audit;
+mod grants;
+mod jobs;
+mod plugins;
+mod targets;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use capstan_api_admin::Nouns;
+use capstan_api_http::{Authenticator, Document};
+use capstan_app::App;
+
+/// One for all nouns; each noun's trait is implemented in its own file.
+#[derive(Clone)]
+pub(crate) struct AdminDoor {
+    app: Arc<App>,
+}
+
+pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (Router, Document) {
+    let door = Arc::new(AdminDoor { app });
+    let nouns = Nouns {
+        plugins: Arc::<AdminDoor>::clone(&door),
+        grants: Arc::<AdminDoor>::clone(&door),
+        targets: Arc::<AdminDoor>::clone(&door),
+        jobs: Arc::<AdminDoor>::clone(&door),
+        audit: door,
+    };
+    capstan_api_admin::router(nouns, authenticator)
+}

@@ -1,0 +1,124 @@
+//! Cloud connectors: targets of the plugins that speak to object stores.
+
+use async_trait::async_trait;
+use capstan_api_http::{Caller, Reference};
+use capstan_api_nodeum::{
+    ActiveJob, ActiveJobState, Answer, CloudConnector, CloudConnectorInput, CloudConnectors, Error, Found, Listing, Page,
+};
+use capstan_app::targets::TargetChange;
+use capstan_domain::identity;
+use capstan_domain::job::Work;
+use capstan_domain::listing::Operator;
+use capstan_domain::target::{NewTarget, Target};
+use serde_json::Value;
+
+use super::connector_settings::{SECRET_KEY, Settings, connector, settings};
+use super::failures::{error, missing};
+use super::listing::{Column, Columns, filter, listing};
+use super::providers::CLOUD_PLUGINS;
+use super::{Door, attributes, jobs};
+
+const COLUMNS: Columns = &[
+    ("id", Column::Is("number")),
+    ("name", Column::Is("name")),
+    ("url", Column::Is("configuration/endpoint")),
+    ("url_proxy", Column::Is("configuration/proxy")),
+    ("provider", Column::Is("attributes/nodeum/provider")),
+    ("region", Column::Is("configuration/region")),
+    ("access_key", Column::Is("configuration/access-key")),
+];
+
+impl Door {
+    /// A target that is a cloud connector in this dialect.
+    pub(super) async fn connector(&self, at: &Reference) -> Answer<Target> {
+        let target = self.app.targets.find(at.text()).await.map_err(missing("cloud_connector_id", at.text()))?;
+        if CLOUD_PLUGINS.contains(&target.plugin.as_str()) {
+            return Ok(target);
+        }
+        Err(Error::not_found("cloud_connector_id", at.text()))
+    }
+
+    async fn shown(&self, caller: &identity::Caller, target: &Target, reveal: bool) -> Answer<CloudConnector> {
+        let secret = match reveal && target.secrets.iter().any(|name| name == SECRET_KEY) {
+            true => self.app.targets.reveal_secret(caller, target.id, SECRET_KEY).await.map_err(error)?,
+            false => None,
+        };
+        Ok(connector(target, secret))
+    }
+}
+
+fn new_target(name: String, settings: Settings, owner: &identity::Caller) -> Answer<NewTarget> {
+    Ok(NewTarget {
+        name,
+        plugin: settings.plugin.to_owned(),
+        pinned: None,
+        configuration: settings.configuration,
+        attributes: attributes::write(&Value::Null, &settings.kept)?,
+        secrets: settings.secrets,
+        owner: Some(owner.user),
+    })
+}
+
+#[async_trait]
+impl CloudConnectors for Door {
+    async fn index(&self, caller: &Caller, given: Listing, reveal: bool) -> Answer<Page<CloudConnector>> {
+        let caller = self.caller(caller)?;
+        let mut asked = listing(&given, COLUMNS)?;
+        asked.filters.push(filter("plugin", Operator::In, CLOUD_PLUGINS.map(str::to_owned).to_vec()));
+        let page = self.app.targets.list(asked).await.map_err(error)?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for target in &page.items {
+            items.push(self.shown(&caller, target, reveal).await?);
+        }
+        Ok(Page { count: page.count, items })
+    }
+
+    async fn create(&self, caller: &Caller, mut input: CloudConnectorInput) -> Answer<CloudConnector> {
+        let caller = self.caller(caller)?;
+        let name = input.name.take().unwrap_or_default();
+        let new = new_target(name, settings(input, None), &caller)?;
+        let target = self.app.targets.create(&caller, new).await.map_err(error)?;
+        Ok(connector(&target, None))
+    }
+
+    async fn show(&self, caller: &Caller, at: &Reference, reveal: bool) -> Answer<CloudConnector> {
+        let target = self.connector(at).await?;
+        self.shown(&self.caller(caller)?, &target, reveal).await
+    }
+
+    async fn update(&self, caller: &Caller, at: &Reference, mut input: CloudConnectorInput) -> Answer<CloudConnector> {
+        let caller = self.caller(caller)?;
+        let old = self.connector(at).await?;
+        let name = input.name.take();
+        let new = settings(input, Some(&old));
+        let change = TargetChange {
+            name,
+            plugin: (new.plugin != old.plugin).then(|| new.plugin.to_owned()),
+            configuration: Some(new.configuration),
+            attributes: Some(attributes::write(&old.attributes, &new.kept)?),
+            secrets: new.secrets,
+            ..TargetChange::default()
+        };
+        let target = self.app.targets.update(&caller, old.id, change).await.map_err(error)?;
+        Ok(connector(&target, None))
+    }
+
+    async fn destroy(&self, caller: &Caller, at: &Reference) -> Answer<()> {
+        let target = self.connector(at).await?;
+        self.app.targets.delete(&self.caller(caller)?, target.id).await.map_err(error)
+    }
+
+    async fn test(&self, caller: &Caller, mut input: CloudConnectorInput) -> Answer<ActiveJob> {
+        let caller = self.caller(caller)?;
+        let name = input.name.take().unwrap_or_else(|| "unsaved connector".to_owned());
+        let new = new_target(name, settings(input, None), &caller)?;
+        let job = self.app.jobs.probe_unsaved(&caller, new).await.map_err(error)?;
+        Ok(jobs::request(&job, ActiveJobState::Queued))
+    }
+
+    async fn test_result(&self, _: &Caller, job: &str) -> Answer<Found> {
+        let job = self.job(job, |job| matches!(job.work, Work::Probe { .. })).await?;
+        let active = jobs::active(&job);
+        if active.status == ActiveJobState::Completed { jobs::found(&job).map(Found::Buckets) } else { Ok(Found::NotYet(active)) }
+    }
+}

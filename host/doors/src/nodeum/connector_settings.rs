@@ -1,0 +1,217 @@
+//! A cloud connector as the configuration of a plugin, and back.
+//!
+//! Members of the configuration that this dialect has no word for stay as another door set them. Of the mount options, which are s3fs's,
+//! those that have a counterpart in the plugin take effect; the rest is kept and shown.
+
+use capstan_api_nodeum::{CloudConnector, CloudConnectorInput, Provider};
+use capstan_domain::secret::SecretText;
+use capstan_domain::target::Target;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::attributes;
+use super::providers::{likely, plugin, usual_endpoint};
+
+/// The name of the plugin's secret.
+pub(super) const SECRET_KEY: &str = "secret-key";
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Kept {
+    pub(super) provider: Option<Provider>,
+    /// As it was given; none where the provider's usual endpoint is meant.
+    pub(super) url: Option<String>,
+    pub(super) options: Option<String>,
+}
+
+/// What a connector comes to.
+pub(super) struct Settings {
+    pub(super) plugin: &'static str,
+    pub(super) kept: Kept,
+    pub(super) configuration: Value,
+    pub(super) secrets: Vec<(String, SecretText)>,
+}
+
+/// What is given laid over what there was.
+pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Settings {
+    let mut configuration = match old.map(|target| &target.configuration) {
+        Some(Value::Object(members)) => members.clone(),
+        _ => Map::new(),
+    };
+    let mut kept: Kept = old.map(kept_of).unwrap_or_default();
+    if input.provider.is_some() {
+        kept.provider = input.provider;
+    }
+    let provider = kept.provider.unwrap_or(Provider::GenericS3);
+    if let Some(url) = input.url {
+        kept.url = Some(url).filter(|url| !url.is_empty());
+    }
+    set(&mut configuration, "region", input.region);
+    set(&mut configuration, "access-key", input.access_key);
+    set(&mut configuration, "proxy", input.url_proxy);
+    if let Some(options) = input.options {
+        for (name, _) in translated(kept.options.as_deref().unwrap_or_default()) {
+            configuration.remove(name);
+        }
+        configuration.extend(translated(&options).into_iter().map(|(name, value)| (name.to_owned(), value)));
+        kept.options = Some(options);
+    }
+    let region = configuration.get("region").and_then(Value::as_str);
+    if let Some(endpoint) = kept.url.clone().or_else(|| usual_endpoint(provider, region)) {
+        configuration.insert("endpoint".to_owned(), Value::from(endpoint));
+    }
+    let secret = input.secret_key.map(|secret| (SECRET_KEY.to_owned(), SecretText::new(secret.reveal())));
+    Settings {
+        plugin: plugin(provider),
+        kept,
+        configuration: Value::Object(configuration),
+        secrets: secret.into_iter().collect(),
+    }
+}
+
+/// Text that is given is set, and empty text takes the member away.
+fn set(configuration: &mut Map<String, Value>, name: &str, given: Option<String>) {
+    match given {
+        None => {}
+        Some(text) if text.is_empty() => drop(configuration.remove(name)),
+        Some(text) => drop(configuration.insert(name.to_owned(), Value::from(text))),
+    }
+}
+
+/// The options of s3fs that the plugin has a setting for.
+fn translated(options: &str) -> Vec<(&'static str, Value)> {
+    let option = |option: &str| {
+        let (name, value) = option.trim().split_once('=').unwrap_or((option.trim(), ""));
+        Some(match name {
+            "use_path_request_style" => ("addressing", Value::from("path")),
+            "no_check_certificate" => ("tls-insecure", Value::from(true)),
+            "storage_class" if !value.is_empty() => ("storage-class", Value::from(value.to_uppercase())),
+            // Megabytes there, bytes here.
+            "multipart_size" => ("part-bytes", Value::from(value.parse::<u64>().ok()?.saturating_mul(1_048_576))),
+            _ => return None,
+        })
+    };
+    options.split(',').filter_map(option).collect()
+}
+
+fn kept_of(target: &Target) -> Kept {
+    let mut kept: Kept = attributes::read(&target.attributes);
+    let endpoint = target.configuration.get("endpoint").and_then(Value::as_str).unwrap_or_default();
+    if kept.provider.is_none() {
+        kept.provider = Some(likely(&target.plugin, endpoint));
+        kept.url = Some(endpoint.to_owned());
+    }
+    kept
+}
+
+pub(super) fn connector(target: &Target, secret: Option<SecretText>) -> CloudConnector {
+    let kept = kept_of(target);
+    let text = |name| target.configuration.get(name).and_then(Value::as_str).map(str::to_owned);
+    CloudConnector {
+        id: target.number,
+        name: target.name.clone(),
+        url: kept.url.or_else(|| text("endpoint")),
+        url_proxy: text("proxy"),
+        provider: kept.provider.unwrap_or(Provider::GenericS3),
+        region: text("region"),
+        access_key: text("access-key"),
+        secret_key: secret.map(|secret| secret.reveal().to_owned()),
+        options: kept.options,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use capstan_api_http::Secret;
+    use capstan_domain::ids::TargetId;
+    use capstan_domain::time::Timestamp;
+
+    use super::*;
+
+    fn target(settings: Settings) -> Target {
+        Target {
+            id: TargetId::new(),
+            number: 7,
+            name: "a".into(),
+            plugin: settings.plugin.into(),
+            pinned: None,
+            configuration: settings.configuration,
+            attributes: attributes::write(&Value::Null, &settings.kept).unwrap(),
+            secrets: vec![],
+            owner: None,
+            created: Timestamp(0),
+            updated: Timestamp(0),
+        }
+    }
+
+    fn given() -> CloudConnectorInput {
+        CloudConnectorInput {
+            name: Some("a".into()),
+            url: Some("http://10.0.0.5:9000".into()),
+            provider: Some(Provider::ScalityRing),
+            access_key: Some("key".into()),
+            secret_key: Some(Secret::new("hush")),
+            options: Some("use_path_request_style,multipart_size=64,kernel_cache".into()),
+            ..CloudConnectorInput::default()
+        }
+    }
+
+    #[test]
+    fn a_connector_becomes_a_configuration_with_the_secret_apart() {
+        let settings = settings(given(), None);
+        assert_eq!(settings.plugin, "s3");
+        assert_eq!(
+            settings.configuration,
+            serde_json::json!({ "endpoint": "http://10.0.0.5:9000", "access-key": "key", "addressing": "path", "part-bytes": 67_108_864 })
+        );
+        assert_eq!(settings.secrets.len(), 1);
+    }
+
+    #[test]
+    fn what_is_shown_is_what_was_given() {
+        let shown = connector(&target(settings(given(), None)), None);
+        assert_eq!(shown.provider, Provider::ScalityRing);
+        assert_eq!(shown.url.as_deref(), Some("http://10.0.0.5:9000"));
+        assert_eq!(shown.options.as_deref(), Some("use_path_request_style,multipart_size=64,kernel_cache"));
+        assert_eq!(shown.secret_key, None);
+    }
+
+    #[test]
+    fn an_update_changes_only_what_is_given_and_empty_text_clears() {
+        let old = target(settings(given(), None));
+        let change = CloudConnectorInput {
+            access_key: Some(String::new()),
+            options: Some(String::new()),
+            ..CloudConnectorInput::default()
+        };
+        let new = settings(change, Some(&old));
+        assert_eq!(new.configuration, serde_json::json!({ "endpoint": "http://10.0.0.5:9000" }));
+        assert!(new.secrets.is_empty());
+        assert_eq!(new.kept.provider, Some(Provider::ScalityRing));
+    }
+
+    #[test]
+    fn amazon_without_an_address_follows_its_region() {
+        let amazon = CloudConnectorInput {
+            provider: Some(Provider::AmazonAwsS3),
+            region: Some("eu-west-3".into()),
+            ..CloudConnectorInput::default()
+        };
+        let first = target(settings(amazon, None));
+        assert_eq!(first.configuration["endpoint"], "https://s3.eu-west-3.amazonaws.com");
+        let moved = CloudConnectorInput { region: Some("eu-north-1".into()), ..CloudConnectorInput::default() };
+        assert_eq!(settings(moved, Some(&first)).configuration["endpoint"], "https://s3.eu-north-1.amazonaws.com");
+    }
+
+    #[test]
+    fn a_target_of_another_door_is_shown_and_keeps_what_this_one_does_not_know() {
+        let mut old = target(settings(given(), None));
+        old.attributes = Value::Null;
+        old.configuration = serde_json::json!({ "endpoint": "https://s3.eu-west-1.amazonaws.com", "checksum": "md5" });
+        assert_eq!(connector(&old, None).provider, Provider::AmazonAwsS3);
+        let new =
+            settings(CloudConnectorInput { region: Some("eu-west-1".into()), ..CloudConnectorInput::default() }, Some(&old));
+        assert_eq!(new.configuration["checksum"], "md5");
+        assert_eq!(new.configuration["endpoint"], "https://s3.eu-west-1.amazonaws.com");
+    }
+}

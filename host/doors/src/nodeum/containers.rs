@@ -1,0 +1,171 @@
+//! Containers: spaces.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use capstan_api_http::{Caller, Given, Reference};
+use capstan_api_nodeum::{Answer, Code, Container, ContainerInput, Containers, Error, GuestRight, Listing, Page};
+use capstan_app::spaces::{SpaceChange, SpaceRequest};
+use capstan_domain::ids::{Number, PoolId};
+use capstan_domain::listing::{self, Operator};
+use capstan_domain::space::Space;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::failures::{error, missing};
+use super::listing::{Column, Columns, filter, listing};
+use super::words::{count, moment};
+use super::{Door, attributes};
+
+const COLUMNS: Columns = &[
+    ("id", Column::Is("number")),
+    ("name", Column::Is("name")),
+    ("comment", Column::Is("comment")),
+    ("quota_total_size", Column::Is("quota_bytes")),
+    ("quota_on_cache", Column::Kept("attributes/nodeum/quota_on_cache")),
+    ("stat_total_files", Column::Is("file_count")),
+    ("stat_total_size", Column::Is("file_bytes")),
+    ("stat_size_on_cache", Column::Absent),
+    ("guest_right", Column::Is("attributes/nodeum/guest_right")),
+    ("last_update", Column::Is("updated")),
+];
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    quota_on_cache: Option<i64>,
+    guest_right: Option<GuestRight>,
+}
+
+/// Numbers of pools by id.
+type PoolNumbers = HashMap<PoolId, Number>;
+
+fn container(space: &Space, pools: &PoolNumbers) -> Container {
+    let kept: Kept = attributes::read(&space.attributes);
+    let number = |pool: Option<PoolId>| pool.and_then(|pool| pools.get(&pool).copied());
+    Container {
+        id: space.number,
+        name: space.name.clone(),
+        comment: space.comment.clone(),
+        push_pool_id: number(space.push_pool),
+        cleaning_pool_id: number(space.cleaning_pool),
+        quota_total_size: space.quota_bytes.map(count),
+        quota_on_cache: kept.quota_on_cache,
+        stat_total_files: count(space.file_count),
+        only_on_cache_file_count: None,
+        stat_total_size: count(space.file_bytes),
+        stat_size_on_cache: None,
+        only_on_cache_file_size_sum: None,
+        guest_right: kept.guest_right.unwrap_or(GuestRight::None),
+        last_update: Some(moment(space.updated)),
+    }
+}
+
+/// Bytes; 0 is no quota.
+fn quota(bytes: i64) -> Option<u64> {
+    u64::try_from(bytes).ok().filter(|bytes| *bytes > 0)
+}
+
+impl Door {
+    pub(super) async fn space(&self, at: &Reference) -> Answer<Space> {
+        self.app.spaces.find(at.text()).await.map_err(missing("container_id", at.text()))
+    }
+
+    /// One container as it is shown, for the answers that hold one.
+    pub(super) async fn container(&self, space: &Space) -> Answer<Container> {
+        let pools = self.pool_numbers(std::slice::from_ref(space)).await?;
+        Ok(container(space, &pools))
+    }
+
+    async fn pool_numbers(&self, spaces: &[Space]) -> Answer<PoolNumbers> {
+        let mut ids: Vec<String> = spaces
+            .iter()
+            .flat_map(|space| [space.push_pool, space.cleaning_pool])
+            .flatten()
+            .map(|pool| pool.to_string())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut numbers = PoolNumbers::new();
+        for chunk in ids.chunks(POOLS_LOOKED_UP) {
+            let mut asked = listing::Listing::first(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
+            asked.filters.push(filter("id", Operator::In, chunk.to_vec()));
+            let found = self.app.pools.list(asked).await.map_err(error)?;
+            numbers.extend(found.items.into_iter().map(|pool| (pool.id, pool.number)));
+        }
+        Ok(numbers)
+    }
+
+    /// The pool with exactly this number; a name of digits is not meant.
+    pub(super) async fn numbered_pool(&self, attribute: &str, number: i64) -> Answer<capstan_domain::pool::Pool> {
+        let asked = listing::Listing::first(1).with("number", Operator::Equal, number);
+        let found = self.app.pools.list(asked).await.map_err(error)?;
+        found
+            .items
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::because(attribute, Code::NotFound, format!("There is no pool {number}")))
+    }
+
+    async fn given_pool(&self, attribute: &str, given: Given<i64>) -> Answer<Option<Option<PoolId>>> {
+        match given {
+            Given::Absent => Ok(None),
+            Given::Null => Ok(Some(None)),
+            Given::Value(number) => Ok(Some(Some(self.numbered_pool(attribute, number).await?.id))),
+        }
+    }
+}
+
+/// Pools that are looked up at once.
+const POOLS_LOOKED_UP: usize = 1_000;
+
+#[async_trait]
+impl Containers for Door {
+    async fn index(&self, _: &Caller, given: Listing) -> Answer<Page<Container>> {
+        let page = self.app.spaces.list(listing(&given, COLUMNS)?).await.map_err(error)?;
+        let pools = self.pool_numbers(&page.items).await?;
+        Ok(Page { count: page.count, items: page.items.iter().map(|space| container(space, &pools)).collect() })
+    }
+
+    async fn create(&self, caller: &Caller, input: ContainerInput) -> Answer<Container> {
+        let kept = Kept { quota_on_cache: input.quota_on_cache.value(), guest_right: input.guest_right };
+        let request = SpaceRequest {
+            name: input.name.unwrap_or_default(),
+            comment: input.comment,
+            directory: None,
+            quota_bytes: input.quota_total_size.value().and_then(quota),
+            push_pool: self.given_pool("push_pool_id", input.push_pool_id).await?.flatten(),
+            cleaning_pool: self.given_pool("cleaning_pool_id", input.cleaning_pool_id).await?.flatten(),
+            attributes: attributes::write(&Value::Null, &kept)?,
+        };
+        let space = self.app.spaces.create(&self.caller(caller)?, request).await.map_err(error)?;
+        self.container(&space).await
+    }
+
+    async fn show(&self, _: &Caller, at: &Reference) -> Answer<Container> {
+        let space = self.space(at).await?;
+        self.container(&space).await
+    }
+
+    async fn update(&self, caller: &Caller, at: &Reference, input: ContainerInput) -> Answer<Container> {
+        let old = self.space(at).await?;
+        let mut kept: Kept = attributes::read(&old.attributes);
+        kept.quota_on_cache = input.quota_on_cache.change().unwrap_or(kept.quota_on_cache);
+        kept.guest_right = input.guest_right.or(kept.guest_right);
+        let change = SpaceChange {
+            name: input.name,
+            comment: input.comment.map(Some),
+            quota_bytes: input.quota_total_size.change().map(|bytes| bytes.and_then(quota)),
+            push_pool: self.given_pool("push_pool_id", input.push_pool_id).await?,
+            cleaning_pool: self.given_pool("cleaning_pool_id", input.cleaning_pool_id).await?,
+            attributes: Some(attributes::write(&old.attributes, &kept)?),
+        };
+        let space = self.app.spaces.update(&self.caller(caller)?, old.id, change).await.map_err(error)?;
+        self.container(&space).await
+    }
+
+    async fn destroy(&self, caller: &Caller, at: &Reference) -> Answer<()> {
+        let old = self.space(at).await?;
+        self.app.spaces.delete(&self.caller(caller)?, old.id).await.map_err(error)
+    }
+}

@@ -1,0 +1,196 @@
+//! Sources and destinations of tasks: what a client names, resolved to a place of the host, and shown again.
+//!
+//! A folder or file that is named by its path need not be known yet: a task walks its source when it runs and makes its destination.
+//! Only the container or primary pool at the head of the path has to exist.
+
+use capstan_api_http::{Caller, Reference};
+use capstan_api_nodeum::{Answer, Code, Container, Error, FileWithPath, Pool};
+use capstan_domain::Kind;
+use capstan_domain::entry::Tree;
+use capstan_domain::ids::Number;
+use capstan_domain::job::{Definition, End, Endpoint, Place};
+use capstan_domain::listing::{Listing, Operator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Door;
+use super::failures::{error, missing};
+use super::pools::pool;
+
+/// What a client can name, with the attributes that it used.
+pub(super) struct Named<'a> {
+    pub(super) file: (&'static str, Option<i64>),
+    pub(super) path: (&'static str, Option<&'a str>),
+    pub(super) tape_id: Option<i64>,
+    pub(super) tape_barcode: Option<&'a str>,
+    pub(super) pool_id: Option<i64>,
+    pub(super) pool_name: Option<&'a str>,
+}
+
+/// An end, as far as it means something that is there.
+pub(super) struct Shown<I> {
+    pub(super) number: Number,
+    pub(super) given: I,
+    pub(super) file: Option<FileWithPath>,
+    pub(super) container: Option<Container>,
+    pub(super) pool: Option<Pool>,
+}
+
+impl Door {
+    pub(super) async fn task(&self, at: &Reference) -> Answer<Definition> {
+        self.app.definitions.find(at.text()).await.map_err(missing("task_id", at.text()))
+    }
+
+    pub(super) async fn place(&self, named: &Named<'_>) -> Answer<Place> {
+        if let Some(tape) = named.tape_id {
+            return Err(Error::because(
+                "tape_id",
+                Code::NotFound,
+                format!("There is no tape {tape}: this host has no tape library"),
+            ));
+        }
+        if let Some(tape) = named.tape_barcode {
+            return Err(Error::because(
+                "tape_barcode",
+                Code::NotFound,
+                format!("There is no tape {tape}: this host has no tape library"),
+            ));
+        }
+        if named.pool_id.is_some() || named.pool_name.is_some() {
+            return self.pool_place(named).await;
+        }
+        let by_path = match named.path {
+            (attribute, Some(path)) => Some(self.path_place(attribute, path).await?),
+            (_, None) => None,
+        };
+        let (attribute, Some(number)) = named.file else {
+            return by_path.ok_or_else(|| Error::attribute(named.file.0, Code::Blank));
+        };
+        let entry = self.app.entries.find(number).await.map_err(|failure| match failure.kind {
+            Kind::NotFound => Error::because(attribute, Code::NotFound, format!("There is no file {number}")),
+            _ => error(failure),
+        })?;
+        let by_number = in_tree(entry.tree, entry.path);
+        match by_path {
+            Some(other) if other != by_number => Err(Error::because(
+                named.path.0,
+                Code::Invalid,
+                format!("{} and {attribute} name different things", named.path.0),
+            )),
+            _ => Ok(by_number),
+        }
+    }
+
+    async fn pool_place(&self, named: &Named<'_>) -> Answer<Place> {
+        let by_number = match named.pool_id {
+            Some(number) => Some(self.numbered_pool("pool_id", number).await?),
+            None => None,
+        };
+        let Some(name) = named.pool_name else {
+            let pool = by_number.ok_or_else(|| Error::attribute("pool_id", Code::Blank))?;
+            return Ok(Place::Pool { pool: pool.id, path: String::new() });
+        };
+        let listing = Listing::first(1).with("name", Operator::Equal, name);
+        let found = self.app.pools.list(listing).await.map_err(error)?.items.into_iter().next();
+        let pool = found.ok_or_else(|| Error::because("pool_name", Code::NotFound, format!("There is no pool {name}")))?;
+        if by_number.is_some_and(|other| other.id != pool.id) {
+            return Err(Error::because("pool_name", Code::Invalid, "pool_name and pool_id name different pools"));
+        }
+        Ok(Place::Pool { pool: pool.id, path: String::new() })
+    }
+
+    /// `/container/folder`, or `/primary pool/bucket/folder`.
+    async fn path_place(&self, attribute: &str, given: &str) -> Answer<Place> {
+        let steps: Vec<&str> = given.split('/').filter(|step| !step.is_empty()).collect();
+        let Some((head, rest)) = steps.split_first() else {
+            return Err(Error::because(
+                attribute,
+                Code::Invalid,
+                format!("{attribute} has to begin with the name of a container or primary pool"),
+            ));
+        };
+        let named = || Listing::first(1).with("name", Operator::Equal, head);
+        let path = rest.join("/");
+        let spaces = self.app.spaces.list(named()).await.map_err(error)?;
+        if let Some(space) = spaces.items.into_iter().next() {
+            return Ok(Place::Space { space: space.id, path });
+        }
+        let pools = self.app.pools.list(named().with("role", Operator::Equal, "primary")).await.map_err(error)?;
+        match pools.items.into_iter().next() {
+            Some(pool) => Ok(Place::Pool { pool: pool.id, path }),
+            None => Err(Error::because(attribute, Code::NotFound, format!("There is no container or primary pool {head}"))),
+        }
+    }
+
+    pub(super) async fn end(&self, task: &Reference, end: End, number: Number) -> Answer<(Definition, Endpoint)> {
+        let task = self.task(task).await?;
+        let attribute = match end {
+            End::Source => "task_source_id",
+            End::Destination => "task_destination_id",
+        };
+        let found = self.app.definitions.find_endpoint(task.id, end, number).await;
+        Ok((task, found.map_err(missing(attribute, &number.to_string()))?))
+    }
+
+    /// Makes an end, or replaces the one with this number.
+    pub(super) async fn keep_end<I: Serialize>(
+        &self,
+        caller: &Caller,
+        task: &Definition,
+        end: End,
+        number: Option<Number>,
+        given: &I,
+        place: Place,
+    ) -> Answer<Endpoint> {
+        let caller = self.caller(caller)?;
+        let given = serde_json::to_value(given).unwrap_or_default();
+        let definitions = &self.app.definitions;
+        match number {
+            None => definitions.create_endpoint(&caller, task.id, end, given, place).await,
+            Some(number) => definitions.update_endpoint(&caller, task.id, end, number, given, place).await,
+        }
+        .map_err(error)
+    }
+
+    pub(super) async fn shown_end<I: DeserializeOwned + Default>(&self, endpoint: &Endpoint) -> Answer<Shown<I>> {
+        let mut shown = Shown {
+            number: endpoint.number,
+            given: serde_json::from_value(endpoint.given.clone()).unwrap_or_default(),
+            file: None,
+            container: None,
+            pool: None,
+        };
+        match &endpoint.place {
+            Place::Space { space, path } => {
+                let space = self.app.spaces.get(*space).await.map_err(error)?;
+                shown.file = self.known_file(&space.name, path).await?;
+                shown.container = Some(self.container(&space).await?);
+            }
+            Place::Pool { pool: id, path } => {
+                let found = self.app.pools.get(*id).await.map_err(error)?;
+                if !path.is_empty() {
+                    shown.file = self.known_file(&found.name, path).await?;
+                }
+                shown.pool = Some(pool(&found));
+            }
+            Place::Location { .. } => {}
+        }
+        Ok(shown)
+    }
+
+    /// The entry at a path, if the catalogue has seen it.
+    async fn known_file(&self, tree: &str, path: &str) -> Answer<Option<FileWithPath>> {
+        match self.app.entries.resolve_path(&format!("/{tree}/{path}")).await {
+            Ok(entry) => self.file_with_path(&entry).await.map(Some),
+            Err(failure) if failure.kind == Kind::NotFound => Ok(None),
+            Err(failure) => Err(error(failure)),
+        }
+    }
+}
+
+fn in_tree(tree: Tree, path: String) -> Place {
+    match tree {
+        Tree::Space(space) => Place::Space { space, path },
+        Tree::Pool(pool) => Place::Pool { pool, path },
+    }
+}

@@ -1,0 +1,71 @@
+//! The Nodeum dialect, answered by the use cases: translation and nothing else.
+//!
+//! A file here stands for a file of `capstan-api-nodeum`. What the dialect keeps and the host has no word for lies in the `nodeum` member
+//! of a noun's open attributes, which only this door reads.
+
+mod api_keys;
+mod attributes;
+mod cloud_buckets;
+mod cloud_connectors;
+mod connector_settings;
+mod containers;
+mod ends;
+mod failures;
+mod files;
+mod jobs;
+mod listing;
+mod mounts;
+mod nas_shares;
+mod pools;
+mod primary_scans;
+mod providers;
+mod tapes;
+mod task_actions;
+mod task_destinations;
+mod task_executions;
+mod task_sources;
+mod tasks;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use capstan_api_http::{Authenticator, Caller, Document};
+use capstan_api_nodeum::{Answer, Nodeum};
+use capstan_app::App;
+use capstan_domain::identity;
+
+use crate::authenticator::caller_of;
+
+/// One for all nouns; each noun's trait is implemented in its own file.
+pub(crate) struct Door {
+    app: Arc<App>,
+}
+
+impl Door {
+    fn caller(&self, caller: &Caller) -> Answer<identity::Caller> {
+        caller_of(caller).map_err(failures::error)
+    }
+}
+
+pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (Router, Document) {
+    let door = Arc::new(Door { app });
+    let nodeum = Nodeum {
+        api_keys: door.clone(),
+        cloud_buckets: door.clone(),
+        cloud_connectors: door.clone(),
+        containers: door.clone(),
+        files: door.clone(),
+        mounts: door.clone(),
+        nas_shares: door.clone(),
+        pools: door.clone(),
+        primary_scans: door.clone(),
+        tapes: door.clone(),
+        task_actions: door.clone(),
+        task_destinations: door.clone(),
+        task_executions: door.clone(),
+        task_sources: door.clone(),
+        tasks: door,
+    };
+    capstan_api_nodeum::router(nodeum, authenticator)
+}

@@ -1,0 +1,68 @@
+//! Providers of the dialect and the plugins that speak to them.
+
+use capstan_api_nodeum::Provider;
+
+/// The plugin that serves a provider.
+pub(super) fn plugin(provider: Provider) -> &'static str {
+    match provider {
+        Provider::GenericS3
+        | Provider::AmazonAwsS3
+        | Provider::CloudianHyperstore
+        | Provider::ScalityRing
+        | Provider::DellEmcEcs
+        | Provider::Wasabi
+        | Provider::QuantumActivescale
+        | Provider::DatacoreSwarm => S3,
+        Provider::Azure => "azure",
+        Provider::GoogleCloudStorage => "gcs",
+        Provider::OpenstackSwift => "swift",
+    }
+}
+
+pub(super) const S3: &str = "s3";
+
+/// Plugins whose targets this dialect shows as cloud connectors; those of other plugins it has no word for.
+pub(super) const CLOUD_PLUGINS: [&str; 4] = [S3, "azure", "gcs", "swift"];
+
+/// The provider of a target that another door made.
+pub(super) fn likely(plugin: &str, endpoint: &str) -> Provider {
+    match plugin {
+        "azure" => Provider::Azure,
+        "gcs" => Provider::GoogleCloudStorage,
+        "swift" => Provider::OpenstackSwift,
+        _ if endpoint.contains(".amazonaws.com") => Provider::AmazonAwsS3,
+        _ if endpoint.contains(".wasabisys.com") => Provider::Wasabi,
+        _ => Provider::GenericS3,
+    }
+}
+
+/// The region that is meant when none is given.
+const USUAL_REGION: &str = "us-east-1";
+
+/// Where a provider is reached when no address is given.
+pub(super) fn usual_endpoint(provider: Provider, region: Option<&str>) -> Option<String> {
+    let region = region.filter(|region| !region.is_empty()).unwrap_or(USUAL_REGION);
+    (provider == Provider::AmazonAwsS3).then(|| format!("https://s3.{region}.amazonaws.com"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_providers_that_speak_s3_are_served_by_its_plugin() {
+        assert_eq!(plugin(Provider::ScalityRing), "s3");
+        assert_eq!(plugin(Provider::Azure), "azure");
+        assert!(CLOUD_PLUGINS.contains(&plugin(Provider::OpenstackSwift)));
+    }
+
+    #[test]
+    fn amazon_has_an_endpoint_of_its_own_in_each_region() {
+        assert_eq!(
+            usual_endpoint(Provider::AmazonAwsS3, Some("eu-west-1")).as_deref(),
+            Some("https://s3.eu-west-1.amazonaws.com")
+        );
+        assert_eq!(usual_endpoint(Provider::AmazonAwsS3, Some("")).as_deref(), Some("https://s3.us-east-1.amazonaws.com"));
+        assert_eq!(usual_endpoint(Provider::GenericS3, None), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! What a plugin asks for, in templates over its configuration.
+//!
+//! - `http {/endpoint}`: connect to the host and port of a URL
+//! - `http *.{/endpoint}`: to any name below that host (buckets as host names)
+//! - `tcp {/host} {/port}`: to a host and port
+//! - `files NAME {/path}` or `files NAME {/path} read-only`: a directory under the name NAME
+//! - `insecure-tls {/endpoint}`: skip the certificate check of that URL's host
+//!
+//! A template ending in ` if {/flag}` counts only where the flag is `true`. A pointer (RFC 6901) to nothing makes no request. In place of a
+//! pointer a constant may stand; no administrator configured that, so it always needs a grant of its own.
+
+use capstan_domain::Outcome;
+use capstan_domain::failure::{Blame, Failure};
+use capstan_domain::grant::Power;
+use serde_json::Value;
+use url::Url;
+
+use crate::host::HostName;
+
+/// A power a plugin asks for under a given configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requested {
+    pub power: Power,
+    /// It stands wholly in the configuration, so the configuration of an administrator grants it.
+    pub configured: bool,
+}
+
+/// What the templates ask for under this configuration.
+pub fn requested(templates: &[String], configuration: &Value) -> Outcome<Vec<Requested>> {
+    let mut all = Vec::new();
+    for template in templates {
+        if let Some(one) = evaluate(template, configuration)?
+            && !all.contains(&one)
+        {
+            all.push(one);
+        }
+    }
+    Ok(all)
+}
+
+fn evaluate(template: &str, configuration: &Value) -> Outcome<Option<Requested>> {
+    let words: Vec<&str> = template.split_whitespace().collect();
+    let words = match words.as_slice() {
+        [before @ .., "if", flag] => {
+            let on = pointer(flag).and_then(|pointer| configuration.pointer(pointer)).is_some_and(|value| value == true);
+            if !on {
+                return Ok(None);
+            }
+            before
+        }
+        all => all,
+    };
+    let value = |word: &str| resolve(word, configuration);
+    let request = match words {
+        ["http", word] => {
+            let (below, word) = word.strip_prefix("*.").map_or((false, *word), |rest| (true, rest));
+            value(word).map(|(text, configured)| url_power(&text, configured, below)).transpose()?.flatten()
+        }
+        ["insecure-tls", word] => match value(word) {
+            Some((text, configured)) => url_power(&text, configured, false)?.map(|request| match request.power {
+                Power::Connect { host, port } => Requested { power: Power::InsecureTls { host, port }, configured },
+                power => Requested { power, configured },
+            }),
+            None => None,
+        },
+        ["tcp", host, port] => match (value(host), value(port)) {
+            (Some((host, a)), Some((port, b))) => {
+                let host = HostName::parse(&host)?.to_string();
+                let port = port.parse().map_err(|_| invalid(format!("\"{}\" is no port.", port.escape_default())))?;
+                Some(Requested { power: Power::Connect { host, port }, configured: a && b })
+            }
+            _ => None,
+        },
+        ["files", root, word] => value(word).map(|(path, configured)| directory(root, &path, true, configured)).transpose()?,
+        ["files", root, word, "read-only"] => {
+            value(word).map(|(path, configured)| directory(root, &path, false, configured)).transpose()?
+        }
+        _ => {
+            return Err(invalid(format!(
+                "The plugin asks for \"{}\", which this host does not know.",
+                template.escape_default()
+            ))
+            .with_blame(Blame::Plugin)
+            .with_code("grant-template-unknown")
+            .with_next_step("Use a newer host, or ask the plugin's vendor for a version made for this one."));
+        }
+    };
+    Ok(request)
+}
+
+/// The pointer in "{/a/b}".
+fn pointer(word: &str) -> Option<&str> {
+    word.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The text a word stands for, and whether it comes from the configuration alone.
+fn resolve(word: &str, configuration: &Value) -> Option<(String, bool)> {
+    let Some(pointer) = pointer(word) else { return Some((word.to_owned(), false)) };
+    match configuration.pointer(pointer)? {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some((text.clone(), true)),
+        Value::Number(number) => Some((number.to_string(), true)),
+        _ => None,
+    }
+}
+
+fn url_power(text: &str, configured: bool, below: bool) -> Outcome<Option<Requested>> {
+    let wrong = |why: &str| invalid(format!("\"{}\" is no usable URL: {why}.", text.escape_default())).with_code("url-invalid");
+    // "host:9000" parses as scheme "host"; an endpoint is often written so.
+    let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("https://{text}")) };
+    let url = url.map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("its scheme is neither http nor https"));
+    }
+    let host = HostName::parse(url.host_str().ok_or_else(|| wrong("it has no host"))?)?;
+    let port = url.port_or_known_default().ok_or_else(|| wrong("it has no port"))?;
+    let host = match (below, host) {
+        // There is nothing below an address.
+        (true, HostName::Address(_)) => return Ok(None),
+        (true, HostName::Name(name)) => format!("*.{name}"),
+        (false, host) => host.to_string(),
+    };
+    Ok(Some(Requested { power: Power::Connect { host, port }, configured }))
+}
+
+fn directory(root: &str, path: &str, write: bool, configured: bool) -> Outcome<Requested> {
+    let clean = path.starts_with('/') && !path.contains('\0') && path.split('/').all(|part| part != "..");
+    if !clean {
+        return Err(
+            invalid(format!("\"{}\" is no absolute path without \"..\".", path.escape_default())).with_code("path-invalid")
+        );
+    }
+    Ok(Requested { power: Power::Directory { root: root.to_owned(), path: path.to_owned(), write }, configured })
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::invalid(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn one(template: &str, configuration: Value) -> Requested {
+        let mut all = requested(&[template.to_owned()], &configuration).unwrap();
+        assert_eq!(all.len(), 1, "{template}");
+        all.remove(0)
+    }
+
+    fn connect(host: &str, port: u16) -> Power {
+        Power::Connect { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn a_url_in_the_configuration_asks_for_its_host_and_port() {
+        for (endpoint, host, port) in [
+            ("https://s3.example.com", "s3.example.com", 443),
+            ("http://s3.example.com", "s3.example.com", 80),
+            ("http://S3.Example.com.:9000/path", "s3.example.com", 9000),
+            ("http://0x7f.1:8080", "127.0.0.1", 8080),
+            ("http://2130706433", "127.0.0.1", 80),
+            ("http://[::ffff:10.0.0.1]:81", "10.0.0.1", 81),
+            ("http://[::1]:81", "::1", 81),
+            ("http://good.example@evil.example/", "evil.example", 80),
+            ("minio:9000", "minio", 9000),
+        ] {
+            let request = one("http {/endpoint}", json!({ "endpoint": endpoint }));
+            assert_eq!(request, Requested { power: connect(host, port), configured: true }, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_configured_is_not_asked_for_or_not_granted_by_configuring() {
+        let none = requested(&["http {/endpoint}".to_owned()], &json!({})).unwrap();
+        assert!(none.is_empty());
+        let constant = one("http https://sts.example.com", json!({}));
+        assert!(!constant.configured);
+        let half = one("tcp evil.example {/port}", json!({ "port": 445 }));
+        assert!(!half.configured);
+        // A pointer inside of a longer word is a constant, not a configured host.
+        assert!(
+            requested(&["http https://evil.example/{/x}".to_owned()], &json!({ "x": "y" }))
+                .unwrap()
+                .iter()
+                .all(|one| !one.configured)
+        );
+    }
+
+    #[test]
+    fn names_below_an_endpoint_are_asked_for_only_below_names() {
+        let endpoint = json!({ "endpoint": "https://s3.example.com" });
+        assert_eq!(one("http *.{/endpoint}", endpoint).power, connect("*.s3.example.com", 443));
+        let address = json!({ "endpoint": "https://10.0.0.1" });
+        assert!(requested(&["http *.{/endpoint}".to_owned()], &address).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_flag_switches_a_template() {
+        let template = "insecure-tls {/endpoint} if {/insecure}".to_owned();
+        let off = json!({ "endpoint": "https://a", "insecure": false });
+        assert!(requested(std::slice::from_ref(&template), &off).unwrap().is_empty());
+        let on = json!({ "endpoint": "https://a", "insecure": true });
+        assert_eq!(one(&template, on).power, Power::InsecureTls { host: "a".to_owned(), port: 443 });
+    }
+
+    #[test]
+    fn directories_are_absolute_and_do_not_climb() {
+        assert_eq!(
+            one("files data {/path} read-only", json!({ "path": "/srv/x" })).power,
+            Power::Directory { root: "data".to_owned(), path: "/srv/x".to_owned(), write: false }
+        );
+        for path in ["srv", "/srv/../etc", "/a\0b"] {
+            assert!(requested(&["files data {/path}".to_owned()], &json!({ "path": path })).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_template_is_refused_with_the_plugin_to_blame() {
+        let failure = requested(&["scsi {/device}".to_owned()], &json!({})).unwrap_err();
+        assert_eq!(failure.blame, Blame::Plugin);
+    }
+}

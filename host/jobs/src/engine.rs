@@ -1,0 +1,138 @@
+//! The handle and the workers behind it.
+
+use std::sync::Arc;
+
+use capstan_catalogue::{Catalogue, Holder};
+use capstan_domain::ids::JobId;
+use capstan_domain::job::{Job, NewJob, Request};
+use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Kind, Outcome};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
+use tracing::{error, info};
+
+use crate::limits::Limits;
+use crate::places::{Places, Probes};
+use crate::run::run;
+use crate::scheduler;
+
+/// What every job of this process shares.
+pub(crate) struct Engine {
+    pub(crate) catalogue: Catalogue,
+    pub(crate) places: Arc<dyn Places>,
+    pub(crate) probes: Arc<dyn Probes>,
+    pub(crate) limits: Limits,
+    /// Names this process in leases; another process, or this one after a restart, has another.
+    pub(crate) worker: String,
+    /// One permit a running job.
+    pub(crate) slots: Arc<Semaphore>,
+    /// True once the host goes down.
+    pub(crate) closing: watch::Sender<bool>,
+    pub(crate) bell: Notify,
+    /// One permit a job that only this process can do.
+    own: Arc<Semaphore>,
+    /// Where work runs, whoever asks for it: a door's threads only serve requests.
+    work: Handle,
+}
+
+/// Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Jobs {
+    engine: Arc<Engine>,
+    loops: Arc<tokio::sync::Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Jobs {
+    /// Starts the workers: from here on, jobs that a dead process left behind are taken up as their leases run out. A host that has
+    /// the catalogue to itself frees them first (`Catalogue::free_leases`).
+    pub fn start(catalogue: Catalogue, places: Arc<dyn Places>, probes: Arc<dyn Probes>, limits: Limits) -> Self {
+        let engine = Arc::new(Engine {
+            catalogue,
+            places,
+            probes,
+            slots: Arc::new(Semaphore::new(limits.workers)),
+            own: Arc::new(Semaphore::new(limits.own)),
+            limits,
+            worker: JobId::new().to_string(),
+            closing: watch::Sender::new(false),
+            bell: Notify::new(),
+            work: Handle::current(),
+        });
+        let loops = vec![tokio::spawn(claim(engine.clone())), tokio::spawn(scheduler::watch(engine.clone()))];
+        Self { engine, loops: Arc::new(tokio::sync::Mutex::new(loops)) }
+    }
+
+    /// Durable when this answers; a worker takes it up at once if one is free.
+    pub async fn submit(&self, new: &NewJob) -> Outcome<Job> {
+        let job = self.engine.catalogue.create_job(new, None).await?;
+        self.engine.bell.notify_one();
+        Ok(job)
+    }
+
+    /// Work that only this process can do, started at once; `prepare` learns the job's id before it starts. Refused with `Busy`
+    /// when `Limits::own` of them run.
+    pub async fn submit_own(&self, new: &NewJob, prepare: impl FnOnce(JobId) + Send) -> Outcome<Job> {
+        let Ok(permit) = self.engine.own.clone().try_acquire_owned() else {
+            return Err(Failure::new(Kind::Busy, "too many such jobs are running").with_next_step("ask again in a few seconds"));
+        };
+        let holder = Holder { worker: self.engine.worker.clone(), until: Timestamp::now().plus(self.engine.limits.lease) };
+        let job = self.engine.catalogue.create_job(new, Some(holder)).await?;
+        prepare(job.id);
+        self.engine.work.spawn(run(self.engine.clone(), job.clone(), Some(permit)));
+        Ok(job)
+    }
+
+    /// A running job sees it within a tick; a waiting one is changed at once.
+    pub async fn request(&self, job: JobId, request: Request) -> Outcome<Job> {
+        let job = self.engine.catalogue.request_job(job, request).await?;
+        self.engine.bell.notify_one();
+        Ok(job)
+    }
+
+    /// Stops between two files and gives the jobs back to the queue. Ends within `Limits::stop`, and a moment.
+    pub async fn close(&self) {
+        self.engine.closing.send_replace(true);
+        self.engine.bell.notify_one();
+        for task in self.loops.lock().await.drain(..) {
+            if let Err(cause) = task.await {
+                error!(%cause, "a loop of the jobs broke off");
+            }
+        }
+    }
+}
+
+/// Takes up jobs while there are slots; ends when the host goes down and all running ones have.
+async fn claim(engine: Arc<Engine>) {
+    let mut closing = engine.closing.subscribe();
+    let mut running = tokio::task::JoinSet::new();
+    loop {
+        let slot = tokio::select! {
+            slot = engine.slots.clone().acquire_owned() => slot,
+            _ = closing.wait_for(|closing| *closing) => break,
+        };
+        let Ok(slot) = slot else { break };
+        let now = Timestamp::now();
+        match engine.catalogue.claim_job(&engine.worker, now, now.plus(engine.limits.lease)).await {
+            Ok(Some(job)) => {
+                info!(job = %job.id, name = %job.name, attempt = job.attempt, "job {} taken up", job.id);
+                running.spawn(run(engine.clone(), job, Some(slot)));
+                continue;
+            }
+            Ok(None) => {}
+            Err(failure) => error!(%failure, detail = failure.detail, "the queue cannot be read"),
+        }
+        drop(slot);
+        tokio::select! {
+            () = engine.bell.notified() => {}
+            () = tokio::time::sleep(engine.limits.poll) => {}
+            Some(ended) = running.join_next() => if let Err(cause) = ended { error!(%cause, "a job broke off; its lease will run out") },
+            _ = closing.wait_for(|closing| *closing) => break,
+        }
+    }
+    let all = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(engine.limits.stop, all).await.is_err() {
+        // Dropped in mid-file: the ledger has what was done, the lease runs out, the next process goes on.
+        info!("jobs that did not stop in time are left to the next start");
+    }
+}

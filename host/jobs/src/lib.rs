@@ -1,0 +1,19 @@
+//! Durable work: what is to be done is recorded before it starts, and a killed process finds it again.
+//!
+//! A [`Jobs`] handle puts work into the catalogue's queue; workers claim it under a lease, renew the lease with every report of
+//! progress, and write the end. A worker that dies loses its lease, and another takes the job up where the ledger says it was.
+//! Nothing here talks to a target: trees come from [`Places`], bytes move in `capstan_mover`.
+
+mod calendar;
+mod engine;
+mod ledger;
+mod limits;
+mod meter;
+mod places;
+mod run;
+mod scheduler;
+mod work;
+
+pub use engine::Jobs;
+pub use limits::Limits;
+pub use places::{Ground, Places, Plot, Probes};

@@ -1,0 +1,56 @@
+//! Every bound of this room.
+
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Jobs that run together; more wait in the queue.
+    pub workers: usize,
+    /// Jobs of this process alone (probes of unsaved targets) that run together; one more is refused.
+    pub own: usize,
+    /// How long a worker holds a job without a sign of life.
+    pub lease: Duration,
+    /// Between two reports of progress; also how soon a request is seen.
+    pub tick: Duration,
+    /// Between two looks into the queue when nobody rang.
+    pub poll: Duration,
+    /// Between two looks at the schedule.
+    pub schedule: Duration,
+    /// Times a job is taken up because its target was away, the first one included; then it has failed.
+    pub attempts: u32,
+    /// The first pause before such a job is taken up again; doubled each time.
+    pub pause: Duration,
+    /// The longest such pause.
+    pub longest_pause: Duration,
+    /// How long running jobs may take to stop between two files when the host goes down; then they are dropped, which is safe.
+    pub stop: Duration,
+    /// Entries that a scan writes together.
+    pub scan_batch: usize,
+    /// Of the entries a scan knows, the share that may vanish by inference (D12), in percent.
+    pub guard_percent: u64,
+    /// Entries that may vanish by inference at once (D12).
+    pub guard_entries: u64,
+    /// Up to so many vanish without asking for the share: half of a handful is no accident.
+    pub guard_floor: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            workers: 4,
+            own: 16,
+            lease: Duration::from_secs(20),
+            tick: Duration::from_millis(500),
+            poll: Duration::from_secs(2),
+            schedule: Duration::from_secs(5),
+            attempts: 8,
+            pause: Duration::from_secs(2),
+            longest_pause: Duration::from_secs(300),
+            stop: Duration::from_secs(10),
+            scan_batch: 4096,
+            guard_percent: 25,
+            guard_entries: 10_000,
+            guard_floor: 16,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One claimed job, from taking it up to writing its end.
+//!
+//! The lease is renewed with every report. A worker that cannot renew it stops before it runs out, so that no two ever work on one
+//! job. What happens if the process dies: before the claim, the job is queued; after it, the lease runs out and the job is claimed
+//! again; after the last file but before the end is written, the next run finds every path unchanged and writes the end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use capstan_catalogue::Release;
+use capstan_domain::failure::Retry;
+use capstan_domain::job::{Job, JobState, Progress, Request};
+use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Kind, Outcome};
+use capstan_mover::{Command, Control, Counters};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{info, warn};
+
+use crate::engine::Engine;
+use crate::meter::Meter;
+use crate::work::{End, perform};
+
+/// Why the report loop let go of a job.
+enum Left {
+    /// The work came to its end.
+    Ended(Outcome<End>),
+    /// Another worker may hold it by now: nothing may be written.
+    LeaseLost,
+}
+
+pub(crate) async fn run(engine: Arc<Engine>, job: Job, slot: Option<OwnedSemaphorePermit>) {
+    let control = Control::default();
+    let counters = Arc::new(Counters::default());
+    let mut asked = None;
+    let mut meter = Meter::default();
+    let left = follow(&engine, &job, &control, &counters, &mut meter, &mut asked, slot).await;
+    let end = match left {
+        Left::Ended(end) => end,
+        Left::LeaseLost => {
+            warn!(job = %job.id, "job {} is left: its lease was lost", job.id);
+            return;
+        }
+    };
+    let progress = meter.read(counters.snapshot(), true, Instant::now());
+    if let Err(failure) = conclude(&engine, &job, end, &progress, asked).await {
+        warn!(job = %job.id, %failure, detail = failure.detail, "the end of job {} could not be written; it will be taken up again", job.id);
+    }
+}
+
+async fn follow(
+    engine: &Arc<Engine>,
+    job: &Job,
+    control: &Control,
+    counters: &Arc<Counters>,
+    meter: &mut Meter,
+    asked: &mut Option<Request>,
+    _slot: Option<OwnedSemaphorePermit>,
+) -> Left {
+    let mut closing = engine.closing.subscribe();
+    let mut held_until = Instant::now() + engine.limits.lease;
+    let mut tick = tokio::time::interval(engine.limits.tick);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut work = perform(engine.clone(), job.clone(), control.clone(), counters.clone());
+    loop {
+        tokio::select! {
+            end = &mut work => return Left::Ended(end),
+            () = async { drop(closing.wait_for(|closing| *closing).await) }, if control.command() != Command::Stop => control.set(Command::Stop),
+            _ = tick.tick() => {
+                let progress = meter.read(counters.snapshot(), counters.walk_ended(), Instant::now());
+                let until = Timestamp::now().plus(engine.limits.lease);
+                match engine.catalogue.beat_job(job.id, &engine.worker, until, shown_state(counters), &progress).await {
+                    Ok(request) => {
+                        held_until = Instant::now() + engine.limits.lease;
+                        // A pause is a stop between two files that can be taken back: the slot is free for others meanwhile.
+                        *asked = request.filter(|request| *request != Request::Resume);
+                        if asked.is_some() {
+                            control.set(Command::Stop);
+                        }
+                    }
+                    Err(failure) if failure.code.as_deref() == Some("lease-lost") => return Left::LeaseLost,
+                    Err(failure) => {
+                        warn!(job = %job.id, %failure, detail = failure.detail, "progress of job {} could not be written", job.id);
+                        if Instant::now() + engine.limits.tick * 2 > held_until {
+                            return Left::LeaseLost;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn shown_state(counters: &Counters) -> JobState {
+    if counters.walk_ended() || counters.snapshot().files_processed > 0 { JobState::Running } else { JobState::Calculating }
+}
+
+async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Progress, asked: Option<Request>) -> Outcome<()> {
+    let release = match end {
+        Ok(End { state, failure, answer }) => Release::Finished { state, failure, answer },
+        Err(failure) if failure.kind == Kind::Cancelled && asked == Some(Request::Pause) => Release::Paused,
+        Err(failure) if failure.kind == Kind::Cancelled && asked == Some(Request::Stop) => {
+            Release::Finished { state: JobState::StoppedByUser, failure: None, answer: None }
+        }
+        // The host goes down, or a pause was taken back before it was reached.
+        Err(failure) if failure.kind == Kind::Cancelled => Release::Again { ready: Timestamp::now(), failure: None },
+        Err(failure) if failure.retry != Retry::Never && job.attempt < engine.limits.attempts => {
+            let pause = pause(engine, job.attempt, &failure);
+            warn!(job = %job.id, %failure, ?pause, "job {} waits before it goes on", job.id);
+            Release::Again { ready: Timestamp::now().plus(pause), failure: Some(failure) }
+        }
+        Err(failure) => {
+            let failure = failure.at(|origin| origin.job = Some(job.id.to_string()));
+            warn!(job = %job.id, %failure, detail = failure.detail, "job {} failed", job.id);
+            Release::Finished { state: JobState::Failed, failure: Some(failure), answer: None }
+        }
+    };
+    info!(job = %job.id, ?release, "job {} is let go", job.id);
+    engine.catalogue.release_job(job.id, &engine.worker, progress, release).await
+}
+
+fn pause(engine: &Engine, attempt: u32, failure: &Failure) -> Duration {
+    let asked = Duration::from_millis(failure.retry_after_ms.unwrap_or(0));
+    let doubled = engine.limits.pause.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    doubled.max(asked).min(engine.limits.longest_pause)
+}

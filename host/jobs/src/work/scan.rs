@@ -1,0 +1,124 @@
+//! Scan: what a tree holds becomes entries of the catalogue, and what it no longer holds goes from it, carefully.
+//!
+//! An entry goes only by inference, so the guards of D12 hold: a walk with a failure in it removes nothing, an empty source removes
+//! nothing, and more than a share of the entries is a warning for a person to look at. Entries whose content lives only in replicas
+//! are not expected to be found and stay. Dying anywhere leaves entries that are older than they could be; the next scan mends that.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use capstan_catalogue::{Crawl, Record};
+use capstan_domain::job::{Job, PathOutcome, PathState, Place};
+use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Kind, Outcome};
+use capstan_mover::{Control, Counters, Found, ItemKind};
+use tokio::sync::mpsc;
+
+use crate::engine::Engine;
+use crate::ledger::Side;
+use crate::places::Plot;
+use crate::work::{End, transfer::side};
+
+/// Lists of found items between the walk and the catalogue; the walk waits.
+const QUEUE: usize = 16;
+
+pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: &Control, counters: &Counters) -> Outcome<End> {
+    let (mut good, mut bad, mut kept) = (0, 0, None);
+    for place in places {
+        let ground = engine.places.source(place).await?;
+        let Some(tree) = ground.catalogued else {
+            return Err(Failure::unsupported("only spaces and primary pools are scanned").with_code("not-catalogued"));
+        };
+        for plot in &ground.plots {
+            let side = side(&ground, plot);
+            let mut crawl = engine.catalogue.begin_crawl(tree).await?;
+            let tally = walk(engine, job, plot, &side, &mut crawl, control, counters).await?;
+            good += tally.files;
+            bad += tally.failed;
+            if tally.failed == 0 {
+                kept = kept.or(forget_vanished(engine, &crawl, &side.shown(&plot.path), tally.files).await?);
+            }
+        }
+        if let Place::Pool { pool, .. } = place {
+            engine.catalogue.finish_scan(*pool, Timestamp::now()).await?;
+        }
+    }
+    counters.walked.store(1, Relaxed);
+    Ok(match kept {
+        Some(failure) => End::warning(failure),
+        None => End::of_paths(good, bad),
+    })
+}
+
+#[derive(Default)]
+struct Tally {
+    files: u64,
+    failed: u64,
+}
+
+async fn walk(
+    engine: &Engine,
+    job: &Job,
+    plot: &Plot,
+    side: &Side,
+    crawl: &mut Crawl,
+    control: &Control,
+    counters: &Counters,
+) -> Outcome<Tally> {
+    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    let (tree, start) = (plot.tree.clone(), plot.path.clone());
+    let walk = tokio::spawn(async move { tree.walk(&start, sender).await });
+    let mut tally = Tally::default();
+    let mut entries = Vec::with_capacity(engine.limits.scan_batch);
+    let mut failed = Vec::new();
+    while let Some(found) = receiver.recv().await {
+        control.ready().await?;
+        for found in found {
+            match found {
+                Found::Item(item) => {
+                    tally.files += u64::from(item.kind == ItemKind::File);
+                    entries.extend(side.entry(&item, item.blake3));
+                }
+                Found::Failed { path, failure } => {
+                    tally.failed += 1;
+                    failed.push(left_out(job, side.shown(&path), failure));
+                }
+            }
+        }
+        if entries.len() >= engine.limits.scan_batch {
+            crawl.found(std::mem::take(&mut entries)).await?;
+        }
+        if !failed.is_empty() {
+            engine.catalogue.record(Record { outcomes: std::mem::take(&mut failed), ..Record::default() }).await?;
+        }
+        counters.files_found.store(tally.files, Relaxed);
+        counters.files_processed.store(tally.files, Relaxed);
+        counters.files_finalized.store(tally.files, Relaxed);
+        counters.files_failed.store(tally.failed, Relaxed);
+    }
+    if !entries.is_empty() {
+        crawl.found(entries).await?;
+    }
+    walk.await.map_err(|cause| Failure::host("the walk broke off", cause))??;
+    Ok(tally)
+}
+
+/// Answers the warning if a guard held.
+async fn forget_vanished(engine: &Engine, crawl: &Crawl, under: &str, found: u64) -> Outcome<Option<Failure>> {
+    let missing = crawl.missing(under).await?;
+    let (vanished, known) = (missing.missing, missing.known);
+    let limits = &engine.limits;
+    let share = vanished * 100 > known * limits.guard_percent && vanished > limits.guard_floor;
+    if vanished > 0 && (found == 0 || vanished > limits.guard_entries || share) {
+        let why = if found == 0 { "the source is empty" } else { "that is more than a scan may infer" };
+        let message = format!("{vanished} of {known} known entries were not found and were kept: {why}");
+        return Ok(Some(Failure::new(Kind::Conflict, message).with_code("deletion-guard").with_next_step(
+            "make sure that the source is mounted and whole; if the files are really gone, erase them by a task",
+        )));
+    }
+    crawl.sweep(under).await?;
+    Ok(None)
+}
+
+pub(super) fn left_out(job: &Job, path: String, failure: Failure) -> PathOutcome {
+    PathOutcome { job: job.id, path, state: PathState::Failed, bytes: 0, failure: Some(failure), finished: Timestamp::now() }
+}

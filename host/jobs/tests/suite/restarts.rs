@@ -1,0 +1,64 @@
+//! A process that dies: its jobs are taken up again and finish, and nothing is done twice.
+
+use std::time::Duration;
+
+use capstan_domain::job::{JobState, NewJob, Work};
+use capstan_domain::listing::{Listing, Operator};
+
+use crate::world::{World, copy, fill, whole};
+
+/// A worker that claims and is never heard of again, as after kill -9.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_of_a_dead_process_is_taken_up_when_its_lease_runs_out() {
+    let world = World::new().await;
+    let (from, to) = (world.space("from").await, world.space("to").await);
+    fill(&from, 20);
+    world.jobs.close().await;
+    let job = world
+        .catalogue
+        .create_job(&NewJob { definition: None, name: "j".to_owned(), work: copy(&from, &to) }, None)
+        .await
+        .unwrap();
+    let now = capstan_domain::time::Timestamp::now();
+    world.catalogue.claim_job("dead", now, now.plus(Duration::from_millis(300))).await.unwrap().unwrap();
+    let next = world.again().await;
+    let ended = next.ended(job.id).await;
+    assert_eq!((ended.state, ended.attempt), (JobState::Done, 2));
+    next.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_goes_down_gives_its_jobs_back_and_the_next_one_finishes_them() {
+    let world = World::new().await;
+    let (from, to) = (world.space("from").await, world.space("to").await);
+    fill(&from, 400);
+    let job = world.submit(copy(&from, &to)).await;
+    world.until(job.id, |job| job.state != JobState::Queued).await;
+    world.jobs.close().await;
+    let next = world.again().await;
+    let ended = next.ended(job.id).await;
+    assert_eq!(ended.state, JobState::Done);
+    let good = Listing::first(0).with("state", Operator::Equal, "done");
+    let unchanged = Listing::first(0).with("state", Operator::Equal, "unchanged");
+    let done = next.catalogue.outcomes(job.id, &good).await.unwrap().count;
+    let seen = next.catalogue.outcomes(job.id, &unchanged).await.unwrap().count;
+    assert_eq!(done + seen, 400);
+    next.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_copied_is_unchanged_for_the_next_job() {
+    let world = World::new().await;
+    let (from, to) = (world.space("from").await, world.space("to").await);
+    fill(&from, 30);
+    let first = world.submit(copy(&from, &to)).await;
+    assert_eq!(world.ended(first.id).await.state, JobState::Done);
+    let second = world.submit(copy(&from, &to)).await;
+    assert_eq!(world.ended(second.id).await.state, JobState::Done);
+    let tally = world.catalogue.tally(second.id).await.unwrap();
+    assert_eq!(tally.done + tally.unchanged, 30);
+    let scan = world.submit(Work::Scan { places: vec![whole(to.id)] }).await;
+    assert_eq!(world.ended(scan.id).await.state, JobState::Done);
+    assert_eq!(world.catalogue.space(to.id).await.unwrap().file_count, 30);
+    world.jobs.close().await;
+}

@@ -1,0 +1,323 @@
+//! A share as a tree, through the files port: NAS shares, directories behind a plugin.
+
+mod content;
+mod walk;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use capstan_domain::content::{Content, Source};
+use capstan_domain::failure::Kind;
+use capstan_domain::ids::LocationId;
+use capstan_domain::ports::{Attributes, Files, Node, NodeKind, PutOptions};
+use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Outcome};
+use futures::StreamExt;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::control::Control;
+use crate::held::Held;
+use crate::item::{Found, Identity, Item, ItemKind};
+use crate::ledger::Ledger;
+use crate::measured::Measured;
+use crate::names;
+use crate::transfer::LOCATION_GONE;
+use crate::tree::{Arrival, Children, Opened, Small, Stored, Tree, each};
+
+/// Calls of one tree that are under way at a time; more wait.
+const CALLS_IN_FLIGHT: usize = 16;
+
+#[derive(Clone)]
+pub struct FileTree {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    location: Option<LocationId>,
+    /// The location as the target names it.
+    share: String,
+    /// Where in the share the tree's root is, without slashes at its ends.
+    prefix: String,
+    files: Arc<dyn Files>,
+    calls: Semaphore,
+}
+
+impl FileTree {
+    pub fn new(
+        id: impl Into<String>,
+        location: Option<LocationId>,
+        share: impl Into<String>,
+        prefix: &str,
+        files: Arc<dyn Files>,
+    ) -> Self {
+        let prefix = prefix.trim_matches('/').to_owned();
+        let calls = Semaphore::new(CALLS_IN_FLIGHT);
+        Self { inner: Arc::new(Inner { id: id.into(), location, share: share.into(), prefix, files, calls }) }
+    }
+}
+
+impl Inner {
+    /// The share's path of a path in the tree; names that are not UTF-8 stay escaped, the contract's names are UTF-8.
+    fn native(&self, path: &str) -> Outcome<String> {
+        let path = names::checked(path)?;
+        let native: Vec<String> = path.split('/').map(|name| names::to_native(name, |c| c == '/' || c == '\0')).collect();
+        Ok(names::join(&self.prefix, &native.join("/")))
+    }
+
+    fn native_of(&self, item: &Item) -> Outcome<String> {
+        item.native.clone().map_or_else(|| self.native(&item.path), Ok)
+    }
+
+    async fn permit(&self) -> Outcome<tokio::sync::SemaphorePermit<'_>> {
+        self.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))
+    }
+
+    async fn stat(&self, path: &str) -> Outcome<Option<Item>> {
+        match self.files.stat(&self.share, &self.native(path)?).await {
+            Ok(node) => Ok(Some(item_of(path.to_owned(), None, &node))),
+            Err(failure) if failure.kind == Kind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn read_one(&self, item: &Item, limit: u64) -> Outcome<Small> {
+        let native = self.native_of(item)?;
+        let _permit = self.permit().await?;
+        let (node, mut body) = self.files.read(&self.share, &native, None).await.map_err(content::while_reading)?;
+        if node.size > limit {
+            return Err(Failure::new(Kind::Conflict, format!("{:?} has grown while it was read", item.path)).with_code("grown"));
+        }
+        let size = usize::try_from(node.size).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(size);
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk?;
+            if bytes.len() + chunk.len() > size {
+                return Err(content::changed());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let read = item_of(item.path.clone(), item.native.clone(), &node);
+        let after = item_of(
+            item.path.clone(),
+            item.native.clone(),
+            &self.files.stat(&self.share, &native).await.map_err(content::while_reading)?,
+        );
+        if bytes.len() != size || !after.same_content(&read) {
+            return Err(content::changed());
+        }
+        Ok(Small { item: read, bytes: Bytes::from(bytes) })
+    }
+
+    async fn put(&self, arrival: &Arrival, content: Content) -> Outcome<Stored> {
+        let native = self.native(&arrival.path)?;
+        let _permit = self.permit().await?;
+        let options = PutOptions { if_absent: !arrival.overwrite, ..PutOptions::default() };
+        let written = self.files.write(&self.share, &native, content, &arrival.attempt, options).await.map_err(while_storing)?;
+        let attributes = Attributes {
+            modified: Some(arrival.modified.0),
+            mode: arrival.mode.map(|mode| mode & 0o1777),
+            owner: None,
+            group: None,
+            extras: Vec::new(),
+        };
+        let node = match self.files.set_attributes(&self.share, &native, attributes, &arrival.attempt).await {
+            Ok(node) => node,
+            // A share that keeps no attributes keeps the bytes, which is what was asked for first.
+            Err(failure) if matches!(failure.kind, Kind::Unsupported | Kind::Denied) => written,
+            Err(failure) => return Err(failure),
+        };
+        Ok(Stored { item: item_of(arrival.path.clone(), None, &node), key: native })
+    }
+
+    async fn remove_one(&self, item: &Item, if_unchanged: bool, attempt: &str) -> Outcome<()> {
+        let native = self.native_of(item)?;
+        let _permit = self.permit().await?;
+        if if_unchanged {
+            match self.files.stat(&self.share, &native).await {
+                Ok(node) if item_of(item.path.clone(), None, &node).same_content(item) => {}
+                Ok(_) => return Err(content::changed()),
+                Err(failure) if failure.kind == Kind::NotFound => return Ok(()),
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.files.remove(&self.share, &native, attempt).await
+    }
+}
+
+fn item_of(path: String, native: Option<String>, node: &Node) -> Item {
+    let kind = match node.kind {
+        NodeKind::File => ItemKind::File,
+        NodeKind::Directory => ItemKind::Folder { empty: false },
+        NodeKind::Symlink => ItemKind::Link { to: names::from_bytes(node.link.as_deref().unwrap_or_default().as_bytes()) },
+        NodeKind::Other => ItemKind::Other { what: "neither file, folder nor link" },
+    };
+    let size = if kind == ItemKind::File { node.size } else { 0 };
+    Item {
+        kind,
+        mode: node.mode,
+        uid: node.owner.as_deref().and_then(|owner| owner.parse().ok()),
+        gid: node.group.as_deref().and_then(|group| group.parse().ok()),
+        identity: Identity { inode: node.id.as_deref().and_then(|id| id.parse().ok()), ..Identity::default() },
+        native,
+        ..Item::file(path, size, Timestamp(node.modified))
+    }
+}
+
+fn while_storing(failure: Failure) -> Failure {
+    match failure.kind {
+        // Missing folders are made, so what was not found is the share.
+        Kind::NotFound => failure.with_code(LOCATION_GONE),
+        _ => failure,
+    }
+}
+
+#[async_trait]
+impl Tree for FileTree {
+    fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    fn location(&self) -> Option<LocationId> {
+        self.inner.location
+    }
+
+    async fn walk(&self, start: &str, found: mpsc::Sender<Vec<Found>>) -> Outcome<()> {
+        walk::walk(&self.inner, names::checked(start)?, &found).await
+    }
+
+    async fn children(&self, path: &str, after: Option<&str>, limit: u32) -> Outcome<Children> {
+        walk::children(&self.inner, names::checked(path)?, after, limit).await
+    }
+
+    async fn stat(&self, path: &str) -> Outcome<Option<Item>> {
+        self.inner.stat(names::checked(path)?).await
+    }
+
+    async fn stat_many(&self, paths: &[String]) -> Vec<Outcome<Option<Item>>> {
+        let looks = paths.iter().cloned().map(|path| {
+            let inner = Arc::clone(&self.inner);
+            async move {
+                let _permit = inner.permit().await?;
+                inner.stat(&path).await
+            }
+        });
+        each(looks).await
+    }
+
+    async fn is_empty(&self, start: &str) -> Outcome<bool> {
+        match self.inner.files.read_directory(&self.inner.share, &self.inner.native(start)?, None, 1).await {
+            Ok(page) => Ok(page.nodes.is_empty() && page.next.is_none()),
+            Err(failure) if failure.kind == Kind::NotFound => Ok(true),
+            // A file stands there.
+            Err(failure) if failure.kind == Kind::Invalid => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn read_small(&self, items: &[Item], limit: u64) -> Vec<Outcome<Small>> {
+        let reads = items.iter().cloned().map(|item| {
+            let inner = Arc::clone(&self.inner);
+            async move { inner.read_one(&item, limit).await }
+        });
+        each(reads).await
+    }
+
+    async fn open(&self, item: &Item) -> Outcome<Opened> {
+        content::open(&self.inner, item).await
+    }
+
+    async fn store_small(&self, files: Vec<(Arrival, Bytes)>) -> Vec<Outcome<Stored>> {
+        let puts = files.into_iter().map(|(arrival, bytes)| {
+            let inner = Arc::clone(&self.inner);
+            async move { inner.put(&arrival, Arc::new(Held::new(bytes))).await }
+        });
+        let mut results = each(puts).await;
+        if results.iter().any(Result::is_ok)
+            && let Err(failure) = self.sync().await
+        {
+            // None of them is known to be durable (D7).
+            results.iter_mut().filter(|result| result.is_ok()).for_each(|result| *result = Err(failure.clone()));
+        }
+        results
+    }
+
+    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, _ledger: &dyn Ledger, control: &Control) -> Outcome<Stored> {
+        control.ready().await?;
+        let size = content.size();
+        let stored = self.inner.put(arrival, content).await?;
+        if stored.item.size == size {
+            self.sync().await?;
+        }
+        Ok(stored)
+    }
+
+    async fn abandon(&self, _path: &str, _ledger: &dyn Ledger) -> Outcome<()> {
+        // A write leaves nothing: the plugin's temporary file goes with it.
+        Ok(())
+    }
+
+    fn keeps_folders(&self) -> bool {
+        true
+    }
+
+    async fn make_folder(&self, path: &str, item: &Item, attempt: &str) -> Outcome<()> {
+        if path.is_empty() {
+            return Ok(());
+        }
+        let native = self.inner.native(path)?;
+        match self.inner.files.make_directory(&self.inner.share, &native, attempt).await {
+            Ok(()) => {}
+            Err(failure) if failure.kind == Kind::AlreadyExists => {}
+            Err(failure) => return Err(failure),
+        }
+        let attributes = Attributes {
+            modified: Some(item.stamp().0),
+            mode: item.mode.map(|mode| mode & 0o1777 | 0o700),
+            owner: None,
+            group: None,
+            extras: Vec::new(),
+        };
+        match self.inner.files.set_attributes(&self.inner.share, &native, attributes, attempt).await {
+            Err(failure) if !matches!(failure.kind, Kind::Unsupported | Kind::Denied) => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    async fn make_link(&self, path: &str, to: &str, _item: &Item, attempt: &str, overwrite: bool) -> Outcome<Stored> {
+        let native = self.inner.native(path)?;
+        let text = String::from_utf8(capstan_domain::names::unescape(to)).map_err(|error| {
+            Failure::unsupported("The link's text is not UTF-8, which shares cannot hold").with_detail(error.to_string())
+        })?;
+        if overwrite {
+            self.inner.files.remove(&self.inner.share, &native, attempt).await?;
+        }
+        let node = self.inner.files.make_link(&self.inner.share, &native, &text, attempt).await?;
+        Ok(Stored { item: item_of(path.to_owned(), None, &node), key: native })
+    }
+
+    async fn remove(&self, items: &[Item], if_unchanged: bool, attempt: &str) -> Vec<Outcome<()>> {
+        let removals = items.iter().cloned().map(|item| {
+            let (inner, attempt) = (Arc::clone(&self.inner), attempt.to_owned());
+            async move { inner.remove_one(&item, if_unchanged, &attempt).await }
+        });
+        each(removals).await
+    }
+
+    async fn remove_empty_folders(&self, start: &str, attempt: &str) -> Outcome<u64> {
+        walk::remove_empty_folders(&self.inner, names::checked(start)?, attempt).await
+    }
+
+    async fn room(&self) -> Outcome<Option<u64>> {
+        Ok(None)
+    }
+
+    async fn sync(&self) -> Outcome<()> {
+        self.inner.files.sync(&self.inner.share, &self.inner.prefix).await
+    }
+
+    fn refuses(&self, path: &str) -> Option<Failure> {
+        self.inner.native(path).err()
+    }
+}

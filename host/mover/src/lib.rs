@@ -1,0 +1,34 @@
+//! Moving bytes between places so that nothing is lost: what is said to be stored is durable, what is said to be verified was
+//! read back, and a source goes only after both were recorded.
+//!
+//! A place is a [`Tree`]: a directory of the host ([`LocalTree`]), objects under a prefix ([`ObjectTree`]), a share
+//! ([`FileTree`]). A [`Transfer`] takes trees to trees. It knows neither the catalogue nor a plugin: what must survive the
+//! process it tells a [`Ledger`], and targets are the ports of `capstan_domain`.
+
+pub mod backoff;
+pub mod control;
+pub mod digest;
+pub mod file;
+mod held;
+pub mod item;
+pub mod ledger;
+pub mod local;
+pub mod measured;
+pub mod names;
+pub mod object;
+pub mod progress;
+#[cfg(test)]
+mod testing;
+pub mod throttle;
+pub mod transfer;
+pub mod tree;
+
+pub use control::{Command, Control};
+pub use file::FileTree;
+pub use item::{Found, Identity, Item, ItemKind};
+pub use ledger::{Copied, Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord};
+pub use local::LocalTree;
+pub use object::ObjectTree;
+pub use progress::Counters;
+pub use transfer::{Destination, Limits, Options, Source, Summary, Transfer};
+pub use tree::{Arrival, Children, Opened, Small, Stored, Tree};

@@ -1,0 +1,284 @@
+//! A large object in parts: several on their way at once, each recorded when it is stored, so that a killed transfer goes on
+//! with the parts that are missing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_domain::content::Content;
+use capstan_domain::failure::Kind;
+use capstan_domain::ports::{GetOptions, Object, Part, Uploads};
+use capstan_domain::{Failure, Outcome};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::store::{options, stored, while_storing};
+use super::{Inner, TRIES};
+use crate::backoff;
+use crate::control::Control;
+use crate::digest;
+use crate::ledger::{Ledger, PartRecord, UploadKey, UploadRecord};
+use crate::local::describe;
+use crate::measured::Measured;
+use crate::tree::{Arrival, Stored};
+
+/// From this size on an object goes in parts.
+pub(super) const FROM: u64 = 32 << 20;
+/// Parts of one object on their way at a time.
+const PARTS_IN_FLIGHT: usize = 4;
+/// Parts asked for at a time when the target's own list is looked at.
+const LISTED: u32 = 1000;
+/// The most parts an object store takes of one object.
+const MOST_PARTS: u64 = 10_000;
+
+struct Upload<'u> {
+    inner: &'u Inner,
+    uploads: &'u Arc<dyn Uploads>,
+    key: String,
+    table: UploadKey,
+    record: UploadRecord,
+}
+
+pub(super) async fn store(
+    inner: &Inner,
+    uploads: &Arc<dyn Uploads>,
+    arrival: &Arrival,
+    content: Arc<Measured>,
+    ledger: &dyn Ledger,
+    control: &Control,
+) -> Outcome<Stored> {
+    let key = inner.keys.of(&arrival.path)?;
+    let table = UploadKey { tree: inner.id.clone(), key: key.clone() };
+    let described = describe(&content);
+    let mut done = BTreeMap::new();
+    let record = match earlier(inner, uploads, &key, &table, &described, ledger).await? {
+        Earlier::GoesOn(record) => record,
+        Earlier::Completed(record, object) => {
+            content.read_in_parts(record.part_size);
+            adopt(&content, &record, &mut done);
+            ledger.forget_upload(&table, &record.id).await?;
+            return Ok(stored(arrival, key, &object, None));
+        }
+        Earlier::None => begin(inner, uploads, &key, &table, arrival, described, ledger).await?,
+    };
+    content.read_in_parts(record.part_size);
+    adopt(&content, &record, &mut done);
+    let upload = Upload { inner, uploads, key, table, record };
+    let put = upload.put_missing(&content, &mut done, ledger, control).await;
+    if let Err(failure) = put {
+        if failure.code.as_deref() == Some("source-changed") || failure.kind == Kind::NotFound {
+            upload.give_up(ledger).await;
+        }
+        return Err(failure);
+    }
+    // A guest may have read the content otherwise than asked; the hash must be of all of it before the object appears.
+    let digest = content.complete().await?;
+    content.check(&digest)?;
+    let object = upload.complete(done, arrival).await?;
+    ledger.forget_upload(&upload.table, &upload.record.id).await?;
+    Ok(stored(arrival, upload.key.clone(), &object, None))
+}
+
+enum Earlier {
+    None,
+    GoesOn(UploadRecord),
+    /// The process died between completing the upload and forgetting it.
+    Completed(UploadRecord, Object),
+}
+
+/// Looks for an upload of the same content, and asks the target what it really has of it.
+async fn earlier(
+    inner: &Inner,
+    uploads: &Arc<dyn Uploads>,
+    key: &str,
+    table: &UploadKey,
+    described: &str,
+    ledger: &dyn Ledger,
+) -> Outcome<Earlier> {
+    let Some(mut record) = ledger.find_upload(table).await? else { return Ok(Earlier::None) };
+    if record.content == described {
+        match listed(inner, uploads, key, &record.id).await {
+            Ok(there) => {
+                record.parts.retain(|part| {
+                    there.get(&part.part.number).is_some_and(|it| it.etag == part.part.etag && it.size == part.part.size)
+                });
+                return Ok(Earlier::GoesOn(record));
+            }
+            Err(failure) if failure.kind == Kind::NotFound => {
+                let whole = record.parts.iter().map(|part| part.part.size).sum::<u64>() == record.size;
+                if whole
+                    && let Ok(object) = inner.asked(|| inner.objects.head(&inner.bucket, key, GetOptions::default())).await
+                    && object.size == record.size
+                {
+                    return Ok(Earlier::Completed(record, object));
+                }
+            }
+            // A target that cannot list parts is taken at the table's word; completing will tell.
+            Err(failure) if failure.kind == Kind::Unsupported => return Ok(Earlier::GoesOn(record)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    // Of another state of the file: its parts are of no use and cost money.
+    if let Err(failure) = uploads.abort(&inner.bucket, key, &record.id).await {
+        tracing::warn!(%failure, key, "an outdated upload could not be given up");
+    }
+    ledger.forget_upload(table, &record.id).await?;
+    Ok(Earlier::None)
+}
+
+async fn listed(inner: &Inner, uploads: &Arc<dyn Uploads>, key: &str, id: &str) -> Outcome<BTreeMap<u32, Part>> {
+    let mut there = BTreeMap::new();
+    let mut after = 0;
+    loop {
+        let page = inner.asked(|| uploads.list_parts(&inner.bucket, key, id, after, LISTED)).await?;
+        let Some(last) = page.last().map(|part| part.number).filter(|last| *last > after) else { return Ok(there) };
+        after = last;
+        there.extend(page.into_iter().map(|part| (part.number, part)));
+    }
+}
+
+async fn begin(
+    inner: &Inner,
+    uploads: &Arc<dyn Uploads>,
+    key: &str,
+    table: &UploadKey,
+    arrival: &Arrival,
+    content: String,
+    ledger: &dyn Ledger,
+) -> Outcome<UploadRecord> {
+    let upload = uploads
+        .begin(&inner.bucket, key, arrival.size, &arrival.attempt, options(arrival, key, None))
+        .await
+        .map_err(while_storing)?;
+    if upload.part_size == 0 || arrival.size.div_ceil(upload.part_size) > MOST_PARTS {
+        let message =
+            format!("The plugin's part size of {} bytes does not fit an object of {} bytes", upload.part_size, arrival.size);
+        return Err(Failure::new(Kind::PluginFault, message).with_code("part-size"));
+    }
+    let record = UploadRecord {
+        id: upload.id,
+        size: arrival.size,
+        part_size: upload.part_size,
+        content,
+        extras: upload.extras,
+        parts: Vec::new(),
+    };
+    ledger.begin_upload(table, &record).await?;
+    Ok(record)
+}
+
+/// An upload that nobody will finish.
+pub(super) async fn abandon(inner: &Inner, uploads: &Arc<dyn Uploads>, path: &str, ledger: &dyn Ledger) -> Outcome<()> {
+    let key = inner.keys.of(path)?;
+    let table = UploadKey { tree: inner.id.clone(), key };
+    if let Some(record) = ledger.find_upload(&table).await? {
+        uploads.abort(&inner.bucket, &table.key, &record.id).await?;
+        ledger.forget_upload(&table, &record.id).await?;
+    }
+    Ok(())
+}
+
+fn adopt(content: &Measured, record: &UploadRecord, done: &mut BTreeMap<u32, Part>) {
+    for part in &record.parts {
+        let offset = u64::from(part.part.number.saturating_sub(1)) * record.part_size;
+        // Without values the part stays, and its bytes are read once more for the hash at the end.
+        let _ = digest::from_bytes(&part.blocks).is_some_and(|values| content.adopt(offset, part.part.size, &values));
+        done.insert(part.part.number, part.part.clone());
+    }
+}
+
+impl Upload<'_> {
+    async fn put_missing(
+        &self,
+        content: &Arc<Measured>,
+        done: &mut BTreeMap<u32, Part>,
+        ledger: &dyn Ledger,
+        control: &Control,
+    ) -> Outcome<()> {
+        let (size, part_size) = (self.record.size, self.record.part_size);
+        let count = u32::try_from(size.div_ceil(part_size)).unwrap_or(u32::MAX);
+        let missing: Vec<u32> = (1..=count).filter(|number| !done.contains_key(number)).collect();
+        let mut missing = missing.into_iter();
+        let mut going = FuturesUnordered::new();
+        loop {
+            while going.len() < PARTS_IN_FLIGHT
+                && let Some(number) = missing.next()
+            {
+                control.ready().await?;
+                let offset = u64::from(number - 1) * part_size;
+                let length = part_size.min(size - offset);
+                going.push(async move {
+                    let part = self.put_part(content, number, offset, length).await?;
+                    let values = content.values(offset, length).unwrap_or_default();
+                    let record = PartRecord { part, blocks: digest::to_bytes(&values) };
+                    ledger.save_part(&self.table, &self.record.id, &record).await?;
+                    Ok::<_, Failure>(record.part)
+                });
+            }
+            let Some(part) = going.next().await else { return Ok(()) };
+            let part = part?;
+            done.insert(part.number, part);
+        }
+    }
+
+    async fn put_part(&self, content: &Arc<Measured>, number: u32, offset: u64, length: u64) -> Outcome<Part> {
+        let mut tries = 1;
+        loop {
+            let _permit = self.inner.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
+            let whole: Content = Arc::clone(content) as Content;
+            let put =
+                self.uploads.put_part(&self.inner.bucket, &self.key, &self.record.id, number, whole, (offset, length)).await;
+            let failure = match put {
+                Ok(part) if part.number == number && part.size == length => return Ok(part),
+                Ok(part) => {
+                    Failure::new(Kind::Corrupt, format!("Part {number} was stored with {} bytes instead of {length}", part.size))
+                        .with_code("size-mismatch")
+                }
+                Err(failure) => failure,
+            };
+            let hopeless = failure.code.as_deref() == Some("source-changed");
+            match backoff::wait_after(&failure, tries, TRIES) {
+                Some(wait) if !hopeless => tokio::time::sleep(wait).await,
+                _ => return Err(failure),
+            }
+            tries += 1;
+        }
+    }
+
+    async fn complete(&self, done: BTreeMap<u32, Part>, arrival: &Arrival) -> Outcome<Object> {
+        let parts: Vec<Part> = done.into_values().collect();
+        let mut tries = 1;
+        loop {
+            let options = options(arrival, &self.key, None);
+            let completed = self
+                .uploads
+                .complete(&self.inner.bucket, &self.key, &self.record.id, parts.clone(), &arrival.attempt, options)
+                .await;
+            let failure = match completed {
+                Ok(object) => return Ok(object),
+                Err(failure) => failure,
+            };
+            // The answer may have been lost on the way: what was asked for may be done (D5). A look tells.
+            let doubt = failure.maybe_done || failure.kind == Kind::NotFound;
+            if doubt
+                && let Ok(object) = self.inner.objects.head(&self.inner.bucket, &self.key, GetOptions::default()).await
+                && object.size == self.record.size
+            {
+                return Ok(object);
+            }
+            match backoff::wait_after(&failure, tries, TRIES) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(failure),
+            }
+            tries += 1;
+        }
+    }
+
+    async fn give_up(&self, ledger: &dyn Ledger) {
+        if let Err(failure) = self.uploads.abort(&self.inner.bucket, &self.key, &self.record.id).await {
+            tracing::warn!(%failure, key = %self.key, "an upload could not be given up");
+        }
+        if let Err(failure) = ledger.forget_upload(&self.table, &self.record.id).await {
+            tracing::warn!(%failure, key = %self.key, "an upload that was given up could not be forgotten");
+        }
+    }
+}

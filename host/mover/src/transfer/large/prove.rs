@@ -1,0 +1,112 @@
+//! Reading a stored file back from its target, block by block, and comparing it with what was sent.
+
+use std::sync::Arc;
+
+use capstan_domain::failure::Kind;
+use capstan_domain::{Failure, Outcome};
+use futures::{StreamExt, TryStreamExt};
+
+use super::super::plan::Run;
+use crate::backoff;
+use crate::digest::{BLOCK, BlockHasher, Value};
+use crate::item::Item;
+use crate::local::{LocalFile, on_disk};
+use crate::measured::{Digest, not_what_was_stored};
+use crate::tree::{Opened, Tree};
+
+/// Bytes of a local file that are read and hashed at a time; stays in the processor's cache.
+const BUFFER: usize = 256 << 10;
+
+/// Fails with `Corrupt` at the first block that is not what it should be.
+pub(super) async fn read_back(run: &Run, tree: &Arc<dyn Tree>, item: &Item, digest: &Digest) -> Outcome<()> {
+    let opened = tree.open(item).await?;
+    if let Some(file) = opened.file.as_ref().filter(|_| run.transfer.options.remove_source) {
+        // Where the source is to go, the disk is asked, not the memory that the bytes just went through.
+        file.forget_cache();
+    }
+    let blocks = futures::stream::iter(blocks(item.size)).map(|(offset, length)| {
+        let opened = opened.clone();
+        async move {
+            run.transfer.control.ready().await?;
+            let value = value_with_retries(run, &opened, offset, length, item.size).await?;
+            let expected = expected(digest, item.size, offset)?;
+            if value == expected { Ok(()) } else { Err(not_what_was_stored(offset)) }
+        }
+    });
+    blocks.buffer_unordered(run.transfer.limits.verify_streams.max(1)).try_collect().await
+}
+
+/// The same as a question.
+pub(super) async fn matches(run: &Run, tree: &Arc<dyn Tree>, item: &Item, digest: &Digest) -> Outcome<bool> {
+    match read_back(run, tree, item, digest).await {
+        Ok(()) => Ok(true),
+        Err(failure) if failure.kind == Kind::Corrupt && failure.code.as_deref() == Some("hash-mismatch") => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn blocks(size: u64) -> impl Iterator<Item = (u64, u64)> {
+    (0..size.div_ceil(BLOCK)).map(move |index| (index * BLOCK, BLOCK.min(size - index * BLOCK)))
+}
+
+fn expected(digest: &Digest, size: u64, offset: u64) -> Outcome<Value> {
+    if size <= BLOCK {
+        return Ok(digest.root);
+    }
+    let index = usize::try_from(offset / BLOCK).unwrap_or(usize::MAX);
+    digest.subtrees.get(index).copied().ok_or_else(|| Failure::host("A block has no hash to compare with", offset))
+}
+
+async fn value_with_retries(run: &Run, opened: &Opened, offset: u64, length: u64, size: u64) -> Outcome<Value> {
+    let mut tries = 1;
+    loop {
+        let failure = match value(opened, offset, length, size).await {
+            Ok(value) => return Ok(value),
+            Err(failure) => failure,
+        };
+        match backoff::wait_after(&failure, tries, run.transfer.limits.tries) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(failure),
+        }
+        tries += 1;
+    }
+}
+
+async fn value(opened: &Opened, offset: u64, length: u64, size: u64) -> Outcome<Value> {
+    if let Some(file) = &opened.file {
+        let file = Arc::clone(file);
+        return on_disk(move || local_value(&file, offset, length, size)).await?;
+    }
+    let mut hasher = BlockHasher::new(offset);
+    let mut body = opened.content.open(offset, length);
+    let mut left = length;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk?;
+        left = left.checked_sub(chunk.len() as u64).ok_or_else(|| not_what_was_stored(offset))?;
+        hasher.update(&chunk);
+    }
+    if left > 0 {
+        return Err(Failure::new(Kind::Unavailable, "The target ended the data before its end").with_code("short-read"));
+    }
+    Ok(finish(&hasher, size))
+}
+
+fn local_value(file: &LocalFile, offset: u64, length: u64, size: u64) -> Outcome<Value> {
+    let mut hasher = BlockHasher::new(offset);
+    let mut buffer = Vec::new();
+    let mut done = 0;
+    while done < length {
+        let most = usize::try_from(length - done).unwrap_or(usize::MAX).min(BUFFER);
+        file.read_at(offset + done, &mut buffer, most)?;
+        if buffer.is_empty() {
+            return Err(not_what_was_stored(offset));
+        }
+        hasher.update(&buffer);
+        done += buffer.len() as u64;
+    }
+    Ok(finish(&hasher, size))
+}
+
+fn finish(hasher: &BlockHasher, size: u64) -> Value {
+    if size <= BLOCK { hasher.finish_alone() } else { hasher.finish() }
+}

@@ -1,0 +1,188 @@
+//! A batch of small files, links and folders: looked up, read, stored, read back, recorded and, for a move, removed together.
+
+mod look;
+mod put;
+
+pub(super) use look::{copies_for, is_of, is_still, unchanged};
+pub(super) use put::{trees, wrong_size};
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use capstan_domain::failure::Kind;
+use capstan_domain::ids::LocationId;
+use capstan_domain::job::PathState;
+use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Outcome};
+
+use super::plan::{Run, Task};
+use super::{fate, remove};
+use crate::backoff;
+use crate::digest;
+use crate::item::{Item, ItemKind};
+use crate::ledger::{Copied, Settled};
+use crate::tree::{Arrival, Stored};
+
+/// A task on its way through the batch.
+struct Slot {
+    task: Task,
+    /// As it was read; more is known than after the walk.
+    item: Item,
+    bytes: Bytes,
+    blake3: Option<[u8; 32]>,
+    copies: Vec<Copied>,
+    /// Whether anything had to be written.
+    stored: bool,
+    /// An earlier run stored it: what stands at the destination is compared rather than replaced.
+    known: bool,
+}
+
+/// A slot and why it needs no further step.
+type Ended = (Task, Outcome<Settled>);
+
+pub(super) async fn settle(run: &Run, tasks: Vec<Task>) {
+    let mut tasks = tasks;
+    let since = run.fate.good();
+    for tries in 1..=run.transfer.limits.tries.max(1) {
+        if run.fate.has_ended() || run.transfer.control.ready().await.is_err() {
+            return;
+        }
+        let (mut settled, mut again, mut wait) = (Vec::new(), Vec::new(), Duration::ZERO);
+        for (task, outcome) in attempt(run, tasks).await {
+            match outcome {
+                Ok(one) => settled.push(one),
+                Err(failure) if fate::is_interruption(&failure) => {}
+                Err(failure) => match backoff::wait_after(&failure, tries, run.transfer.limits.tries) {
+                    Some(asked) => {
+                        wait = wait.max(asked);
+                        again.push(task);
+                    }
+                    None => settled.push(Settled::failed(task.source, task.item, failure)),
+                },
+            }
+        }
+        // Folders that came only for their attributes have no outcome of their own.
+        settled.retain(|one| one.failure.is_some() || one.item.kind != (ItemKind::Folder { empty: false }));
+        if run.record(settled.clone(), since).await.is_err() {
+            return;
+        }
+        remove::sources(run, &settled).await;
+        if again.is_empty() {
+            return;
+        }
+        tracing::debug!(files = again.len(), ?wait, tries, "files are tried again");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = run.transfer.control.stopped() => return,
+        }
+        tasks = again;
+    }
+}
+
+/// One try of every task; as many results as tasks.
+async fn attempt(run: &Run, tasks: Vec<Task>) -> Vec<Ended> {
+    let mut ended = Vec::new();
+    let mut files = Vec::new();
+    for task in tasks {
+        if let ItemKind::Other { what } = task.item.kind {
+            let failure =
+                Failure::unsupported(format!("{:?} is {what}; only files, folders and links are copied", task.item.path))
+                    .with_code("special-file");
+            let settled = Settled::skipped(task.source, task.item.clone(), failure);
+            ended.push((task, Ok(settled)));
+        } else if let Some(failure) = refusal(run, &task) {
+            ended.push((task, Err(failure)));
+        } else if task.item.kind == ItemKind::File {
+            files.push(task);
+        } else {
+            ended.push(put::without_content(run, task).await);
+        }
+    }
+    let slots = look::unknown(run, files, &mut ended).await;
+    let mut slots = look::read(run, slots, &mut ended).await;
+    for index in 0..run.transfer.destinations.len() {
+        slots = put::into(run, index, slots, &mut ended).await;
+    }
+    let read_back = run.transfer.read_back();
+    for slot in slots {
+        let whole = slot.copies.len() == run.transfer.destinations.len();
+        let proved = slot.copies.iter().all(|copy| copy.verified.is_some() || !read_back);
+        let outcome = if whole && proved {
+            Ok(done(run, &slot))
+        } else {
+            Err(Failure::host("A file has fewer copies than were asked for", &slot.task.item.path))
+        };
+        ended.push((slot.task, outcome));
+    }
+    ended
+}
+
+fn done(run: &Run, slot: &Slot) -> Settled {
+    Settled {
+        source: slot.task.source,
+        item: slot.item.clone(),
+        state: if slot.stored { PathState::Done } else { PathState::Unchanged },
+        bytes: if slot.stored { slot.item.size } else { 0 },
+        failure: None,
+        blake3: slot.blake3,
+        subtrees: Vec::new(),
+        copies: slot.copies.clone(),
+        moved: run.transfer.options.remove_source,
+    }
+}
+
+fn refusal(run: &Run, task: &Task) -> Option<Failure> {
+    let mut trees = run.transfer.destinations.iter().flat_map(|destination| &destination.trees);
+    trees.find_map(|tree| tree.refuses(&task.place))
+}
+
+pub(super) fn arrival(
+    run: &Run,
+    destination: usize,
+    task: &Task,
+    item: &Item,
+    blake3: Option<[u8; 32]>,
+    overwrite: bool,
+) -> Arrival {
+    Arrival {
+        path: task.place.clone(),
+        size: item.size,
+        modified: item.stamp(),
+        mode: item.mode,
+        uid: item.uid,
+        gid: item.gid,
+        blake3,
+        attempt: attempt_key(run, destination, &task.place),
+        overwrite,
+        storage_class: run.transfer.options.storage_class.clone(),
+    }
+}
+
+/// The same for the same file of the same job, in this run and after a restart.
+pub(super) fn attempt_key(run: &Run, destination: usize, place: &str) -> String {
+    let hash = digest::of(place.as_bytes());
+    let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{destination}-{short}", run.transfer.options.attempt)
+}
+
+pub(super) fn copied(place: (usize, usize), location: Option<LocationId>, stored: Stored, verified: bool) -> Copied {
+    Copied {
+        destination: place.0,
+        tree: place.1,
+        location,
+        path: stored.item.path,
+        key: stored.key,
+        size: stored.item.size,
+        modified: stored.item.modified,
+        inode: stored.item.identity.inode,
+        etag: stored.item.identity.etag,
+        version: stored.item.identity.version,
+        verified: verified.then(Timestamp::now),
+    }
+}
+
+pub(super) fn differs(place: &str) -> Failure {
+    Failure::new(Kind::AlreadyExists, format!("Something else stands at {place:?} already"))
+        .with_code("differs")
+        .with_next_step("Allow overwriting, or choose another destination.")
+}

@@ -1,0 +1,61 @@
+//! The ledger as the workers see it: its first failure ends the transfer, since what cannot be recorded must not go on.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use capstan_domain::Outcome;
+
+use super::fate::Fate;
+use crate::control::stopped;
+use crate::item::Item;
+use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord};
+
+pub(super) struct Watched {
+    ledger: Arc<dyn Ledger>,
+    fate: Arc<Fate>,
+}
+
+impl Watched {
+    pub(super) fn new(ledger: Arc<dyn Ledger>, fate: Arc<Fate>) -> Self {
+        Self { ledger, fate }
+    }
+
+    /// Paths that a failing ledger cuts off have no outcome: the worker sees an interruption, the transfer the reason.
+    fn watch<T>(&self, answer: Outcome<T>) -> Outcome<T> {
+        answer.map_err(|failure| {
+            self.fate.end(failure);
+            stopped()
+        })
+    }
+}
+
+#[async_trait]
+impl Ledger for Watched {
+    async fn known(&self, source: usize, items: &[Item]) -> Outcome<Vec<Option<Known>>> {
+        self.watch(self.ledger.known(source, items).await)
+    }
+
+    async fn evidence(&self, source: usize, items: &[Item]) -> Outcome<Vec<Option<Evidence>>> {
+        self.watch(self.ledger.evidence(source, items).await)
+    }
+
+    async fn record(&self, settled: Vec<Settled>) -> Outcome<()> {
+        self.watch(self.ledger.record(settled).await)
+    }
+
+    async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
+        self.watch(self.ledger.find_upload(key).await)
+    }
+
+    async fn begin_upload(&self, key: &UploadKey, upload: &UploadRecord) -> Outcome<()> {
+        self.watch(self.ledger.begin_upload(key, upload).await)
+    }
+
+    async fn save_part(&self, key: &UploadKey, upload: &str, part: &PartRecord) -> Outcome<()> {
+        self.watch(self.ledger.save_part(key, upload, part).await)
+    }
+
+    async fn forget_upload(&self, key: &UploadKey, upload: &str) -> Outcome<()> {
+        self.watch(self.ledger.forget_upload(key, upload).await)
+    }
+}

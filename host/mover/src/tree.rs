@@ -1,0 +1,154 @@
+//! A place as a tree of files: what a transfer needs of the host's disks, an object store or a share, and no more.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use capstan_domain::content::Content;
+use capstan_domain::ids::LocationId;
+use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Outcome};
+use tokio::sync::mpsc;
+
+use crate::control::Control;
+use crate::item::{Found, Item};
+use crate::ledger::Ledger;
+use crate::local::LocalFile;
+use crate::measured::Measured;
+
+/// One page of a folder.
+#[derive(Clone, Debug, Default)]
+pub struct Children {
+    pub items: Vec<Item>,
+    /// None: this was the last page.
+    pub next: Option<String>,
+}
+
+/// A whole small file in memory, read while it stood still.
+#[derive(Clone, Debug)]
+pub struct Small {
+    /// As it was when it was read; objects learn their attributes only here.
+    pub item: Item,
+    pub bytes: Bytes,
+}
+
+/// A large file, open for reading in any order.
+#[derive(Clone)]
+pub struct Opened {
+    /// As it is now, with its attributes.
+    pub item: Item,
+    pub content: Content,
+    /// Set where the file lies on the host's own disks: saves the way through a stream.
+    pub file: Option<Arc<LocalFile>>,
+}
+
+/// What is to be stored where.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// In the tree that stores it.
+    pub path: String,
+    pub size: u64,
+    pub modified: Timestamp,
+    pub mode: Option<u32>,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+    /// BLAKE3, if it is known before the bytes are sent.
+    pub blake3: Option<[u8; 32]>,
+    /// Idempotency key of this store.
+    pub attempt: String,
+    /// False: what stands there already stays, and the store fails with `AlreadyExists`.
+    pub overwrite: bool,
+    pub storage_class: Option<String>,
+}
+
+/// What a tree says it stored. It is durable; that it is right, only reading back proves.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// As the tree now shows it.
+    pub item: Item,
+    /// The target's own key or path.
+    pub key: String,
+}
+
+#[async_trait]
+pub trait Tree: Send + Sync + 'static {
+    /// Stable over restarts: the part table is kept under it.
+    fn id(&self) -> &str;
+
+    /// The location whose replicas the stored files are; none for the host's own disks.
+    fn location(&self) -> Option<LocationId>;
+
+    /// Everything at and under `start`, folders before what is in them. Ends when the receiver is dropped. Fails only if `start`
+    /// itself cannot be read; other failures are reported in place.
+    async fn walk(&self, start: &str, found: mpsc::Sender<Vec<Found>>) -> Outcome<()>;
+
+    /// What stands in one folder, up to `limit` things a page; `after` is the page's `next`.
+    async fn children(&self, path: &str, after: Option<&str>, limit: u32) -> Outcome<Children>;
+
+    /// None: nothing is there.
+    async fn stat(&self, path: &str) -> Outcome<Option<Item>>;
+
+    /// One result per item, in order.
+    async fn stat_many(&self, paths: &[String]) -> Vec<Outcome<Option<Item>>>;
+
+    /// True if surely nothing is stored at or under `start`: saves a look per file.
+    async fn is_empty(&self, start: &str) -> Outcome<bool>;
+
+    /// Whole files, one result per item, in order. A file larger than `limit` bytes answers `Conflict`, code "grown".
+    async fn read_small(&self, items: &[Item], limit: u64) -> Vec<Outcome<Small>>;
+
+    /// Reading fails with `Conflict`, code "source-changed", once the file is no longer the one that was opened.
+    async fn open(&self, item: &Item) -> Outcome<Opened>;
+
+    /// Whole files, one result per item, in order; durable when this answers.
+    async fn store_small(&self, files: Vec<(Arrival, Bytes)>) -> Vec<Outcome<Stored>>;
+
+    /// A large file: visible whole or not at all, durable when this answers, resumed from the ledger's part table.
+    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, ledger: &dyn Ledger, control: &Control) -> Outcome<Stored>;
+
+    /// Gives up what an unfinished store of this path left: parts, a temporary file, their record.
+    async fn abandon(&self, path: &str, ledger: &dyn Ledger) -> Outcome<()>;
+
+    /// Whether folders are things of their own here, with attributes.
+    fn keeps_folders(&self) -> bool;
+
+    /// With its parents. `item` gives the attributes.
+    async fn make_folder(&self, path: &str, item: &Item, attempt: &str) -> Outcome<()>;
+
+    /// `to` as in `ItemKind::Link`.
+    async fn make_link(&self, path: &str, to: &str, item: &Item, attempt: &str, overwrite: bool) -> Outcome<Stored>;
+
+    /// One result per item, in order. `if_unchanged`: only what is still the item given; else `Conflict`, code "source-changed".
+    /// What is gone already is a success.
+    async fn remove(&self, items: &[Item], if_unchanged: bool, attempt: &str) -> Vec<Outcome<()>>;
+
+    /// Removes the folders under `start` that hold nothing, `start` itself excepted. Answers how many.
+    async fn remove_empty_folders(&self, start: &str, attempt: &str) -> Outcome<u64>;
+
+    /// Bytes that still fit; none: not known.
+    async fn room(&self) -> Outcome<Option<u64>>;
+
+    /// Removals made before are durable when this answers.
+    async fn sync(&self) -> Outcome<()>;
+
+    /// The target's own key or path of an item.
+    fn key(&self, item: &Item) -> Outcome<String> {
+        Ok(item.native.clone().unwrap_or_else(|| item.path.clone()))
+    }
+
+    /// Why a name cannot be stored here, if it cannot.
+    fn refuses(&self, path: &str) -> Option<Failure>;
+}
+
+/// Runs each on its own task, so that signing and hashing use all cores; results in order.
+pub(crate) async fn each<T: Send + 'static, F>(work: impl Iterator<Item = F>) -> Vec<Outcome<T>>
+where
+    F: Future<Output = Outcome<T>> + Send + 'static,
+{
+    let tasks: Vec<_> = work.map(tokio::spawn).collect();
+    let mut results = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        results.push(task.await.unwrap_or_else(|error| Err(Failure::host("The host's own task broke off", error))));
+    }
+    results
+}

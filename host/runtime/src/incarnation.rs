@@ -1,0 +1,350 @@
+//! One version of a plugin serving one target under one configuration: its long-lived stores, and stores made for one transfer.
+//!
+//! It never changes; an upgrade or a new configuration makes another one beside it, and this one ends when its last call has.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use capstan_bindings::function::Function;
+use capstan_domain::Outcome;
+use capstan_domain::failure::{Blame, Failure, Kind, Retry};
+use capstan_services::TargetServices;
+use futures::FutureExt;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::call::{Call, Guard, task};
+use crate::machine::Machine;
+use crate::metrics::{Held, Metrics, count};
+use crate::prepared::Prepared;
+use crate::state::Usage;
+use crate::worker::Worker;
+
+/// Starts over with another worker when one died before it took the call.
+const PICKS: usize = 3;
+
+pub(crate) struct Incarnation {
+    machine: Arc<Machine>,
+    pub prepared: Arc<Prepared>,
+    pub services: Arc<TargetServices>,
+    workers: Mutex<Workers>,
+    /// Crashes since a call last came to a good end.
+    crashes: AtomicU32,
+    places: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
+    stop: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Workers {
+    alive: Vec<Arc<Worker>>,
+    not_before: Option<Instant>,
+}
+
+/// How a call wants to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    /// Bytes it moves, as far as known: they decide over the store and the deadline.
+    pub bytes: u64,
+    /// It changes something, so that a lost answer leaves the question whether it did.
+    pub mutates: bool,
+}
+
+impl Incarnation {
+    pub(crate) fn new(machine: Arc<Machine>, prepared: Arc<Prepared>, services: Arc<TargetServices>) -> Arc<Self> {
+        let limits = &machine.limits;
+        let stores = if prepared.exclusive { 1 } else { limits.stores_per_target.max(1) };
+        let places = Arc::new(Semaphore::new(stores.saturating_mul(limits.calls_per_store.max(1))));
+        let transfers = Arc::new(Semaphore::new(limits.transfers_per_target.max(1)));
+        Arc::new(Self {
+            machine,
+            prepared,
+            services,
+            workers: Mutex::default(),
+            crashes: AtomicU32::new(0),
+            places,
+            transfers,
+            stop: watch::Sender::new(false),
+        })
+    }
+
+    /// Makes a call in a store of its own when it is large, else in a long-lived one. `lease` stays with the call.
+    pub(crate) async fn call<C: Call>(
+        self: &Arc<Self>,
+        call: C,
+        how: How,
+        lease: Option<OwnedRwLockReadGuard<()>>,
+    ) -> Outcome<C::Value> {
+        count(&self.machine.metrics.calls);
+        let result = self.attempt(call, how, lease).await;
+        match result {
+            Ok(value) => {
+                self.crashes.store(0, Ordering::Relaxed);
+                Ok(value)
+            }
+            Err(failure) => {
+                count(&self.machine.metrics.failures);
+                Err(self.sign::<C::Function>(failure, how))
+            }
+        }
+    }
+
+    async fn attempt<C: Call>(self: &Arc<Self>, call: C, how: How, lease: Option<OwnedRwLockReadGuard<()>>) -> Outcome<C::Value> {
+        self.refuse_quarantined()?;
+        let large = how.bytes >= self.machine.limits.large_bytes && !self.prepared.exclusive;
+        let permit = self.place(if large { &self.transfers } else { &self.places }).await?;
+        let gauge = Held::new(Gauge(Arc::clone(&self.machine)), |metrics: &Metrics| &metrics.in_flight);
+        if large {
+            let guard: Guard = Box::new((permit, lease, gauge, Arc::clone(self)));
+            self.alone(call, how, guard).await
+        } else {
+            self.pooled(call, how, |worker| Box::new((permit, lease, gauge, worker, Arc::clone(self)))).await
+        }
+    }
+
+    /// In a store that lives for this call.
+    async fn alone<C: Call>(self: &Arc<Self>, call: C, how: How, guard: Guard) -> Outcome<C::Value> {
+        count(&self.machine.metrics.fresh_stores);
+        let (reply, answer) = oneshot::channel();
+        let task = task(call, guard, reply);
+        let deadline = self.machine.limits.deadline(how.bytes);
+        let mut stopped = self.stop.subscribe();
+        let machine = Arc::clone(&self.machine);
+        let stop = async move {
+            tokio::select! {
+                () = tokio::time::sleep(deadline) => {
+                    count(&machine.metrics.deadlines);
+                    overdue(deadline)
+                }
+                Ok(_) = stopped.wait_for(|stop| *stop) => drained(),
+            }
+        };
+        let (machine, prepared, services) = (Arc::clone(&self.machine), Arc::clone(&self.prepared), Arc::clone(&self.services));
+        let run = async move { machine.live(&prepared, services, Arc::new(Usage::default()), task, stop.boxed()).await };
+        let mut running = Running(Some(self.machine.guests.spawn(run)));
+        match answer.await {
+            Ok(outcome) => {
+                // What is left of the task is the end of a piped body, or the drop of the store.
+                running.0 = None;
+                outcome
+            }
+            Err(_) => Err(running.why().await),
+        }
+    }
+
+    /// In one of the long-lived stores.
+    async fn pooled<C: Call>(
+        self: &Arc<Self>,
+        call: C,
+        how: How,
+        guard: impl FnOnce(crate::worker::Load) -> Guard,
+    ) -> Outcome<C::Value> {
+        let (reply, answer) = oneshot::channel();
+        let worker = self.worker()?;
+        let mut pending = Some(task(call, guard(worker.begin()), reply));
+        let mut worker = worker;
+        for _ in 0..PICKS {
+            let Some(task) = pending.take() else { break };
+            match worker.submit(task) {
+                Ok(()) => {}
+                Err(task) => {
+                    pending = Some(task);
+                    worker = self.worker()?;
+                }
+            }
+        }
+        if pending.is_some() {
+            return Err(worker.end().await);
+        }
+        let deadline = self.machine.limits.deadline(how.bytes);
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(worker.end().await),
+            Err(_) => {
+                count(&self.machine.metrics.deadlines);
+                // The guest cannot be told to give up one call: the store takes no new ones and goes when its others had their time.
+                self.retire(&worker);
+                Err(overdue(deadline))
+            }
+        }
+    }
+
+    async fn place(&self, places: &Arc<Semaphore>) -> Outcome<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = Held::new(Gauge(Arc::clone(&self.machine)), |metrics: &Metrics| &metrics.waiting);
+        match tokio::time::timeout(self.machine.limits.queue_wait, Arc::clone(places).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => {
+                count(&self.machine.metrics.busy);
+                Err(Failure::new(Kind::Busy, "Too many calls wait for the target.")
+                    .with_blame(Blame::Host)
+                    .with_code("target-queue-full"))
+            }
+        }
+    }
+
+    /// A worker with room; started if there is none, or if all have work and there may be more.
+    fn worker(&self) -> Outcome<Arc<Worker>> {
+        let limits = &self.machine.limits;
+        let most = if self.prepared.exclusive { 1 } else { limits.stores_per_target.max(1) };
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = workers.alive.len();
+        workers.alive.retain(|worker| worker.is_alive());
+        let died = before - workers.alive.len();
+        if died > 0 {
+            let crashes = self.crashes.fetch_add(u32::try_from(died).unwrap_or(u32::MAX), Ordering::Relaxed).saturating_add(1);
+            // The first crash is forgiven at once; from the second in a row on, the pause doubles.
+            if crashes >= 2 {
+                let pause = limits.restart_pause.saturating_mul(1 << (crashes - 2).min(16)).min(limits.restart_pause_most);
+                workers.not_before = Some(Instant::now() + pause);
+            }
+        }
+        if !self.prepared.exclusive {
+            let young = workers.alive.len();
+            workers.alive.retain(|worker| !worker.is_spent(limits));
+            for _ in workers.alive.len()..young {
+                count(&self.machine.metrics.recycled);
+            }
+        }
+        let least = workers.alive.iter().min_by_key(|worker| worker.load()).cloned();
+        if let Some(worker) = &least
+            && (worker.load() == 0 || workers.alive.len() >= most)
+        {
+            return Ok(Arc::clone(worker));
+        }
+        let now = Instant::now();
+        if let Some(wait) = workers.not_before.and_then(|not_before| not_before.checked_duration_since(now)) {
+            return least.ok_or_else(|| {
+                let mut failure = Failure::new(Kind::Unavailable, "The plugin crashed repeatedly and is started again shortly.")
+                    .with_blame(Blame::Plugin)
+                    .with_code("restart-pause");
+                failure.retry_after_ms = u64::try_from(wait.as_millis()).ok();
+                failure
+            });
+        }
+        if died > 0 {
+            count(&self.machine.metrics.restarts);
+        }
+        let worker = Worker::start(&self.machine, &self.prepared, &self.services);
+        workers.alive.push(Arc::clone(&worker));
+        Ok(worker)
+    }
+
+    fn refuse_quarantined(&self) -> Outcome<()> {
+        match self.prepared.quarantined.load_full() {
+            None => Ok(()),
+            Some(why) => {
+                let (id, version) = (&self.prepared.description.id, &self.prepared.description.version);
+                Err(Failure::new(
+                    Kind::Unavailable,
+                    format!("Plugin {id} {version} crashed too often and is quarantined. Last: {}", why.message),
+                )
+                .with_blame(Blame::Plugin)
+                .with_retry(Retry::Never)
+                .with_code("quarantined")
+                .with_next_step(format!("Activate another version, or the same again: capstan plugin activate {id} {version}")))
+            }
+        }
+    }
+
+    fn sign<F: Function>(&self, mut failure: Failure, how: How) -> Failure {
+        if how.mutates && (failure.kind == Kind::PluginFault || failure.code.as_deref() == Some(DEADLINE)) {
+            failure.maybe_done = true;
+        }
+        let facet = F::INTERFACE.split_once('/').map_or(F::INTERFACE, |(_, rest)| rest).split('@').next().unwrap_or_default();
+        self.prepared.sign(failure).at(|origin| {
+            origin.function.get_or_insert_with(|| format!("{facet}.{}", F::NAME));
+            origin.target.get_or_insert_with(|| self.services.log().speaker().target.clone());
+        })
+    }
+
+    /// Takes a worker out of service; it ends with its last call, or at the deadline.
+    fn retire(&self, worker: &Arc<Worker>) {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).alive.retain(|other| !Arc::ptr_eq(other, worker));
+        let (worker, deadline) = (Arc::clone(worker), self.machine.limits.drain_deadline);
+        self.machine.guests.spawn(async move {
+            tokio::time::sleep(deadline).await;
+            worker.kill();
+        });
+    }
+
+    /// Replaced by another: what runs goes on to the deadline, then it is stopped.
+    pub(crate) fn drain(self: Arc<Self>) {
+        let (machine, old) = (Arc::clone(&self.machine), Arc::downgrade(&self));
+        drop(self);
+        let deadline = machine.limits.drain_deadline;
+        machine.guests.spawn(async move {
+            tokio::time::sleep(deadline).await;
+            if let Some(old) = old.upgrade() {
+                old.stop();
+            }
+        });
+    }
+
+    /// Drops every store now.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+        for worker in self.workers.lock().unwrap_or_else(PoisonError::into_inner).alive.drain(..) {
+            worker.kill();
+        }
+    }
+
+    /// Waits until no call is left, up to the drain deadline; then stops those that are.
+    pub(crate) async fn finish(&self) {
+        let limits = &self.machine.limits;
+        let all = |semaphore: &Semaphore, most: usize| semaphore.available_permits() >= most;
+        let places = if self.prepared.exclusive { 1 } else { limits.stores_per_target.max(1) } * limits.calls_per_store.max(1);
+        let end = tokio::time::Instant::now() + limits.drain_deadline;
+        while !(all(&self.places, places) && all(&self.transfers, limits.transfers_per_target.max(1)))
+            && tokio::time::Instant::now() < end
+        {
+            tokio::time::sleep(limits.epoch).await;
+        }
+        self.stop();
+    }
+}
+
+const DEADLINE: &str = "deadline";
+
+fn overdue(deadline: std::time::Duration) -> Failure {
+    Failure::new(Kind::TimedOut, format!("The target did not answer within {deadline:?}.")).with_code(DEADLINE)
+}
+
+fn drained() -> Failure {
+    Failure::new(Kind::PluginFault, "The plugin was replaced and the call did not end in time.")
+        .with_blame(Blame::Host)
+        .with_code("drain-deadline")
+}
+
+/// The metrics, for a gauge that outlives a borrow.
+struct Gauge(Arc<Machine>);
+
+impl AsRef<Metrics> for Gauge {
+    fn as_ref(&self) -> &Metrics {
+        &self.0.metrics
+    }
+}
+
+/// A store's task; given up when its caller is, unless it was let go.
+struct Running(Option<JoinHandle<Option<Failure>>>);
+
+impl Running {
+    async fn why(&mut self) -> Failure {
+        let lost = || Failure::host("The call was lost.", "the store ended without an answer");
+        match &mut self.0 {
+            Some(handle) => handle.await.ok().flatten().unwrap_or_else(lost),
+            None => lost(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.abort();
+        }
+    }
+}

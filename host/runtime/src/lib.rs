@@ -1,0 +1,38 @@
+//! Plugins, loaded and run.
+//!
+//! A component passes the load gate once (`gate`), is compiled off every request's path (`compiler`) and kept under its digest
+//! (`vault`). Each target has an incarnation of its plugin's active version: a few long-lived stores for small calls, a store of its
+//! own for each large transfer. The store is the fault domain: what traps, spins or grows too large loses its store and nothing else.
+//! A new version, or a new configuration, is another incarnation beside the old one, exchanged under running calls. A version that
+//! keeps crashing is rolled back while it is new and quarantined when it is not; it is never deleted.
+//!
+//! Guests run on threads of their own. To the floors above, a target is the domain's ports; no type of the engine leaves this room.
+
+mod call;
+mod compiler;
+mod engine;
+mod faults;
+mod gate;
+mod incarnation;
+mod install;
+mod limits;
+mod linker;
+mod machine;
+mod metrics;
+mod open;
+mod output;
+mod ports;
+mod prepared;
+mod registry;
+mod runtime;
+mod state;
+mod supervisor;
+mod target;
+mod vault;
+mod worker;
+
+pub use install::{Activation, Refusal};
+pub use limits::Limits;
+pub use metrics::Metrics;
+pub use runtime::{Event, Runtime, RuntimeOptions};
+pub use target::{TargetSettings, TargetStatus};

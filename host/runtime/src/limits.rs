@@ -1,0 +1,141 @@
+//! Every bound of the runtime, by name. Each says whether who meets it waits or is refused.
+
+use std::time::Duration;
+
+/// A setting each; the defaults suit a host with a few dozen targets.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a component's file. Refuses.
+    pub component_bytes: usize,
+    /// Compiles at a time; 0: one less than there are cores. More wait.
+    pub compile_threads: usize,
+    /// Compiles waiting for a thread. Refuses.
+    pub compile_queue: usize,
+    /// Wall clock of instantiation and `describe` at the load gate. Refuses the component.
+    pub describe_deadline: Duration,
+    /// Threads that run guests; 0: one for each core.
+    pub guest_threads: usize,
+    /// Stores of all targets together. Waits up to `queue_wait`, then refuses.
+    pub stores: u32,
+    /// Long-lived stores of a target whose session is shared.
+    pub stores_per_target: usize,
+    /// Calls in flight in one long-lived store. Waits up to `queue_wait`, then refuses.
+    pub calls_per_store: usize,
+    /// Stores of their own for large transfers of one target. Waits up to `queue_wait`, then refuses.
+    pub transfers_per_target: usize,
+    /// How long a call waits for a place.
+    pub queue_wait: Duration,
+    /// Wall clock of a call that moves little. The call fails.
+    pub call_deadline: Duration,
+    /// A transfer may take `call_deadline` and this many bytes a second more. The transfer fails.
+    pub slowest_bytes_per_second: u64,
+    /// Puts and gets from this size on take a store of their own. Bytes.
+    pub large_bytes: u64,
+    /// CPU time without any call of the store coming to an end. The store is dropped.
+    pub cpu_budget: Duration,
+    /// Length of an epoch: how long a guest runs before others get their turn.
+    pub epoch: Duration,
+    /// Bytes of all memories of a store together. A growth beyond it fails in the guest.
+    pub memory_bytes: usize,
+    /// Elements of all tables of a store together. A growth beyond it fails in the guest.
+    pub table_elements: usize,
+    /// Core instances of a component. Refuses.
+    pub core_instances: u32,
+    /// Memories of a component. Refuses.
+    pub memories: u32,
+    /// Tables of a component. Refuses.
+    pub tables: u32,
+    /// A long-lived store is replaced after this many calls.
+    pub recycle_calls: u64,
+    /// A long-lived store is replaced once its memories passed this. Bytes.
+    pub recycle_memory_bytes: usize,
+    /// First pause after a second crash in a row; it doubles with each. Calls are refused meanwhile.
+    pub restart_pause: Duration,
+    /// Longest of these pauses.
+    pub restart_pause_most: Duration,
+    /// Crashes of a version within `restart_window` before it is quarantined.
+    pub restart_budget: usize,
+    pub restart_window: Duration,
+    /// After activation: the time within which `health_faults` crashes roll back to the version before.
+    pub health_window: Duration,
+    pub health_faults: usize,
+    /// How long running calls may go on with a version, or a configuration, that was replaced. Then their stores are dropped.
+    pub drain_deadline: Duration,
+    /// Lines of standard output and error a store may write a second; more are dropped.
+    pub output_lines_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1 << 20;
+        Self {
+            component_bytes: 64 * MIB,
+            compile_threads: 0,
+            compile_queue: 64,
+            describe_deadline: Duration::from_secs(5),
+            guest_threads: 0,
+            stores: 256,
+            stores_per_target: 2,
+            calls_per_store: 64,
+            transfers_per_target: 32,
+            queue_wait: Duration::from_secs(30),
+            call_deadline: Duration::from_secs(60),
+            slowest_bytes_per_second: 128 << 10,
+            large_bytes: 32 << 20,
+            cpu_budget: Duration::from_secs(10),
+            epoch: Duration::from_millis(10),
+            memory_bytes: 256 * MIB,
+            table_elements: 200_000,
+            core_instances: 32,
+            memories: 4,
+            tables: 16,
+            recycle_calls: 1_000_000,
+            recycle_memory_bytes: 128 * MIB,
+            restart_pause: Duration::from_millis(100),
+            restart_pause_most: Duration::from_secs(30),
+            restart_budget: 10,
+            restart_window: Duration::from_secs(60),
+            health_window: Duration::from_secs(60),
+            health_faults: 3,
+            drain_deadline: Duration::from_secs(30),
+            output_lines_per_second: 100,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn compile_threads(&self) -> usize {
+        if self.compile_threads > 0 { self.compile_threads } else { cores().saturating_sub(1).max(1) }
+    }
+
+    pub(crate) fn guest_threads(&self) -> usize {
+        if self.guest_threads > 0 { self.guest_threads } else { cores() }
+    }
+
+    /// Wall clock of a call that moves `bytes`.
+    pub(crate) fn deadline(&self, bytes: u64) -> Duration {
+        self.call_deadline + Duration::from_secs(bytes / self.slowest_bytes_per_second.max(1))
+    }
+
+    /// Epochs of CPU time that `cpu_budget` is.
+    pub(crate) fn cpu_epochs(&self) -> u64 {
+        u64::try_from(self.cpu_budget.as_millis() / self.epoch.as_millis().max(1)).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_gets_time_for_its_bytes() {
+        let limits = Limits::default();
+        assert_eq!(limits.deadline(0), limits.call_deadline);
+        assert!(limits.deadline(1 << 30) > Duration::from_secs(3600));
+        assert_eq!(limits.cpu_epochs(), 1000);
+    }
+}

@@ -1,0 +1,136 @@
+//! A plugin's success is a claim. What the answer itself allows to check is checked here; proof is reading back, and the mover's.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use capstan_domain::Outcome;
+use capstan_domain::content::{Body, Content};
+use capstan_domain::failure::{Blame, Failure, Kind, Retry};
+use capstan_domain::ports::{ByteRange, Checksum};
+use futures::Stream;
+
+/// The stored size and every checksum the host knows must be those of the content.
+pub(crate) fn stored(content: &Content, size: u64, checksums: &[Checksum], whole: bool, claimed: u64) -> Outcome<()> {
+    if claimed != size {
+        return Err(lie("size-mismatch", format!("The plugin says it stored {claimed} bytes; it was given {size}.")));
+    }
+    for checksum in checksums.iter().filter(|_| whole) {
+        if content.checksum(&checksum.algorithm).is_some_and(|known| known != checksum.value) {
+            let message = format!("The plugin says what it stored has another {} than what it was given.", checksum.algorithm);
+            return Err(lie("checksum-mismatch", message));
+        }
+    }
+    Ok(())
+}
+
+/// A page that leads to itself would be read for ever.
+pub(crate) fn page(after: Option<&str>, next: Option<&str>, items: usize, limit: u32) -> Outcome<()> {
+    if next.is_some() && next == after {
+        return Err(lie(
+            "list-stuck",
+            "The plugin's list does not advance: the page after a marker has the same marker.".to_owned(),
+        ));
+    }
+    if items > usize::try_from(limit).unwrap_or(usize::MAX) {
+        return Err(lie("list-overlong", format!("The plugin listed {items} items; it was asked for {limit} at most.")));
+    }
+    Ok(())
+}
+
+/// Holds a body to the length its record promises.
+pub(crate) fn body(body: Body, size: u64, range: Option<ByteRange>) -> Body {
+    let promised = match range {
+        None => size,
+        Some(range) => {
+            let rest = size.saturating_sub(range.offset);
+            range.length.map_or(rest, |length| length.min(rest))
+        }
+    };
+    Box::pin(Measured { body, left: Some(promised) })
+}
+
+struct Measured {
+    body: Body,
+    /// None: it is over.
+    left: Option<u64>,
+}
+
+impl Stream for Measured {
+    type Item = Outcome<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outcome<Bytes>>> {
+        let Some(left) = self.left else { return Poll::Ready(None) };
+        let next = std::task::ready!(self.body.as_mut().poll_next(context));
+        match next {
+            Some(Ok(chunk)) => match left.checked_sub(chunk.len() as u64) {
+                Some(rest) => {
+                    self.left = Some(rest);
+                    Poll::Ready(Some(Ok(chunk)))
+                }
+                None => {
+                    self.left = None;
+                    Poll::Ready(Some(Err(lie("body-overlong", "The target sent more bytes than it announced.".to_owned()))))
+                }
+            },
+            Some(Err(failure)) => {
+                self.left = None;
+                Poll::Ready(Some(Err(failure)))
+            }
+            None => {
+                self.left = None;
+                if left == 0 {
+                    return Poll::Ready(None);
+                }
+                let message = format!("The body ended {left} bytes before its announced end.");
+                let failure = Failure::new(Kind::Corrupt, message)
+                    .with_code("body-short")
+                    .with_retry(Retry::AtOnce)
+                    .with_blame(Blame::Target);
+                Poll::Ready(Some(Err(failure)))
+            }
+        }
+    }
+}
+
+fn lie(code: &str, message: String) -> Failure {
+    Failure::new(Kind::Corrupt, message)
+        .with_code(code)
+        .with_blame(Blame::Plugin)
+        .with_next_step("Do not trust this copy. Report it to the plugin's vendor.")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+
+    fn chunks(sizes: &[usize]) -> Body {
+        let chunks: Vec<Outcome<Bytes>> = sizes.iter().map(|&size| Ok(Bytes::from(vec![0; size]))).collect();
+        Box::pin(futures::stream::iter(chunks))
+    }
+
+    async fn ends_with(stream: Body) -> Option<String> {
+        stream.collect::<Vec<_>>().await.pop().and_then(Result::err).and_then(|failure| failure.code)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_held_to_its_announced_length() {
+        let range = |offset, length| Some(ByteRange { offset, length });
+        assert_eq!(ends_with(body(chunks(&[3, 7]), 10, None)).await, None);
+        assert_eq!(ends_with(body(chunks(&[3]), 10, None)).await.as_deref(), Some("body-short"));
+        assert_eq!(ends_with(body(chunks(&[11]), 10, None)).await.as_deref(), Some("body-overlong"));
+        assert_eq!(ends_with(body(chunks(&[4]), 10, range(6, None))).await, None);
+        assert_eq!(ends_with(body(chunks(&[4]), 10, range(6, Some(100)))).await, None);
+        assert_eq!(ends_with(body(chunks(&[3]), 10, range(6, Some(3)))).await, None);
+    }
+
+    #[test]
+    fn a_list_must_advance_and_keep_its_limit() {
+        assert!(page(None, Some("a"), 10, 10).is_ok());
+        assert!(page(Some("a"), None, 0, 10).is_ok());
+        assert_eq!(page(Some("a"), Some("a"), 1, 10).unwrap_err().code.as_deref(), Some("list-stuck"));
+        assert_eq!(page(None, None, 11, 10).unwrap_err().code.as_deref(), Some("list-overlong"));
+    }
+}

@@ -1,0 +1,44 @@
+//! `capstan:target/target`: the target itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use capstan_bindings::latest::target;
+use capstan_domain::Outcome;
+use capstan_domain::plugin::Facet;
+use capstan_domain::ports::{Connection, Consumption, Files, NamedValues, Objects, ProbeReport, Uploads};
+
+use super::Handle;
+
+impl Handle {
+    fn has(&self, facet: Facet) -> bool {
+        self.0.current().is_ok_and(|incarnation| incarnation.prepared.has(facet))
+    }
+}
+
+#[async_trait]
+impl Connection for Handle {
+    async fn probe(&self) -> Outcome<ProbeReport> {
+        Ok(self.ask::<target::Probe, _>(()).await?.into())
+    }
+
+    async fn usage(&self, location: Option<&str>) -> Outcome<Consumption> {
+        Ok(self.ask::<target::Usage, _>((location.map(str::to_owned),)).await?.into())
+    }
+
+    fn capabilities(&self) -> NamedValues {
+        self.0.current().map(|incarnation| incarnation.prepared.description.capabilities.clone()).unwrap_or_default()
+    }
+
+    fn objects(&self) -> Option<Arc<dyn Objects>> {
+        self.has(Facet::Objects).then(|| Arc::new(self.clone()) as Arc<dyn Objects>)
+    }
+
+    fn uploads(&self) -> Option<Arc<dyn Uploads>> {
+        self.has(Facet::Uploads).then(|| Arc::new(self.clone()) as Arc<dyn Uploads>)
+    }
+
+    fn files(&self) -> Option<Arc<dyn Files>> {
+        self.has(Facet::Files).then(|| Arc::new(self.clone()) as Arc<dyn Files>)
+    }
+}

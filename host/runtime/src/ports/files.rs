@@ -1,0 +1,89 @@
+//! `capstan:target/files`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use capstan_bindings::latest::files as wit;
+use capstan_domain::Outcome;
+use capstan_domain::content::{Body, Content};
+use capstan_domain::ports::{Attributes, ByteRange, Files, LocationInfo, Node, NodePage, PutOptions};
+
+use super::{Handle, claims, known};
+
+#[async_trait]
+impl Files for Handle {
+    async fn list_locations(&self) -> Outcome<Vec<LocationInfo>> {
+        Ok(self.ask::<wit::ListLocations, _>(()).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn stat(&self, location: &str, path: &str) -> Outcome<Node> {
+        Ok(self.ask::<wit::Stat, _>((location.to_owned(), path.to_owned())).await?.into())
+    }
+
+    async fn read_directory(&self, location: &str, path: &str, after: Option<&str>, limit: u32) -> Outcome<NodePage> {
+        let parameters = (location.to_owned(), path.to_owned(), after.map(str::to_owned), limit);
+        let page: NodePage = self.ask::<wit::ReadDirectory, _>(parameters).await?.into();
+        claims::page(after, page.next.as_deref(), page.nodes.len(), limit)?;
+        Ok(page)
+    }
+
+    async fn read(&self, location: &str, path: &str, range: Option<ByteRange>) -> Outcome<(Node, Body)> {
+        let parameters = (location.to_owned(), path.to_owned(), range.map(Into::into));
+        let (node, body) = self.download::<wit::Read, _>(known(range), parameters).await?;
+        let node = Node::from(node);
+        let body = claims::body(body, node.size, range);
+        Ok((node, body))
+    }
+
+    async fn write(&self, location: &str, path: &str, content: Content, attempt: &str, options: PutOptions) -> Outcome<Node> {
+        let (location, path, attempt) = (location.to_owned(), path.to_owned(), attempt.to_owned());
+        let size = content.size();
+        let make = move |lent| (location, path, lent, attempt, options.into());
+        let node: Node = self.upload::<wit::Write, _>(Arc::clone(&content), size, make).await?.into();
+        claims::stored(&content, size, &[], true, node.size)?;
+        Ok(node)
+    }
+
+    async fn make_directory(&self, location: &str, path: &str, attempt: &str) -> Outcome<()> {
+        self.change::<wit::MakeDirectory, _>((location.to_owned(), path.to_owned(), attempt.to_owned())).await
+    }
+
+    async fn remove(&self, location: &str, path: &str, attempt: &str) -> Outcome<()> {
+        self.change::<wit::Remove, _>((location.to_owned(), path.to_owned(), attempt.to_owned())).await
+    }
+
+    async fn rename(&self, location: &str, path: &str, to: &str, replace: bool, attempt: &str) -> Outcome<()> {
+        self.change::<wit::Rename, _>((location.to_owned(), path.to_owned(), to.to_owned(), replace, attempt.to_owned())).await
+    }
+
+    async fn set_attributes(&self, location: &str, path: &str, attributes: Attributes, attempt: &str) -> Outcome<Node> {
+        let parameters = (location.to_owned(), path.to_owned(), attributes.into(), attempt.to_owned());
+        Ok(self.change::<wit::SetAttributes, _>(parameters).await?.into())
+    }
+
+    async fn make_link(&self, location: &str, path: &str, target: &str, attempt: &str) -> Outcome<Node> {
+        let parameters = (location.to_owned(), path.to_owned(), target.to_owned(), attempt.to_owned());
+        Ok(self.change::<wit::MakeLink, _>(parameters).await?.into())
+    }
+
+    async fn get_xattrs(&self, location: &str, path: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
+        self.ask::<wit::GetXattrs, _>((location.to_owned(), path.to_owned())).await
+    }
+
+    async fn set_xattr(&self, location: &str, path: &str, name: &str, value: Option<Vec<u8>>, attempt: &str) -> Outcome<()> {
+        let parameters = (location.to_owned(), path.to_owned(), name.to_owned(), value, attempt.to_owned());
+        self.change::<wit::SetXattr, _>(parameters).await
+    }
+
+    async fn get_acl(&self, location: &str, path: &str) -> Outcome<String> {
+        self.ask::<wit::GetAcl, _>((location.to_owned(), path.to_owned())).await
+    }
+
+    async fn set_acl(&self, location: &str, path: &str, acl: &str, attempt: &str) -> Outcome<()> {
+        self.change::<wit::SetAcl, _>((location.to_owned(), path.to_owned(), acl.to_owned(), attempt.to_owned())).await
+    }
+
+    async fn sync(&self, location: &str, path: &str) -> Outcome<()> {
+        self.change::<wit::Sync, _>((location.to_owned(), path.to_owned())).await
+    }
+}

@@ -1,0 +1,14 @@
+//! The runtime with real guests, one program for all of it: linking an engine takes longer than these tests.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test's helpers cannot do fails the test"
+)]
+
+mod calls;
+mod gate;
+mod hostile;
+mod support;
+mod swap;

@@ -1,0 +1,16 @@
+//! `capstan:host/http`: a pooled HTTP/1.1 client per target.
+
+mod answer;
+mod client;
+mod dial;
+mod import;
+mod link;
+mod payload;
+mod pool;
+mod request;
+mod tls;
+mod wire;
+
+pub use client::{Client, Reply, Response};
+pub use pool::Counters;
+pub use request::{Payload, Request};

@@ -1,0 +1,225 @@
+//! The connections of one target: those in use, counted, and those that wait to be used again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use capstan_domain::failure::Blame;
+use capstan_domain::{Failure, Kind, Outcome};
+use capstan_grants::Grants;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::dial::Basis;
+use super::link::Link;
+use super::request::Route;
+use super::wire::Meter;
+use crate::limits::Limits;
+
+/// Numbers for the metrics page.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections made.
+    pub opened: AtomicU64,
+    /// Requests that found a connection ready.
+    pub reused: AtomicU64,
+    /// Requests sent, retries included.
+    pub requests: AtomicU64,
+    /// Requests sent again because a kept connection had been closed by the server.
+    pub retried: AtomicU64,
+    /// Connections cut because their grant was revoked.
+    pub cut: AtomicU64,
+}
+
+pub(super) struct Pool {
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    state: Mutex<State>,
+    limits: Limits,
+    pub counters: Counters,
+}
+
+#[derive(Default)]
+struct State {
+    /// The newest last: it is the likeliest to be alive.
+    idle: HashMap<Arc<Route>, Vec<Idle>>,
+    idle_count: usize,
+    live: HashMap<u64, (Basis, Weak<Meter>)>,
+    next: u64,
+    reaping: bool,
+}
+
+struct Idle {
+    link: Link,
+    basis: Basis,
+    since: Instant,
+}
+
+/// A connection in use. Dropped, it is closed; given back, it is kept.
+pub(super) struct Lease {
+    pub link: Link,
+    basis: Basis,
+    /// Counts the connection as in use.
+    permit: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            waiting: AtomicUsize::new(0),
+            state: Mutex::default(),
+            limits,
+            counters: Counters::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to use one connection.
+    pub(super) async fn permit(&self) -> Outcome<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::enter(&self.waiting, self.limits.connection_waiters)?;
+        match tokio::time::timeout(self.limits.connection_wait, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(busy(format!("all {} connections of the target are in use", self.limits.connections))),
+        }
+    }
+
+    /// A kept connection that is still good.
+    pub(super) fn take(&self, route: &Route, permit: OwnedSemaphorePermit) -> Result<Lease, OwnedSemaphorePermit> {
+        loop {
+            let idle = {
+                let mut state = self.state();
+                let Some(idle) = state.idle.get_mut(route).and_then(Vec::pop) else { return Err(permit) };
+                state.idle_count = state.idle_count.saturating_sub(1);
+                idle
+            };
+            let Idle { mut link, basis, since } = idle;
+            if since.elapsed() < self.limits.keep_alive && link.is_ready() {
+                self.counters.reused.fetch_add(1, Ordering::Relaxed);
+                return Ok(Lease { link, basis, permit });
+            }
+        }
+    }
+
+    /// Takes a new connection under the pool's eyes.
+    pub(super) fn adopt(&self, link: Link, basis: Basis, permit: OwnedSemaphorePermit) -> Lease {
+        self.counters.opened.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state();
+        let id = state.next;
+        state.next += 1;
+        state.live.retain(|_, (_, meter)| meter.strong_count() > 0);
+        state.live.insert(id, (basis.clone(), Arc::downgrade(link.meter())));
+        Lease { link, basis, permit }
+    }
+
+    /// Keeps the connection for the next request, if it can serve one.
+    pub(super) fn give_back(self: &Arc<Self>, lease: Lease) {
+        let Lease { mut link, basis, permit } = lease;
+        if !link.is_ready() {
+            return;
+        }
+        let reap = {
+            let mut state = self.state();
+            if state.idle_count >= self.limits.connections {
+                state.drop_oldest();
+            }
+            state.idle.entry(Arc::clone(&basis.route)).or_default().push(Idle { link, basis, since: Instant::now() });
+            state.idle_count += 1;
+            !std::mem::replace(&mut state.reaping, true)
+        };
+        // Only now may the next waiter run: it finds the connection.
+        drop(permit);
+        if reap && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(reap_idle(Arc::downgrade(self), self.limits.keep_alive));
+        }
+    }
+
+    /// Closes what the grants no longer cover, at once and in the middle of a transfer.
+    pub(super) fn enforce(&self, grants: &Grants) {
+        let mut state = self.state();
+        for list in state.idle.values_mut() {
+            list.retain(|idle| idle.basis.holds(grants));
+        }
+        state.recount();
+        for (basis, meter) in state.live.values() {
+            if let Some(meter) = meter.upgrade()
+                && !basis.holds(grants)
+            {
+                meter.cut();
+                self.counters.cut.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Connections that exist, used or not.
+    pub(super) fn live(&self) -> usize {
+        self.state().live.values().filter(|(_, meter)| meter.strong_count() > 0).count()
+    }
+}
+
+impl State {
+    fn recount(&mut self) {
+        self.idle.retain(|_, list| !list.is_empty());
+        self.idle_count = self.idle.values().map(Vec::len).sum();
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self
+            .idle
+            .iter()
+            .filter_map(|(route, list)| Some((list.first()?.since, Arc::clone(route))))
+            .min_by_key(|(since, _)| *since);
+        if let Some((_, route)) = oldest
+            && let Some(list) = self.idle.get_mut(&route)
+        {
+            list.remove(0);
+        }
+        self.recount();
+    }
+}
+
+/// Closes connections that nobody wants any more; ends when none is left.
+async fn reap_idle(pool: Weak<Pool>, keep_alive: std::time::Duration) {
+    loop {
+        tokio::time::sleep(keep_alive).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let mut state = pool.state();
+        for list in state.idle.values_mut() {
+            list.retain(|idle| idle.since.elapsed() < keep_alive);
+        }
+        state.recount();
+        if state.idle_count == 0 {
+            state.reaping = false;
+            return;
+        }
+    }
+}
+
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize, limit: usize) -> Outcome<Self> {
+        let waiting = Self(count);
+        if count.fetch_add(1, Ordering::Relaxed) >= limit {
+            Err(busy(format!("{limit} calls already wait for a connection")))
+        } else {
+            Ok(waiting)
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn busy(message: String) -> Failure {
+    Failure::new(Kind::Busy, message).with_blame(Blame::Host)
+}

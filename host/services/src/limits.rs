@@ -1,0 +1,105 @@
+//! Every bound of the services, in one place: name, unit, default, and whether it waits or refuses.
+//!
+//! What an administrator may want to move is a field of `Limits`; what protects the host by its nature is a constant.
+
+use std::time::Duration;
+
+/// Bounds of one target's services. A target's stores share them.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// HTTP connections in use at once. Waits, up to `connection_wait`, then refuses as `busy`.
+    pub connections: usize,
+    /// Calls that may wait for a connection. Refuses as `busy`.
+    pub connection_waiters: usize,
+    /// How long a call waits for a connection of its target.
+    pub connection_wait: Duration,
+    /// Name resolution, TCP, proxy and TLS together. Refuses as `timed-out`.
+    pub connect: Duration,
+    /// Silence of the server before it answers, measured from the last byte that moved; "timeout-ms" of a request overrides it.
+    /// Refuses as `timed-out`.
+    pub first_byte: Duration,
+    /// Silence of the server in the middle of an answer. Refuses as `timed-out`.
+    pub idle_body: Duration,
+    /// How long an unused connection is kept. Closed after that.
+    pub keep_alive: Duration,
+    /// Calls of the file service that occupy a thread at once. Waits.
+    pub file_operations: usize,
+    /// Log lines a second. Refuses: lines beyond are dropped and counted.
+    pub log_lines_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            connection_waiters: 1024,
+            connection_wait: Duration::from_secs(30),
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(60),
+            idle_body: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(30),
+            file_operations: 32,
+            log_lines_per_second: 200,
+        }
+    }
+}
+
+/// Bytes of a URL. Refuses as `invalid`.
+pub const URL_BYTES: usize = 16 << 10;
+/// Headers of a request, and bytes of all of them together. Refuses as `invalid`.
+pub const REQUEST_HEADERS: usize = 128;
+pub const REQUEST_HEADER_BYTES: usize = 64 << 10;
+/// Headers of an answer, and bytes of its head. Refuses as `unavailable`: the server is at fault.
+pub const ANSWER_HEADERS: usize = 128;
+pub const ANSWER_HEAD_BYTES: usize = 64 << 10;
+/// Most that `exchange` collects whatever the plugin asks for, bytes. Refuses as `invalid`.
+pub const COLLECTED_BYTES: u32 = 64 << 20;
+/// Most that is read from or written to a socket in one piece, bytes. Bounds the memory of a connection.
+pub const SOCKET_BUFFER_BYTES: usize = 512 << 10;
+/// Bytes of a proxy's answer to CONNECT. Refuses as `unavailable`.
+pub const PROXY_ANSWER_BYTES: usize = 8 << 10;
+/// TLS configurations (custom authorities) a target keeps ready. The oldest is forgotten.
+pub const TLS_CONFIGURATIONS: usize = 8;
+/// Longest "timeout-ms" a plugin may ask for. Longer ones count as this.
+pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Bytes copied out of guest memory at a time when a stream must be piped. Larger ones cost more than they save.
+pub const PIPED_CHUNK_BYTES: usize = 128 << 10;
+/// Chunks that wait between a piped stream and its reader. Waits.
+pub const PIPED_CHUNKS: usize = 4;
+
+/// Bytes of one read from a granted file.
+pub const FILE_CHUNK_BYTES: usize = 512 << 10;
+/// Chunks read ahead of the consumer of a file. Waits.
+pub const FILE_READ_AHEAD: usize = 2;
+/// Bytes gathered before a write to a granted file.
+pub const FILE_WRITE_BYTES: usize = 1 << 20;
+/// Names in one page of a directory. More count as this.
+pub const DIRECTORY_PAGE: u32 = 10_000;
+/// Names of a directory that are sorted in memory to page it. Refuses as `unsupported`.
+pub const DIRECTORY_NAMES: usize = 4_000_000;
+/// Bytes of an extended attribute's value, and of all names of a file. Refuses as `invalid`.
+pub const XATTR_BYTES: usize = 64 << 10;
+/// Bytes of a path. Refuses as `invalid`.
+pub const PATH_BYTES: usize = 4096;
+
+/// State of a target: bytes of a key, bytes of a value, keys. Refuses as `no-space`.
+pub const STATE_KEY_BYTES: usize = 512;
+pub const STATE_VALUE_BYTES: usize = 64 << 10;
+pub const STATE_KEYS: u64 = 10_000;
+/// Keys in one answer. More count as this.
+pub const STATE_PAGE: u32 = 1000;
+
+/// Bytes hashed for a guest in one call, or messages of an HMAC chain. Refuses as `invalid`.
+pub const DIGEST_BYTES: usize = 16 << 20;
+pub const HMAC_MESSAGES: usize = 16;
+
+/// Bytes of a log line and of a field; fields of a line. Cut.
+pub const LOG_MESSAGE_BYTES: usize = 4096;
+pub const LOG_FIELD_BYTES: usize = 512;
+pub const LOG_FIELDS: usize = 16;
+
+/// Longest `clock.wait`. Longer ones count as this.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How often a waiting or transferring call looks whether its job was cancelled.
+pub const CANCELLED_POLL: Duration = Duration::from_millis(200);

@@ -1,0 +1,103 @@
+//! `capstan:host/secrets`: a target's secrets by name; the host signs with them so that they need not leave it.
+
+use std::collections::BTreeMap;
+
+use capstan_bindings::latest::WitFailure;
+use capstan_bindings::latest::host::secrets::Host;
+use capstan_domain::failure::Blame;
+use capstan_domain::secret::SecretText;
+use capstan_domain::{Failure, Outcome};
+use hmac::{Hmac, KeyInit, Mac};
+
+use crate::limits;
+use crate::services::Services;
+
+/// Printing it shows names only.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    by_name: BTreeMap<String, SecretText>,
+}
+
+impl Secrets {
+    pub fn new(secrets: impl IntoIterator<Item = (String, SecretText)>) -> Self {
+        Self { by_name: secrets.into_iter().collect() }
+    }
+
+    pub fn get(&self, name: &str) -> Outcome<&SecretText> {
+        self.by_name.get(name).ok_or_else(|| {
+            Failure::not_found(format!("the target has no secret `{name}`"))
+                .with_next_step("set it in the target's configuration")
+        })
+    }
+
+    /// key0 = prefix ++ secret, key(n+1) = HMAC(key n, message n); the last one.
+    pub fn hmac(&self, name: &str, algorithm: &str, prefix: &[u8], messages: &[Vec<u8>]) -> Outcome<Vec<u8>> {
+        if messages.is_empty() || messages.len() > limits::HMAC_MESSAGES {
+            return Err(
+                Failure::invalid(format!("an HMAC chain has 1 to {} messages", limits::HMAC_MESSAGES)).with_blame(Blame::Plugin)
+            );
+        }
+        let secret = self.get(name)?.reveal().as_bytes();
+        let mut key = Vec::with_capacity(prefix.len() + secret.len());
+        key.extend_from_slice(prefix);
+        key.extend_from_slice(secret);
+        for message in messages {
+            key = one(algorithm, &key, message)?;
+        }
+        Ok(key)
+    }
+}
+
+fn one(algorithm: &str, key: &[u8], message: &[u8]) -> Outcome<Vec<u8>> {
+    fn run<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Outcome<Vec<u8>> {
+        let mut mac = <M as KeyInit>::new_from_slice(key).map_err(|cause| Failure::host("the key does not fit", cause))?;
+        mac.update(message);
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+    match algorithm {
+        "sha256" => run::<Hmac<sha2::Sha256>>(key, message),
+        "sha1" => run::<Hmac<sha1::Sha1>>(key, message),
+        "md5" => run::<Hmac<md5::Md5>>(key, message),
+        other => {
+            Err(Failure::unsupported(format!("this host has no HMAC over `{other}`")).with_next_step("use sha256, sha1 or md5"))
+        }
+    }
+}
+
+impl Host for Services {
+    fn reveal(&mut self, name: String) -> wasmtime::Result<Result<Vec<u8>, WitFailure>> {
+        Ok(self.target().secrets.get(&name).map(|secret| secret.reveal().as_bytes().to_vec()).map_err(WitFailure::from))
+    }
+
+    fn hmac(
+        &mut self,
+        name: String,
+        algorithm: String,
+        prefix: Vec<u8>,
+        messages: Vec<Vec<u8>>,
+    ) -> wasmtime::Result<Result<Vec<u8>, WitFailure>> {
+        Ok(self.target().secrets.hmac(&name, &algorithm, &prefix, &messages).map_err(WitFailure::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hmac_chain_makes_the_signature_aws_publishes() {
+        // The example of the Signature Version 4 documentation: key for 20150830, us-east-1, iam.
+        let secrets = Secrets::new([("secret-key".to_owned(), SecretText::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"))]);
+        let messages = ["20150830", "us-east-1", "iam", "aws4_request"].map(|message| message.as_bytes().to_vec());
+        let key = secrets.hmac("secret-key", "sha256", b"AWS4", &messages).unwrap();
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let secrets = Secrets::new([("secret-key".to_owned(), SecretText::new("hunter2"))]);
+        assert!(!format!("{secrets:?}").contains("hunter2"));
+        assert!(!format!("{:?}", secrets.get("other").unwrap_err()).contains("hunter2"));
+    }
+}

@@ -1,0 +1,118 @@
+//! A tree as a directory of the host: what lies in a target can be read with ordinary tools.
+//!
+//! The view only reads. A read asks the target and nothing else; if the target fails, the read fails with an error, and never
+//! gives bytes that the target did not send. Attributes are believed for [`FRESH`], so a change made elsewhere shows after that.
+
+mod attributes;
+mod file;
+mod folder;
+mod names;
+mod system;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use capstan_domain::failure::Kind;
+use capstan_domain::{Failure, Outcome};
+use capstan_mover::Tree;
+use fuser::{BackgroundSession, Config, MountOption, SessionACL};
+use tokio::runtime::Handle;
+
+/// How long the kernel believes names and attributes.
+pub const FRESH: Duration = Duration::from_secs(2);
+
+/// A tree and the name it is shown under. A single one without a name is the view's root itself.
+#[derive(Clone)]
+pub struct Shown {
+    pub name: String,
+    pub tree: Arc<dyn Tree>,
+}
+
+/// A mounted view; dropping it unmounts.
+pub struct Mounted {
+    session: Option<BackgroundSession>,
+    directory: PathBuf,
+}
+
+/// Mounts `shown` on `directory`, which is made if absent. `source` is what the table of mounts shows. Blocking; the trees' calls
+/// run on `runtime`.
+pub fn mount(directory: &Path, source: &str, shown: Vec<Shown>, runtime: Handle) -> Outcome<Mounted> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Kind::Unavailable, "The view could not be mounted")
+            .with_detail(format!("{}: {error}", directory.display()))
+            .with_next_step("Load the kernel's fuse module, and run the host as root or install fusermount3.")
+    };
+    release_dead(directory);
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    let mut config = Config::default();
+    config.mount_options = vec![
+        MountOption::RO,
+        MountOption::NoDev,
+        MountOption::NoSuid,
+        MountOption::NoExec,
+        MountOption::DefaultPermissions,
+        MountOption::FSName(source.replace(',', "+")),
+        MountOption::Subtype("capstan".to_owned()),
+    ];
+    config.acl = SessionACL::Owner;
+    let session = fuser::spawn_mount(system::System::new(shown, runtime), directory, &config).map_err(failed)?;
+    Ok(Mounted { session: Some(session), directory: directory.to_owned() })
+}
+
+impl Mounted {
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// "major:minor" of the mounted file system.
+    pub fn device(&self) -> Outcome<String> {
+        let table = std::fs::read_to_string("/proc/self/mountinfo")
+            .map_err(|error| Failure::host("The host's mounts cannot be read", error))?;
+        let directory = self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone());
+        let device = table.lines().rev().find_map(|line| {
+            let mut words = line.split(' ').skip(2);
+            let device = words.next()?;
+            (Path::new(words.nth(1)?) == directory).then(|| device.to_owned())
+        });
+        device.ok_or_else(|| Failure::new(Kind::Unavailable, "The view is no longer mounted"))
+    }
+
+    /// Blocking. Files that are still open in it fail from then on.
+    pub fn unmount(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        // Whoever still stands in it would keep it: taken out of the tree first, it goes when the last one leaves.
+        let detached = Command::new("umount").arg("-l").arg(&self.directory).status().is_ok_and(|status| status.success());
+        tracing::debug!(directory = %self.directory.display(), detached, "a view ends");
+        drop(session);
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A process that was killed leaves a mount that answers nothing; it is in the way of the next one.
+fn release_dead(directory: &Path) {
+    /// "Transport endpoint is not connected".
+    const NOT_CONNECTED: i32 = 107;
+    if std::fs::metadata(directory).is_err_and(|error| error.raw_os_error() == Some(NOT_CONNECTED)) {
+        for (program, arguments) in [("umount", "-l"), ("fusermount3", "-uz")] {
+            if Command::new(program).arg(arguments).arg(directory).status().is_ok_and(|status| status.success()) {
+                return;
+            }
+        }
+        tracing::warn!(directory = %directory.display(), "a dead mount could not be released");
+    }
+}
+
+#[cfg(test)]
+mod tests;

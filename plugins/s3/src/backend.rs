@@ -1,0 +1,40 @@
+//! The instance's one client: the configuration is read once, because a changed one starts new instances.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use capstan_sdk::Outcome;
+use capstan_sdk::types::PutOptions;
+
+use crate::checksum::{self, Mode};
+use crate::client::Client;
+
+thread_local! {
+    static CLIENT: RefCell<Option<Rc<Client>>> = const { RefCell::new(None) };
+}
+
+pub(crate) fn client() -> Outcome<Rc<Client>> {
+    CLIENT.with_borrow_mut(|slot| match slot {
+        Some(client) => Ok(Rc::clone(client)),
+        None => {
+            let client = Rc::new(Client::new(capstan_sdk::config::load()?)?);
+            *slot = Some(Rc::clone(&client));
+            Ok(client)
+        }
+    })
+}
+
+impl Client {
+    pub(crate) async fn checksum_mode(&self) -> Mode {
+        match self.config.checksum.fixed() {
+            Some(mode) => mode,
+            None => checksum::found().await,
+        }
+    }
+
+    /// The class a new object goes to: what the call says, else what the target is configured for.
+    pub(crate) fn storage_class<'a>(&'a self, options: &'a PutOptions) -> Option<&'a str> {
+        let asked = capstan_sdk::find(&options.extras, "storage-class");
+        asked.or(self.config.storage_class.as_deref()).filter(|class| !class.is_empty())
+    }
+}

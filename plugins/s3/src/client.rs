@@ -1,0 +1,313 @@
+//! One signed request and its answer.
+//!
+//! A head is signed here and the body handed on, so the bytes of objects never enter the plugin.
+
+use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use capstan_sdk::content::Content;
+use capstan_sdk::failure::{Failure, malformed, unauthenticated};
+use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
+use capstan_sdk::retry::{self, Policy};
+use capstan_sdk::{NamedValue, Outcome, crypto, named, secrets};
+
+use crate::config::{Config, Endpoint, PayloadSigning, SECRET_KEY, SESSION_TOKEN};
+use crate::encode::{hex, percent};
+use crate::error::Refusal;
+use crate::sign::{self, UNSIGNED};
+
+/// Bytes of a collected answer; a listing of 1,000 keys of 1,024 encoded bytes needs about 4 MB.
+pub(crate) const MAX_ANSWER: u32 = 8 << 20;
+/// Bytes of a refusal that are read.
+const MAX_REFUSAL: usize = 64 << 10;
+/// How often a control call is made, and how long it waits between: short, because the host asks again as well.
+const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'static str,
+    pub(crate) bucket: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) query: Vec<(&'a str, &'a str)>,
+    pub(crate) headers: Headers,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn service(method: &'static str) -> Self {
+        Self { method, ..Self::default() }
+    }
+
+    pub(crate) fn bucket(method: &'static str, bucket: &'a str) -> Self {
+        Self { method, bucket: Some(bucket), ..Self::default() }
+    }
+
+    pub(crate) fn object(method: &'static str, bucket: &'a str, key: &'a str) -> Self {
+        Self { method, bucket: Some(bucket), key: Some(key), ..Self::default() }
+    }
+
+    pub(crate) fn query(mut self, name: &'a str, value: &'a str) -> Self {
+        self.query.push((name, value));
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// What a failure is said of.
+    pub(crate) fn subject(&self) -> String {
+        match (self.bucket, self.key) {
+            (Some(bucket), Some(key)) => format!("object {key:?} in bucket {bucket:?}"),
+            (Some(bucket), None) => format!("bucket {bucket:?}"),
+            _ => "service".to_owned(),
+        }
+    }
+}
+
+/// A range of the host's content that is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payload<'a> {
+    pub(crate) content: &'a Content,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) config: Config,
+    pub(crate) endpoint: Endpoint,
+    extras: Vec<NamedValue>,
+    token: Option<String>,
+    /// Seconds the target's clock is ahead, once it refused a signature for it.
+    ahead: Cell<i64>,
+    /// The service compares a put's `If-Match` as it stands, quotes included, so it wants none (Ceph's gateway does).
+    pub(crate) bare_tags: Cell<bool>,
+}
+
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+}
+
+impl Client {
+    pub(crate) fn new(config: Config) -> Outcome<Self> {
+        let endpoint = Endpoint::parse(&config.endpoint)?;
+        let mut extras = Vec::new();
+        extras.extend(config.proxy.iter().filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
+        extras.extend(config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
+        extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
+        extras.extend(config.timeout_ms.map(|timeout| named("timeout-ms", timeout.to_string())));
+        let token = match config.use_session_token {
+            true => Some(
+                String::from_utf8(secrets::reveal(SESSION_TOKEN)?)
+                    .map_err(|_| unauthenticated("the session token is no text"))?,
+            ),
+            false => None,
+        };
+        Ok(Self { config, endpoint, extras, token, ahead: Cell::new(0), bare_tags: Cell::new(false) })
+    }
+
+    /// The request, signed. `payload`: hex SHA-256 of the body, or `UNSIGNED`.
+    fn sign(&self, call: &Call<'_>, payload: &str) -> Outcome<Request> {
+        let (authority, path) = self.place(call);
+        let query = sign::query(&call.query);
+        let mut headers = call.headers.clone();
+        headers.push(("x-amz-content-sha256".to_owned(), payload.to_owned()));
+        if !self.config.access_key.is_empty() {
+            let moment = crate::time::basic(now().saturating_add(self.ahead.get()));
+            headers.push(("x-amz-date".to_owned(), moment.clone()));
+            headers.extend(self.token.iter().map(|token| ("x-amz-security-token".to_owned(), token.clone())));
+            headers.push(("host".to_owned(), authority.clone()));
+            let (canonical, names) =
+                sign::canonical(&sign::Request { method: call.method, path: &path, query: &query, headers: &headers, payload });
+            // The host sets this one itself, to the same value.
+            headers.pop();
+            let scope = sign::scope(&moment, &self.config.region);
+            let text = sign::to_sign(&moment, &scope, &hex(&crypto::digest("sha256", canonical.as_bytes())?));
+            let chain = [sign::date(&moment), &self.config.region, "s3", "aws4_request", &text]
+                .map(|message| message.as_bytes().to_vec());
+            let signature = hex(&secrets::hmac(SECRET_KEY, "sha256", sign::KEY_PREFIX, &chain)?);
+            headers.push(("authorization".to_owned(), sign::authorization(&self.config.access_key, &scope, &names, &signature)));
+        }
+        let mark = if query.is_empty() { "" } else { "?" };
+        let url = format!("{}://{authority}{path}{mark}{query}", self.endpoint.scheme);
+        Ok(Request { method: call.method.to_owned(), url, headers, extras: self.extras.clone() })
+    }
+
+    /// Host and path of what is asked for.
+    fn place(&self, call: &Call<'_>) -> (String, String) {
+        let mut path = self.endpoint.base.clone();
+        let mut authority = self.endpoint.authority.clone();
+        if let Some(bucket) = call.bucket {
+            if self.endpoint.is_virtual(self.config.addressing, bucket) {
+                authority = format!("{bucket}.{authority}");
+            } else {
+                path.push('/');
+                percent(bucket, false, &mut path);
+            }
+        }
+        if call.key.is_some() || path == self.endpoint.base {
+            path.push('/');
+        }
+        if let Some(key) = call.key {
+            percent(key, true, &mut path);
+        }
+        (authority, path)
+    }
+
+    /// What the signature says of a content that is sent.
+    async fn payload_hash(&self, payload: Payload<'_>) -> Outcome<String> {
+        let Payload { content, offset, length } = payload;
+        let whole = offset == 0 && length == content.size();
+        let known =
+            if whole && self.config.payload_signing != PayloadSigning::Unsigned { content.checksum("sha256") } else { None };
+        match (known, self.config.payload_signing) {
+            (Some(digest), _) => Ok(hex(&digest)),
+            (None, PayloadSigning::Signed) => Ok(hex(&content.digest("sha256".to_owned(), offset, length).await?)),
+            (None, _) => Ok(UNSIGNED.to_owned()),
+        }
+    }
+
+    /// Learns the target's clock from a refusal; says whether asking again makes sense.
+    fn learn_clock(&self, refusal: &Refusal, headers: &[(String, String)]) -> bool {
+        let there = header(headers, "date").and_then(crate::time::http);
+        match there {
+            Some(there) if refusal.is_clock_skew() => {
+                let ahead = there.saturating_sub(now());
+                let news = ahead.abs_diff(self.ahead.get()) > 60;
+                self.ahead.set(ahead);
+                news
+            }
+            _ => false,
+        }
+    }
+
+    async fn once(&self, call: &Call<'_>, body: Option<&[u8]>) -> Outcome<Result<Reply, Refusal>> {
+        for _ in 0..2 {
+            let hash = match body {
+                Some(bytes) => hex(&crypto::digest("sha256", bytes)?),
+                None => sign::EMPTY_SHA256.to_owned(),
+            };
+            let request = self.sign(call, &hash)?;
+            let body = body.map_or(Body::Empty, |bytes| Body::Bytes(bytes.to_vec()));
+            let reply = http::exchange(request, body, MAX_ANSWER).await?;
+            if (200..300).contains(&reply.status) {
+                return Ok(Ok(reply));
+            }
+            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
+            if !self.learn_clock(&refusal, &reply.headers) {
+                return Ok(Err(refusal));
+            }
+        }
+        Err(unauthenticated("the clock of the target cannot be followed").code("RequestTimeTooSkewed"))
+    }
+
+    /// A control call whose refusal the caller wants to look at. Not asked again.
+    pub(crate) async fn ask(&self, call: &Call<'_>, body: Option<&[u8]>) -> Outcome<Result<Reply, Refusal>> {
+        self.once(call, body).await
+    }
+
+    /// A control call that may be made twice.
+    pub(crate) async fn exchange(&self, call: &Call<'_>, body: Option<&[u8]>) -> Outcome<Reply> {
+        retry::with(CONTROL, || async { self.once(call, body).await?.map_err(|refusal| refusal.failure(&call.subject())) }).await
+    }
+
+    /// Sends a range of the host's content.
+    pub(crate) async fn upload(&self, call: &Call<'_>, payload: Payload<'_>) -> Outcome<Result<Reply, Refusal>> {
+        let hash = self.payload_hash(payload).await?;
+        for _ in 0..2 {
+            let request = self.sign(call, &hash)?;
+            let body = http::content_body(payload.content, payload.offset, payload.length);
+            let reply = match http::exchange(request, body, MAX_ANSWER).await {
+                Ok(reply) => reply,
+                // The content itself may be why the request broke off; that says more.
+                Err(failure) => return Err(payload.content.broken().unwrap_or(failure)),
+            };
+            if (200..300).contains(&reply.status) {
+                return Ok(Ok(reply));
+            }
+            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
+            if !self.learn_clock(&refusal, &reply.headers) {
+                return Ok(Err(refusal));
+            }
+        }
+        Err(unauthenticated("the clock of the target cannot be followed").code("RequestTimeTooSkewed"))
+    }
+
+    /// A call whose answer is handed on as a stream.
+    pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
+        for _ in 0..2 {
+            let response = http::send(self.sign(call, sign::EMPTY_SHA256)?, Body::Empty).await?;
+            if (200..300).contains(&response.status) {
+                return Ok(Ok(response));
+            }
+            let Response { status, headers, mut body, end } = response;
+            let mut bytes = Vec::new();
+            while bytes.len() < MAX_REFUSAL {
+                let (result, chunk) = body.read(Vec::with_capacity(8 << 10)).await;
+                bytes.extend_from_slice(&chunk);
+                if result == capstan_sdk::StreamResult::Dropped {
+                    break;
+                }
+            }
+            drop((body, end));
+            let refusal = Refusal::new(status, &headers, &bytes);
+            if !self.learn_clock(&refusal, &headers) {
+                return Ok(Err(refusal));
+            }
+        }
+        Err(unauthenticated("the clock of the target cannot be followed").code("RequestTimeTooSkewed"))
+    }
+}
+
+/// A header that a success must carry.
+pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
+    header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
+}
+
+/// The entity tag without its quotes, as the contract carries it.
+pub(crate) fn etag(headers: &[(String, String)]) -> Option<String> {
+    header(headers, "etag").map(unquoted)
+}
+
+pub(crate) fn unquoted(text: &str) -> String {
+    text.trim().trim_start_matches("W/").trim_matches('"').to_owned()
+}
+
+/// Failures in which the change may have been made although the answer was lost or is unclear.
+pub(crate) fn unclear(failure: Failure) -> Failure {
+    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(endpoint: &str, addressing: &str) -> Client {
+        let document = format!(r#"{{"endpoint": "{endpoint}", "addressing": "{addressing}"}}"#);
+        Client::new(capstan_sdk::config::parse(&document).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_bucket_stands_in_the_path_or_in_the_host() {
+        let place = |endpoint, addressing, call: Call<'_>| client(endpoint, addressing).place(&call);
+        let pair = |authority: &str, path: &str| (authority.to_owned(), path.to_owned());
+        assert_eq!(place("http://h:9", "path", Call::object("GET", "b", "a//b c")), pair("h:9", "/b/a//b%20c"));
+        assert_eq!(place("http://h/gate", "path", Call::bucket("GET", "b")), pair("h", "/gate/b"));
+        assert_eq!(place("http://h/gate", "path", Call::service("GET")), pair("h", "/gate/"));
+        assert_eq!(place("https://h", "virtual", Call::bucket("GET", "b")), pair("b.h", "/"));
+        assert_eq!(place("https://h", "virtual", Call::object("GET", "b", "/k")), pair("b.h", "//k"));
+    }
+
+    #[test]
+    fn a_skewed_clock_is_learned_once() {
+        let client = client("http://h", "path");
+        let body = b"<Error><Code>RequestTimeTooSkewed</Code></Error>";
+        let headers = vec![("date".to_owned(), "Sat, 21 Nov 2037 09:12:17 GMT".to_owned())];
+        let refusal = Refusal::new(403, &headers, body);
+        assert!(client.learn_clock(&refusal, &headers));
+        assert!(!client.learn_clock(&refusal, &headers));
+        assert!(!client.learn_clock(&Refusal::new(403, &headers, b""), &headers));
+    }
+}

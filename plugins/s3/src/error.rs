@@ -1,0 +1,220 @@
+//! S3's error codes as failures.
+//!
+//! The code decides; an unknown code, or an answer without a document (HEAD has none), falls back to the status.
+
+use capstan_sdk::failure::{
+    Failure, already_exists, busy, conflict, corrupt, denied, invalid, no_space, not_found, offline, timed_out, unauthenticated,
+    unavailable, unsupported,
+};
+use capstan_sdk::http::{header, retry_after_ms};
+use capstan_sdk::{Blame, Retry};
+
+use crate::xml;
+
+/// What an answer that is no success says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) region: Option<String>,
+    retry_after_ms: Option<u64>,
+    request: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, headers: &[(String, String)], body: &[u8]) -> Self {
+        let document = xml::parse(body).ok().filter(|root| root.name == "Error");
+        let text = |name| document.as_ref().and_then(|root| root.text_of(name)).map(str::to_owned);
+        Self {
+            status,
+            code: text("Code").unwrap_or_default(),
+            message: text("Message").unwrap_or_default(),
+            region: text("Region").or_else(|| header(headers, "x-amz-bucket-region").map(str::to_owned)),
+            retry_after_ms: retry_after_ms(headers),
+            request: text("RequestId").or_else(|| header(headers, "x-amz-request-id").map(str::to_owned)),
+        }
+    }
+
+    /// An error element inside a document whose status was a success.
+    pub(crate) fn of(error: &xml::Element) -> Self {
+        let text = |name| error.text_of(name).map(str::to_owned);
+        Self {
+            status: 200,
+            code: text("Code").unwrap_or_default(),
+            message: text("Message").unwrap_or_default(),
+            request: text("RequestId"),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_clock_skew(&self) -> bool {
+        matches!(self.code.as_str(), "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture")
+    }
+
+    /// The failure, said of `what`: "object \"a/b\" in bucket \"c\"".
+    pub(crate) fn failure(&self, what: &str) -> Failure {
+        let failure = self.by_code(what).unwrap_or_else(|| self.by_status(what));
+        let code = if self.code.is_empty() { format!("HTTP {}", self.status) } else { self.code.clone() };
+        let request = self.request.as_deref().unwrap_or("-");
+        let failure = failure.code(code).detail(format!("status {}, request {request}: {}", self.status, self.message));
+        match self.retry_after_ms {
+            Some(wait) if failure.may_retry() => failure.after_ms(wait),
+            _ => failure,
+        }
+    }
+
+    fn by_code(&self, what: &str) -> Option<Failure> {
+        Some(match self.code.as_str() {
+            "NoSuchKey" | "NoSuchBucket" | "NoSuchUpload" | "NoSuchVersion" => not_found(format!("there is no {what}")),
+            "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" => already_exists(format!("there is a {what} already")),
+            "PreconditionFailed" => conflict(format!("{what} is not in the expected state")),
+            "ConditionalRequestConflict" | "OperationAborted" => busy(format!("{what} is being changed by somebody else")),
+            "BucketNotEmpty" => conflict(format!("{what} is not empty")),
+            "InvalidObjectState" | "ObjectNotInActiveTierError" => {
+                offline(format!("{what} is in cold storage")).retry(Retry::Never).next_step("Restore the object, then read it.")
+            }
+            "RestoreAlreadyInProgress" => busy(format!("{what} is being restored already")),
+            "GlacierExpeditedRetrievalNotAvailable" => unavailable("expedited retrieval is not available now"),
+            "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "InvalidPayer" => {
+                denied(format!("the target does not allow this on {what}"))
+                    .next_step("Check the access key's permissions at the target.")
+            }
+            "NotSignedUp" => denied("the account has no access to this service"),
+            "InvalidAccessKeyId" | "InvalidSecurity" | "InvalidClientTokenId" => {
+                unauthenticated("the target does not know the access key").next_step("Correct \"access-key\" of the target.")
+            }
+            "SignatureDoesNotMatch" => unauthenticated("the target does not accept the signature")
+                .next_step("Correct \"secret-key\" (or \"region\") of the target."),
+            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+                unauthenticated("the session token is not valid any more").next_step("Set a new \"session-token\", or none.")
+            }
+            "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => {
+                unauthenticated("the clocks of host and target differ too much")
+                    .next_step("Set the clock of the host, or of the target.")
+            }
+            "AuthorizationHeaderMalformed"
+            | "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "Redirect"
+            | "IllegalLocationConstraintException" => self.wrong_region(what),
+            "SlowDown"
+            | "Throttling"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TooManyRequests"
+            | "BandwidthLimitExceeded" => busy("the target asks to slow down"),
+            "ServiceUnavailable" | "Busy" => busy("the target is too busy"),
+            "InternalError" | "InternalServerError" => unavailable("the target has an internal error"),
+            "RequestTimeout" | "RequestTimeTooLong" => timed_out("the target waited too long for data").retry(Retry::AtOnce),
+            "QuotaExceeded" | "EntityTooLargeForQuota" | "ServiceQuotaExceeded" | "StorageQuotaExceeded" | "TooManyBuckets" => {
+                no_space("the target's quota is used up")
+            }
+            "InsufficientStorage" | "XMinioStorageFull" => no_space("the target is full"),
+            "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "ChecksumMismatch" => {
+                corrupt(format!("the data of {what} did not arrive as it was sent")).retry(Retry::AtOnce)
+            }
+            "IncompleteBody" => unavailable(format!("the data of {what} did not arrive whole")).retry(Retry::AtOnce),
+            "InvalidRange" => invalid(format!("the range lies beyond the end of {what}")),
+            "EntityTooLarge" => invalid(format!("{what} is larger than the target allows")),
+            "EntityTooSmall" => invalid(format!("a part of {what} is smaller than the target allows")),
+            "InvalidPart" | "InvalidPartOrder" => invalid(format!("the parts of {what} are not those that were stored")),
+            "KeyTooLongError" | "KeyTooLong" => invalid("the key is longer than the target allows"),
+            "MetadataTooLarge" => invalid("the metadata is larger than the target allows"),
+            "InvalidBucketName" => invalid(format!("the target does not allow the name of {what}")),
+            "InvalidLocationConstraint" => invalid("the target does not know the region"),
+            "InvalidStorageClass" => invalid("the target does not know the storage class"),
+            "MethodNotAllowed" => unsupported(format!("the target does not allow this on {what}")),
+            "NotImplemented" | "UnsupportedOperation" => unsupported("the target does not support this"),
+            "MalformedXML"
+            | "InvalidArgument"
+            | "InvalidRequest"
+            | "InvalidURI"
+            | "MissingContentLength"
+            | "MissingSecurityHeader" => {
+                // The request was this plugin's to form.
+                invalid(format!("the target does not accept the request for {what}: {}", self.message)).blame(Blame::Plugin)
+            }
+            _ => return None,
+        })
+    }
+
+    fn wrong_region(&self, what: &str) -> Failure {
+        let failure = invalid(format!("{what} lies in another region"));
+        match &self.region {
+            Some(region) => {
+                failure.next_step(format!("Set \"region\" of the target to {region:?}, and its \"endpoint\" accordingly."))
+            }
+            None => failure.next_step("Set \"region\" and \"endpoint\" of the target to those of the bucket."),
+        }
+    }
+
+    fn by_status(&self, what: &str) -> Failure {
+        match self.status {
+            301 | 307 | 308 => self.wrong_region(what),
+            400 => invalid(format!("the target does not accept the request for {what}")),
+            401 => unauthenticated("the target asks for credentials"),
+            403 => denied(format!("the target does not allow this on {what}"))
+                .next_step("Check access key, secret key and permissions."),
+            404 => not_found(format!("there is no {what}")),
+            405 | 501 => unsupported("the target does not support this"),
+            408 => timed_out("the target waited too long for data").retry(Retry::AtOnce),
+            409 => conflict(format!("{what} is being changed or not empty")),
+            411 | 413 => invalid(format!("{what} is larger than the target allows")),
+            412 => conflict(format!("{what} is not in the expected state")),
+            416 => invalid(format!("the range lies beyond the end of {what}")),
+            200 => unavailable(format!("the target could not do this with {what}")),
+            429 | 503 | 509 => busy("the target asks to slow down"),
+            500 | 502 => unavailable("the target has an internal error"),
+            504 => timed_out("the target did not answer in time"),
+            507 => no_space("the target is full"),
+            status => unavailable(format!("the target answered {status}")).retry(Retry::Never),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(status: u16, code: &str, headers: &[(&str, &str)]) -> Failure {
+        let body =
+            format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>m</Message><RequestId>r1</RequestId></Error>");
+        let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Refusal::new(status, &headers, body.as_bytes()).failure("object \"k\"")
+    }
+
+    #[test]
+    fn the_code_decides_over_the_status() {
+        assert!(matches!(failure(403, "InvalidObjectState", &[]), Failure::Offline(_)));
+        assert!(matches!(failure(403, "SignatureDoesNotMatch", &[]), Failure::Unauthenticated(_)));
+        assert!(matches!(failure(400, "BadDigest", &[]), Failure::Corrupt(_)));
+        assert!(matches!(failure(404, "NoSuchBucket", &[]), Failure::NotFound(_)));
+        assert!(matches!(failure(400, "ExpiredToken", &[]), Failure::Unauthenticated(_)));
+    }
+
+    #[test]
+    fn throttling_says_when_to_come_back() {
+        let failure = failure(503, "SlowDown", &[("Retry-After", "2")]);
+        assert!(matches!(failure, Failure::Busy(_)));
+        assert_eq!(failure.fault().retry_after_ms, Some(2000));
+        assert_eq!(failure.fault().code.as_deref(), Some("SlowDown"));
+    }
+
+    #[test]
+    fn an_answer_without_a_document_is_read_by_its_status() {
+        for (status, retry) in
+            [(404, false), (403, false), (412, false), (429, true), (500, true), (503, true), (504, true), (418, false)]
+        {
+            let failure = Refusal::new(status, &[], b"").failure("bucket \"b\"");
+            assert_eq!(failure.may_retry(), retry, "{status}");
+            assert_eq!(failure.fault().code, Some(format!("HTTP {status}")));
+        }
+    }
+
+    #[test]
+    fn a_bucket_elsewhere_names_its_region() {
+        let failure = failure(301, "PermanentRedirect", &[("x-amz-bucket-region", "eu-west-3")]);
+        assert!(failure.fault().extras.iter().any(|extra| extra.value.contains("eu-west-3")), "{failure:?}");
+    }
+}

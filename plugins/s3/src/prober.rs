@@ -1,0 +1,98 @@
+//! Reaches the service: latency, clock, buckets, and what it checks arriving data against.
+
+use std::time::Instant;
+
+use capstan_sdk::failure::Failure;
+use capstan_sdk::http::header;
+use capstan_sdk::types::{PutOptions, Report};
+use capstan_sdk::{NamedValue, Outcome, named};
+
+use crate::checksum::{self, Mode, PROBED};
+use crate::client::{Call, Client, now};
+use crate::encode::base64;
+use crate::{locations, parts};
+
+/// Where the checksum is tried: an upload that is always aborted, so no object and no version of one ever appears.
+const KEY: &str = ".capstan-probe";
+
+pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
+    let call = match client.config.buckets.first() {
+        Some(bucket) => Call::bucket("HEAD", bucket),
+        None => Call::service("GET"),
+    };
+    let started = Instant::now();
+    let answer = client.ask(&call, None).await?;
+    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let reply = answer.map_err(|refusal| advise(client, refusal.failure(&call.subject())))?;
+    let there = header(&reply.headers, "date").and_then(crate::time::http);
+    // The header has whole seconds; less than one is no skew.
+    let clock_skew_ms =
+        there.map(|there| there.saturating_sub(now())).map(|skew| if skew.abs() <= 1 { 0 } else { skew.saturating_mul(1000) });
+    let locations = locations::list(client).await?;
+    let mut extras: Vec<NamedValue> =
+        header(&reply.headers, "server").map(|server| named("server", server)).into_iter().collect();
+    match client.config.checksum.fixed() {
+        Some(mode) => extras.push(named("checksum-mode", mode.name())),
+        None => {
+            let mode = match locations.first() {
+                Some(location) => checksum_mode(client, &location.name).await,
+                None => Mode::None,
+            };
+            checksum::remember(mode).await;
+            extras.push(named("checksum-mode", mode.name()));
+        }
+    }
+    Ok(Report { latency_us, clock_skew_ms, locations, extras })
+}
+
+fn advise(client: &Client, failure: Failure) -> Failure {
+    match failure {
+        Failure::Denied(_) if client.config.buckets.is_empty() => {
+            failure.next_step("Allow the key to list buckets, or name them in \"buckets\".")
+        }
+        other => other,
+    }
+}
+
+/// The first checksum the service holds data against, seen by its refusing a wrong one.
+async fn checksum_mode(client: &Client, bucket: &str) -> Mode {
+    for mode in PROBED {
+        if refuses_wrong(client, bucket, mode).await {
+            return mode;
+        }
+    }
+    Mode::None
+}
+
+async fn refuses_wrong(client: &Client, bucket: &str, mode: Mode) -> bool {
+    let options = PutOptions {
+        content_type: None,
+        if_match: None,
+        if_absent: false,
+        metadata: Vec::new(),
+        checksums: Vec::new(),
+        extras: Vec::new(),
+    };
+    let Ok(upload) = parts::initiate(client, bucket, KEY, mode, &options).await else { return false };
+    let (Some(name), Some(width)) = (mode.header(), width(mode)) else { return false };
+    let call = Call::object("PUT", bucket, KEY)
+        .query("partNumber", "1")
+        .query("uploadId", &upload)
+        .header(name, base64(&vec![0x5a; width]));
+    let answer = client.ask(&call, Some(b"capstan")).await;
+    if let Err(failure) = parts::abort(client, bucket, KEY, &upload).await {
+        capstan_sdk::log!(warn, "the probe's upload is left behind", "upload" => upload, "why" => failure.fault().message);
+    }
+    // Only a refusal that is about the sum counts: a service that knows nothing of the header may refuse it as well.
+    matches!(answer, Ok(Err(refusal)) if matches!(refusal.failure("probe"), Failure::Corrupt(_)))
+}
+
+fn width(mode: Mode) -> Option<usize> {
+    match mode {
+        Mode::None => None,
+        Mode::Md5 => Some(16),
+        Mode::Crc32c => Some(4),
+        Mode::Crc64Nvme => Some(8),
+        Mode::Sha256 => Some(32),
+    }
+}

@@ -1,0 +1,131 @@
+//! Gets objects, looks at them and asks for cold ones.
+
+use capstan_sdk::failure::{Failure, malformed, unsupported};
+use capstan_sdk::http::{Response, header};
+use capstan_sdk::types::{ByteRange, GetOptions, Object};
+use capstan_sdk::{FutureReader, NamedValue, Outcome, StreamReader};
+
+use crate::attributes;
+use crate::client::{Call, Client};
+
+pub(crate) type Download = (Object, StreamReader<u8>, FutureReader<Result<(), Failure>>);
+
+fn conditions<'a>(mut call: Call<'a>, options: &'a GetOptions) -> Call<'a> {
+    call.headers.extend(options.if_match.iter().map(|etag| ("if-match".to_owned(), format!("\"{etag}\""))));
+    call.query.extend(options.version.as_deref().map(|version| ("versionId", version)));
+    call
+}
+
+/// "bytes=5-9"; none for the whole object.
+fn range_header(range: &ByteRange) -> Option<String> {
+    match (range.offset, range.length) {
+        (0, None) => None,
+        (offset, None) => Some(format!("bytes={offset}-")),
+        (offset, Some(length)) => Some(format!("bytes={offset}-{}", offset.saturating_add(length).saturating_sub(1))),
+    }
+}
+
+pub(crate) async fn get(
+    client: &Client,
+    location: &str,
+    key: &str,
+    range: Option<ByteRange>,
+    options: &GetOptions,
+) -> Outcome<Download> {
+    let mut call = conditions(Call::object("GET", location, key), options);
+    let asked = range.as_ref().filter(|range| range.length != Some(0)).and_then(range_header);
+    call.headers.extend(asked.iter().map(|range| ("range".to_owned(), range.clone())));
+    let response = match client.download(&call).await? {
+        Ok(response) => response,
+        // An empty object has no byte a range could begin at.
+        Err(refusal) if refusal.status == 416 && range.as_ref().is_some_and(|range| range.offset == 0) => {
+            return whole(client, conditions(Call::object("GET", location, key), options), key).await;
+        }
+        Err(refusal) => return Err(refusal.failure(&call.subject())),
+    };
+    if asked.is_some() {
+        check_range(range.as_ref(), &response)?;
+    }
+    answer(client, key, response)
+}
+
+async fn whole(client: &Client, call: Call<'_>, key: &str) -> Outcome<Download> {
+    let response = client.download(&call).await?.map_err(|refusal| refusal.failure(&call.subject()))?;
+    answer(client, key, response)
+}
+
+fn answer(client: &Client, key: &str, response: Response) -> Outcome<Download> {
+    let object = attributes::object(client, key, &response.headers)?;
+    Ok((object, response.body, response.end))
+}
+
+/// A server may ignore a range and send everything; those bytes would land in the wrong place.
+fn check_range(range: Option<&ByteRange>, response: &Response) -> Outcome<()> {
+    let Some(range) = range else { return Ok(()) };
+    if response.status != 206 {
+        return if range.offset == 0 && starts_whole(range, &response.headers) {
+            Ok(())
+        } else {
+            Err(unsupported("the target does not answer ranges"))
+        };
+    }
+    let begins = header(&response.headers, "content-range")
+        .and_then(|text| text.trim().strip_prefix("bytes "))
+        .and_then(|text| text.split_once('-'))
+        .and_then(|(from, _)| from.trim().parse::<u64>().ok());
+    match begins {
+        Some(offset) if offset == range.offset => Ok(()),
+        other => {
+            Err(malformed("the target answered another range than was asked for", format!("{other:?} for {}", range.offset)))
+        }
+    }
+}
+
+fn starts_whole(range: &ByteRange, headers: &[(String, String)]) -> bool {
+    let size = header(headers, "content-length").and_then(|text| text.trim().parse::<u64>().ok());
+    matches!((size, range.length), (Some(size), Some(length)) if size <= length)
+}
+
+pub(crate) async fn head(client: &Client, location: &str, key: &str, options: &GetOptions) -> Outcome<Object> {
+    let call = conditions(Call::object("HEAD", location, key), options);
+    let reply = client.exchange(&call, None).await?;
+    attributes::object(client, key, &reply.headers)
+}
+
+/// Asking twice is asking once: a restore under way, or done, is a success.
+pub(crate) async fn restore(client: &Client, location: &str, key: &str, days: u32, extras: &[NamedValue]) -> Outcome<Object> {
+    let tier = capstan_sdk::find(extras, "tier").unwrap_or("Standard");
+    let tier = crate::xml::escape(tier).unwrap_or_default();
+    let document = format!(
+        "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>{}</Days>\
+         <GlacierJobParameters><Tier>{tier}</Tier></GlacierJobParameters></RestoreRequest>",
+        days.max(1)
+    );
+    let call = Call::object("POST", location, key).query("restore", "").header("content-type", "application/xml");
+    match client.ask(&call, Some(document.as_bytes())).await? {
+        Ok(_) => {}
+        Err(refusal) if refusal.code == "RestoreAlreadyInProgress" => {}
+        Err(refusal) => {
+            let look = head(client, location, key, &GetOptions { if_match: None, version: None, extras: Vec::new() }).await;
+            return match look {
+                // What is not cold needs no restore, and some services say so with an error.
+                Ok(object) if capstan_sdk::find(&object.extras, "archive-state") != Some("archived") => Ok(object),
+                _ => Err(refusal.failure(&call.subject())),
+            };
+        }
+    }
+    head(client, location, key, &GetOptions { if_match: None, version: None, extras: Vec::new() }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_written_with_its_last_byte() {
+        let header = |offset, length| range_header(&ByteRange { offset, length });
+        assert_eq!(header(0, None), None);
+        assert_eq!(header(7, None).unwrap(), "bytes=7-");
+        assert_eq!(header(5, Some(5)).unwrap(), "bytes=5-9");
+    }
+}

@@ -1,0 +1,62 @@
+//! `capstan-bench NAME`: measurements beside what they are compared to.
+//!
+//! Every number here stands next to another one that was taken in the same run, in turns, so that a busy or slow machine slows both.
+//! Medians are printed with their spread, and what it ran against; a comparison whose other side cannot be had says so and is left out.
+
+mod api;
+mod latency;
+mod local;
+mod measure;
+mod plugin;
+mod rivals;
+mod s3;
+mod sandbox;
+mod scan;
+mod server;
+mod start;
+mod swap;
+mod table;
+
+use std::process::ExitCode;
+
+/// Takes the arguments behind its name, prints what it found.
+type Bench = fn(&[String]) -> anyhow::Result<()>;
+
+/// Name, what it measures, how.
+const BENCHES: [(&str, &str, Bench); 8] = [
+    ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
+    ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
+    ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
+    ("api", "GET with authentication, 64 connections, against bare axum", api::run),
+    ("start", "start of a host with ten compiled components", start::run),
+    ("swap", "a plugin exchanged under 32 workers", swap::run),
+    ("local", "directory to directory, every byte read back, against rclone and rsync", local::run),
+    ("scan", "a tree into the catalogue, against find -printf", scan::run),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (name, rest) = arguments.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
+    // Not measurements: the other side of some, as processes of their own.
+    let result = match name {
+        "serve-sink" => server::sink(),
+        "serve-hello" => server::hello(),
+        _ => match BENCHES.iter().find(|(known, _, _)| *known == name) {
+            Some((_, _, run)) => run(rest),
+            None => {
+                eprintln!("capstan-bench NAME [--quick]\n");
+                for (known, about, _) in BENCHES {
+                    eprintln!("  {known:<10} {about}");
+                }
+                return ExitCode::from(2);
+            }
+        },
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("capstan-bench {name}: {failure:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A Capstan process of one's own: started, killed, started again on the same data.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::client::Client;
+
+pub const USER: &str = "admin";
+pub const PASSWORD: &str = "correct horse";
+/// A first start compiles every plugin.
+const START: Duration = Duration::from_secs(120);
+/// What the documentation promises after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// How a host is started.
+#[derive(Clone, Debug, Default)]
+pub struct HostOptions {
+    /// Kept over restarts.
+    pub data: PathBuf,
+    pub database: Option<String>,
+    /// Text of the configuration file.
+    pub configuration: Option<String>,
+    /// Plugins it finds; none: those of `cargo xtask plugins`.
+    pub plugins: Option<PathBuf>,
+}
+
+/// A running host; dropping it kills it.
+#[derive(Debug)]
+pub struct Host {
+    process: Child,
+    options: HostOptions,
+    base: String,
+}
+
+/// Directory of the built programs.
+pub fn binaries() -> anyhow::Result<PathBuf> {
+    if let Some(directory) = std::env::var_os("CAPSTAN_TEST_BINARIES") {
+        return Ok(PathBuf::from(directory));
+    }
+    let own = std::env::current_exe()?;
+    // A test lies in `deps`, a program beside it.
+    let directory = own.ancestors().skip(1).find(|directory| directory.join("capstan").is_file());
+    directory.map(Path::to_path_buf).context("capstan is not built: cargo build --package capstan")
+}
+
+/// Directory of the staged plugins and fixtures.
+pub fn dist() -> PathBuf {
+    match std::env::var_os("CAPSTAN_TEST_DIST") {
+        Some(directory) => PathBuf::from(directory),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dist"),
+    }
+}
+
+impl Host {
+    pub fn start(options: HostOptions) -> anyhow::Result<Self> {
+        fs::create_dir_all(&options.data)?;
+        let log = File::options().create(true).append(true).open(log_of(&options.data))?;
+        let mut command = Command::new(binaries()?.join("capstan"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&options.data);
+        command.arg("--plugins").arg(options.plugins.clone().unwrap_or_else(|| dist().join("plugins")));
+        if let Some(database) = &options.database {
+            command.arg("--database").arg(database);
+        }
+        if let Some(text) = &options.configuration {
+            let path = options.data.with_extension("toml");
+            fs::write(&path, text)?;
+            command.arg("--config").arg(path);
+        }
+        command.env("CAPSTAN_ADMIN_USER", USER).env("CAPSTAN_ADMIN_PASSWORD", PASSWORD);
+        let mut process =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().context("cannot start capstan")?;
+        let output = process.stdout.take().context("the output of capstan")?;
+        let (says, said) = mpsc::sync_channel(1);
+        // The reader goes on to the end: a host that prints must never block on a full pipe.
+        spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if let Some(base) = line.strip_prefix("listening on ") {
+                    let _ = says.try_send(base.to_owned());
+                }
+            }
+        });
+        let mut host = Self { process, options, base: String::new() };
+        match said.recv_timeout(START) {
+            Ok(base) => host.base = base,
+            Err(_) => bail!("capstan did not start; the end of its log:\n{}", host.log_tail()),
+        }
+        Ok(host)
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.base, USER, PASSWORD)
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.options.data
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Where a container's files lie by default.
+    pub fn container(&self, name: &str) -> PathBuf {
+        self.options.data.join("spaces").join(name)
+    }
+
+    /// Resident memory, bytes.
+    pub fn memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(log_of(&self.options.data)).unwrap_or_default()
+    }
+
+    pub fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// `kill -9`, and a new process on the same data.
+    pub fn crash_and_restart(mut self) -> anyhow::Result<Self> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Self::start(self.options.clone())
+    }
+
+    /// SIGTERM; must end well within the time that is promised.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        let status = self.terminate()?;
+        if !status.success() {
+            bail!("capstan ended with {status} after SIGTERM; the end of its log:\n{}", self.log_tail());
+        }
+        Ok(())
+    }
+
+    /// SIGTERM, and a new process on the same data.
+    pub fn restart(mut self) -> anyhow::Result<Self> {
+        let status = self.terminate()?;
+        if !status.success() {
+            bail!("capstan ended with {status} after SIGTERM");
+        }
+        Self::start(self.options.clone())
+    }
+
+    fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw).context("a process id")?;
+        kill_process(pid, Signal::TERM)?;
+        let until = Instant::now() + DRAIN;
+        loop {
+            if let Some(status) = self.process.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > until {
+                bail!("capstan did not end within {} s of SIGTERM; the end of its log:\n{}", DRAIN.as_secs(), self.log_tail());
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn log_of(data: &Path) -> PathBuf {
+    data.with_extension("log")
+}

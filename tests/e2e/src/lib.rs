@@ -1,0 +1,15 @@
+//! The whole way from REST to real servers, seen from outside: a Capstan process, plain HTTP, files on a disk.
+//!
+//! Nothing here knows the house's code; a test says what a user does and looks at what a user sees.
+
+mod cargo;
+mod client;
+mod harbour;
+mod host;
+mod tree;
+
+pub use cargo::{Cargo, Execution, Route};
+pub use client::{Answer, Client};
+pub use harbour::{Harbour, INBOUND, OUTBOUND, POOL};
+pub use host::{Host, HostOptions, PASSWORD, USER, binaries, dist};
+pub use tree::{Content, Shape, Tree};

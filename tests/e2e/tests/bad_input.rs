@@ -1,0 +1,171 @@
+//! What bad input gets over HTTP: a typed error in the dialect's shape; never a 500, never a broken connection.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "everything here is a test")]
+
+use capstan_e2e::{Client, Host, HostOptions};
+use serde_json::{Value, json};
+
+struct Case {
+    what: &'static str,
+    method: &'static str,
+    path: String,
+    content_type: Option<&'static str>,
+    body: Vec<u8>,
+    status: u16,
+}
+
+fn case(what: &'static str, method: &'static str, path: &str, body: impl Into<Vec<u8>>, status: u16) -> Case {
+    Case { what, method, path: path.to_owned(), content_type: Some("application/json"), body: body.into(), status }
+}
+
+fn host() -> (Host, tempfile::TempDir) {
+    let room = tempfile::tempdir().unwrap();
+    let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() }).unwrap();
+    (host, room)
+}
+
+/// `{details: {attribute: [{error}]}, messages: [text]}`
+fn is_in_shape(text: &str) -> bool {
+    let body: Value = serde_json::from_str(text).unwrap_or_default();
+    body["details"].is_object() && body["messages"].as_array().is_some_and(|list| list.iter().all(Value::is_string))
+}
+
+fn check(client: &Client, cases: &[Case]) {
+    let mut wrong = Vec::new();
+    for case in cases {
+        let answer = client.raw(case.method, &case.path, case.content_type, &case.body).unwrap();
+        if answer.status != case.status || !is_in_shape(&answer.text) {
+            wrong.push(format!("{}: {} expected, got {}: {}", case.what, case.status, answer.status, answer.text));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_bad_request_gets_a_typed_error() {
+    let (mut host, _room) = host();
+    let client = host.client();
+    client.post("/api/v2/containers", &json!({"name": "taken"})).unwrap();
+    let task = json!({"name": "t", "workflow_type": "data_exchange", "workflow_action": "copy"});
+    let task = client.post("/api/v2/tasks", &task).unwrap()["id"].as_i64().unwrap();
+    let pools = "/api/v2/pools";
+    let connectors = "/api/v2/cloud_connectors";
+    let long = "x".repeat(100_000);
+    check(
+        &client,
+        &[
+            case("malformed JSON", "POST", pools, "{\"name\": ", 400),
+            case("an array instead of an object", "POST", pools, "[1, 2]", 422),
+            case("a wrong type", "POST", pools, r#"{"name": 5, "type": "primary", "content": "cloud"}"#, 422),
+            case(
+                "an unknown word of an enumeration",
+                "POST",
+                pools,
+                r#"{"name": "p", "type": "swimming", "content": "cloud"}"#,
+                422,
+            ),
+            case("a blank name", "POST", pools, r#"{"name": "", "type": "primary", "content": "cloud"}"#, 422),
+            case("no members at all", "POST", pools, "{}", 422),
+            case(
+                "a name that is too long",
+                "POST",
+                pools,
+                json!({"name": long, "type": "primary", "content": "cloud"}).to_string(),
+                422,
+            ),
+            case("a name with control characters", "POST", "/api/v2/containers", r#"{"name": "a\u0000b"}"#, 422),
+            case("a name that leads out of the tree", "POST", "/api/v2/containers", r#"{"name": "../../etc"}"#, 422),
+            case("a name of two dots", "POST", "/api/v2/containers", r#"{"name": ".."}"#, 422),
+            case("a duplicate name", "POST", "/api/v2/containers", r#"{"name": "taken"}"#, 422),
+            case(
+                "a member that does not exist",
+                "POST",
+                pools,
+                r#"{"name": "p", "type": "primary", "content": "cloud", "cloud_bucket_ids": [99]}"#,
+                422,
+            ),
+            case("invalid UTF-8", "POST", pools, b"{\"name\": \"\xff\xfe\"}".to_vec(), 400),
+            case("JSON nested without end", "POST", pools, "[".repeat(100_000), 400),
+            case("a body beyond the limit", "POST", pools, vec![b' '; (1 << 20) + 1], 413),
+            case("an unknown provider", "POST", connectors, r#"{"name": "c", "provider": "floppy", "url": "http://x"}"#, 422),
+            case(
+                "an address that is none",
+                "POST",
+                connectors,
+                r#"{"name": "c", "provider": "generic_s3", "url": "not a url"}"#,
+                422,
+            ),
+            case(
+                "a provider whose plugin is not there",
+                "POST",
+                connectors,
+                r#"{"name": "c", "provider": "azure", "url": "http://x"}"#,
+                422,
+            ),
+            case("an unknown id", "GET", "/api/v2/pools/4711", "", 404),
+            case("an unknown name", "GET", "/api/v2/pools/nobody", "", 404),
+            case("an id beyond all numbers", "GET", "/api/v2/pools/99999999999999999999999999", "", 404),
+            case("a placeholder left in the path", "GET", "/api/v2/tasks/%7Btask_id%7D", "", 404),
+            case("a path that is nothing", "GET", "/api/v2/nothing", "", 404),
+            case("a path with invalid UTF-8", "GET", "/api/v2/pools/%ff%fe", "", 404),
+            case("a method that is not there", "PATCH", "/api/v2/pools", "{}", 405),
+            case("an unknown filter", "GET", "/api/v2/pools?colour=red", "", 422),
+            case("a filter of the wrong type", "GET", "/api/v2/pools?id=abc", "", 422),
+            case("a sort by what is not there", "GET", "/api/v2/pools?sort_by=colour", "", 422),
+            case("a limit that is no number", "GET", "/api/v2/pools?limit=many", "", 422),
+            case("a negative offset", "GET", "/api/v2/pools?offset=-1", "", 422),
+            case("a job that is not there", "GET", "/api/v2/cloud_connectors/-/test?job_id=nothing", "", 404),
+            case("a question about no job", "GET", "/api/v2/cloud_connectors/-/test", "", 422),
+            case(
+                "a source that is two things",
+                "POST",
+                &format!("/api/v2/tasks/{task}/task_sources"),
+                r#"{"pool_name": "p", "file_path": "/taken"}"#,
+                422,
+            ),
+            case(
+                "a source that does not exist",
+                "POST",
+                &format!("/api/v2/tasks/{task}/task_sources"),
+                r#"{"file_path": "/nobody/here"}"#,
+                422,
+            ),
+        ],
+    );
+    assert!(host.is_running(), "{}", host.log_tail());
+    assert!(!host.log().contains("panicked"), "{}", host.log_tail());
+}
+
+#[test]
+fn who_is_not_known_or_not_allowed_is_told_so() {
+    let (host, _room) = host();
+    let client = host.client();
+    let strangers = [
+        ("nobody", None),
+        ("a wrong password", Some("Basic YWRtaW46d3Jvbmc=")),
+        ("an unknown user", Some("Basic bm9ib2R5OndoYXRldmVy")),
+        ("Basic that is not base64", Some("Basic !!!")),
+        ("an unknown key", Some("4711")),
+        ("a scheme that is not known", Some("Negotiate abc")),
+    ];
+    for (who, authorization) in strangers {
+        let answer = client.with_authorization(authorization).raw("GET", "/api/v2/pools", None, b"").unwrap();
+        assert_eq!(answer.status, 401, "{who}: {}", answer.text);
+        assert!(is_in_shape(&answer.text), "{who}: {}", answer.text);
+    }
+    let scopes = json!([{"controller": "pools", "action": "index"}]);
+    let key = client.post("/api/v2/users/me/api_keys", &json!({"name": "reader", "api_key_scopes": scopes})).unwrap();
+    let text = key["key"].as_str().unwrap().to_owned();
+    let reader = client.with_authorization(Some(&text));
+    assert_eq!(reader.raw("GET", "/api/v2/pools", None, b"").unwrap().status, 200, "the key may list pools");
+    let refused = reader.raw("GET", "/api/v2/tasks", None, b"").unwrap();
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    assert!(is_in_shape(&refused.text), "{}", refused.text);
+}
+
+#[test]
+fn a_content_type_on_a_request_without_a_body_is_ignored() {
+    let (host, _room) = host();
+    let answer = host.client().raw("GET", "/api/v2/pools", Some("application/json"), b"").unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}

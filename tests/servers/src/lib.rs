@@ -1,0 +1,50 @@
+//! Starts real servers for tests: loopback only, free ports, data in a temporary directory, stopped when the guard is dropped.
+//!
+//! A test asks for `Rgw::get()` or `Postgres::get()`: the one named by the environment (`cargo xtask test` starts one for the
+//! whole run) or a fresh one. A server that is not installed is `Missing`, so that a test can say why it was skipped; with
+//! `CAPSTAN_TEST_REQUIRE_SERVERS=1`, as in CI, that is an error instead.
+
+mod ceph;
+mod demo_s3;
+mod front;
+mod moto;
+mod ports;
+mod postgres;
+mod process;
+mod program;
+mod python;
+mod rclone;
+mod s3;
+
+pub use ceph::Rgw;
+pub use demo_s3::DemoS3;
+pub use front::ChecksumFront;
+pub use moto::Moto;
+pub use ports::{free_block, free_port};
+pub use postgres::Postgres;
+pub use process::Keeper;
+pub use program::Missing;
+pub use python::program as pypi_program;
+pub use rclone::Rclone;
+pub use s3::S3;
+
+/// A skipped test says why, in words CI can look for; where servers are required it fails instead.
+///
+/// # Panics
+/// With `CAPSTAN_TEST_REQUIRE_SERVERS=1`.
+pub fn skip(reason: &anyhow::Error) {
+    let required = std::env::var("CAPSTAN_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
+    assert!(!required, "a server that CI must have is not there: {reason:#}");
+    eprintln!("SKIPPED: {reason:#}");
+}
+
+/// The server, or `return` from the test with the reason printed.
+#[macro_export]
+macro_rules! server_or_skip {
+    ($server:expr) => {
+        match $server {
+            Ok(server) => server,
+            Err(reason) => return $crate::skip(&reason),
+        }
+    };
+}

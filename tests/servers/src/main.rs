@@ -1,0 +1,48 @@
+//! `capstan-test-servers NAME...`: starts servers, prints one `NAME=VALUE` line each, keeps them until its stdin ends.
+//!
+//! For a run of many test processes, and for trying things by hand: `capstan-test-servers ceph postgres`.
+
+use std::io::{Read, Write};
+
+use anyhow::bail;
+use capstan_test_servers::{Moto, Postgres, Rclone, Rgw};
+
+fn main() -> anyhow::Result<()> {
+    let mut running: Vec<Box<dyn std::any::Any>> = Vec::new();
+    let mut out = std::io::stdout();
+    for name in std::env::args().skip(1) {
+        let (variable, value) = match name.as_str() {
+            "ceph" => {
+                let server = Rgw::start("testkey", "testsecret")?;
+                let value = server.s3.to_text();
+                running.push(Box::new(server));
+                ("CAPSTAN_TEST_RGW", value)
+            }
+            "postgres" => {
+                let server = Postgres::start()?;
+                let value = server.url.clone();
+                running.push(Box::new(server));
+                ("CAPSTAN_TEST_POSTGRES_URL", value)
+            }
+            "rclone" => {
+                let server = Rclone::start()?;
+                let value = server.s3.to_text();
+                running.push(Box::new(server));
+                ("CAPSTAN_TEST_RCLONE", value)
+            }
+            "moto" => {
+                let server = Moto::start()?;
+                let value = server.s3.to_text();
+                running.push(Box::new(server));
+                ("CAPSTAN_TEST_MOTO", value)
+            }
+            other => bail!("no such server: {other}; there are ceph, postgres, rclone, moto"),
+        };
+        writeln!(out, "{variable}={value}")?;
+        out.flush()?;
+    }
+    writeln!(out, "ready")?;
+    out.flush()?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}

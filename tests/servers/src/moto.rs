@@ -1,0 +1,36 @@
+//! The moto server: the widest S3 surface and no authentication; used for restore from cold storage, which RGW has not.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::S3;
+use crate::ports::free_port;
+use crate::process::{Keeper, http_ok};
+use crate::python;
+
+#[derive(Debug)]
+pub struct Moto {
+    pub s3: S3,
+    _process: Keeper,
+    _data: TempDir,
+}
+
+impl Moto {
+    pub fn start() -> anyhow::Result<Self> {
+        let program = python::program("moto_server", "moto[server]")?;
+        let data = TempDir::with_prefix("capstan-moto-")?;
+        let port = free_port()?;
+        let process =
+            Keeper::start(data.path(), "moto", &program.display().to_string(), ["-H", "127.0.0.1", "-p", &port.to_string()])?;
+        let url = format!("http://127.0.0.1:{port}/moto-api/");
+        process.wait_until(Duration::from_secs(40), || http_ok(&url))?;
+        let s3 = S3 {
+            endpoint: format!("http://127.0.0.1:{port}"),
+            access_key: "testkey".to_owned(),
+            secret_key: "testsecret".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        Ok(Self { s3, _process: process, _data: data })
+    }
+}

@@ -1,0 +1,51 @@
+//! Each server starts, serves, and is gone afterwards.
+
+use capstan_test_servers::{ChecksumFront, Postgres, Rclone, Rgw, S3, server_or_skip};
+
+fn objects_come_back(s3: &S3, bucket: &str) -> anyhow::Result<()> {
+    s3.create_bucket(bucket)?;
+    s3.put(bucket, "a/b c+ü%.txt", b"hello")?;
+    assert_eq!(s3.get(bucket, "a/b c+ü%.txt")?, b"hello");
+    assert_eq!(s3.list(bucket)?, ["a/b c+ü%.txt"]);
+    let stranger = S3 { secret_key: "wrong".to_owned(), ..s3.clone() };
+    let refusal = stranger.get(bucket, "a/b c+ü%.txt").map_err(|failure| failure.to_string());
+    assert!(refusal.is_err_and(|text| text.contains("SignatureDoesNotMatch")));
+    s3.delete_bucket(bucket)?;
+    assert!(s3.list(bucket).is_err());
+    Ok(())
+}
+
+#[test]
+fn rgw_stores_objects_and_checks_signatures() {
+    let rgw = server_or_skip!(Rgw::get());
+    objects_come_back(&rgw.s3, "starter-rgw").unwrap();
+}
+
+#[test]
+fn rclone_stores_objects_and_checks_signatures() {
+    let rclone = server_or_skip!(Rclone::start());
+    objects_come_back(&rclone.s3, "starter-rclone").unwrap();
+}
+
+#[test]
+fn a_stopped_postgres_leaves_nothing_behind() {
+    let postgres = server_or_skip!(Postgres::start());
+    let address = postgres.url.rsplit('@').next().unwrap().split('/').next().unwrap().to_owned();
+    assert!(std::net::TcpStream::connect(&address).is_ok());
+    drop(postgres);
+    assert!(std::net::TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn the_simulated_front_refuses_what_does_not_match_its_checksum() {
+    let rgw = server_or_skip!(Rgw::get());
+    let front = ChecksumFront::start(&rgw.s3).unwrap();
+    let bucket = "starter-front";
+    front.s3.create_bucket(bucket).unwrap();
+    front.s3.put(bucket, "whole", &[7; 10_000]).unwrap();
+    front.spoil(1);
+    assert!(front.s3.put(bucket, "spoilt", &[7; 10_000]).unwrap_err().to_string().contains("BadDigest"));
+    assert_eq!(front.refused(), 1);
+    assert_eq!(rgw.s3.list(bucket).unwrap(), ["whole"]);
+    rgw.s3.delete_bucket(bucket).unwrap();
+}
