@@ -1,6 +1,6 @@
 //! What the inner floors ask of a target. The runtime implements these over sandboxed plugins; tests implement them natively.
 //!
-//! One trait per facet of `capstan:target`, with the same functions, units and promises; `wit/target` says them in full. Every mutation carries `attempt`,
+//! One trait per facet of `capstan:target`, with the same functions, units and promises; `wit/capstan-target` says them in full. Every mutation carries `attempt`,
 //! its idempotency key. Implementations check a plugin's claims (size, digest) as far as the answer itself allows; proof is the
 //! mover's, by reading back.
 

@@ -17,7 +17,7 @@
 #![allow(unsafe_code, unreachable_pub, missing_docs, reason = "generated code")]
 
 wit_bindgen::generate!({
-    path: ["../../wit/host/0.1", "../../wit/target/0.1"],
+    path: ["../../wit/capstan-host/0.1", "../../wit/capstan-target/0.1"],
     inline: "package capstan:sdk; world library { include capstan:target/imports@0.1.0; import capstan:target/types@0.1.0; }",
     world: "capstan:sdk/library",
     generate_all,
@@ -59,10 +59,10 @@ wit_bindgen::generate!({
 #[macro_export]
 macro_rules! exports {
     ($world:literal, env!($variable:literal) $(, $option:ident: $value:tt)* $(,)?) => {
-        $crate::exports!(@ $world, [concat!(env!($variable), "/host/0.1"), concat!(env!($variable), "/target/0.1")], $($option: $value,)*);
+        $crate::exports!(@ $world, [concat!(env!($variable), "/capstan-host/0.1"), concat!(env!($variable), "/capstan-target/0.1")], $($option: $value,)*);
     };
     ($world:literal, $wit:literal $(, $option:ident: $value:tt)* $(,)?) => {
-        $crate::exports!(@ $world, [concat!($wit, "/host/0.1"), concat!($wit, "/target/0.1")], $($option: $value,)*);
+        $crate::exports!(@ $world, [concat!($wit, "/capstan-host/0.1"), concat!($wit, "/capstan-target/0.1")], $($option: $value,)*);
     };
     (@ $world:literal, $paths:tt, $($option:ident: $value:tt,)*) => {
         $crate::wit_bindgen::generate!({

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use wit_parser::{PackageId, Resolve, UnresolvedPackageGroup};
 
-/// One package in one track, such as `host/0.1`.
+/// One package in one track, such as `capstan-host/0.1`.
 #[derive(Clone, Debug)]
 pub(crate) struct Track {
     pub(crate) package: String,
@@ -27,7 +27,7 @@ impl Track {
 /// What a plugin may import comes before what it exports: the latter uses the former.
 pub(crate) fn tracks(directory: &Path) -> anyhow::Result<Vec<Track>> {
     let mut tracks = Vec::new();
-    for package in ["host", "target"] {
+    for package in ["capstan-host", "capstan-target"] {
         for track in folders(&directory.join(package))? {
             tracks.push(Track { package: package.to_owned(), directory: directory.join(package).join(&track), track });
         }
@@ -46,8 +46,9 @@ pub(crate) fn parse(tracks: &[Track]) -> anyhow::Result<(Resolve, Vec<PackageId>
         let id = resolve.push_group(track.group()?).with_context(|| format!("wit/{}", track.name()))?;
         let name = resolve.packages.get(id).map(|package| package.name.clone()).context("a package that was just parsed")?;
         let version = name.version.as_ref().map(|version| format!("{}.{}", version.major, version.minor));
-        let at_home =
-            name.namespace == "capstan" && name.name == track.package && version.as_deref() == Some(track.track.as_str());
+        let at_home = name.namespace == "capstan"
+            && track.package == format!("{}-{}", name.namespace, name.name)
+            && version.as_deref() == Some(track.track.as_str());
         if !at_home {
             bail!("{name} does not belong into wit/{}", track.name());
         }

@@ -16,7 +16,7 @@ use crate::contract::Track;
 const MARKER: &str = "FROZEN";
 const COPY: &str = "frozen";
 /// The only package that may grow inside a track, but for the file named second.
-const GROWS: &str = "host";
+const GROWS: &str = "capstan-host";
 const NEVER: &str = "types.wit";
 
 pub(crate) fn check(track: &Track) -> anyhow::Result<&'static str> {
@@ -130,9 +130,9 @@ mod tests {
 
     fn shipped() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
-        write(root.path(), "host/0.1/types.wit", TYPES);
-        write(root.path(), "host/0.1/log.wit", LOG);
-        write(root.path(), "target/0.1/target.wit", TARGET);
+        write(root.path(), "capstan-host/0.1/types.wit", TYPES);
+        write(root.path(), "capstan-host/0.1/log.wit", LOG);
+        write(root.path(), "capstan-target/0.1/target.wit", TARGET);
         for track in tracks(root.path()).unwrap() {
             freeze(&track).unwrap();
         }
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn an_edit_of_frozen_exports_is_refused() {
         let root = shipped();
-        write(root.path(), "target/0.1/target.wit", &TARGET.replace("probe:", "usage: func(); probe:"));
+        write(root.path(), "capstan-target/0.1/target.wit", &TARGET.replace("probe:", "usage: func(); probe:"));
         let failure = format!("{:#}", verdicts(root.path()).pop().unwrap().unwrap_err());
         assert!(failure.contains("target.wit"), "{failure}");
     }
@@ -162,14 +162,14 @@ mod tests {
     #[test]
     fn a_new_file_beside_frozen_exports_is_refused() {
         let root = shipped();
-        write(root.path(), "target/0.1/tape.wit", "package capstan:target@0.1.0; interface tape { rewind: func(); }");
+        write(root.path(), "capstan-target/0.1/tape.wit", "package capstan:target@0.1.0; interface tape { rewind: func(); }");
         assert!(verdicts(root.path()).pop().unwrap().is_err());
     }
 
     #[test]
     fn shared_types_never_change() {
         let root = shipped();
-        write(root.path(), "host/0.1/types.wit", &TYPES.replace("string }", "string, code: string }"));
+        write(root.path(), "capstan-host/0.1/types.wit", &TYPES.replace("string }", "string, code: string }"));
         assert!(verdicts(root.path()).remove(0).is_err());
     }
 
@@ -177,19 +177,19 @@ mod tests {
     fn imports_may_grow_only_under_a_higher_patch_version() {
         let root = shipped();
         let grown = LOG.replace("write:", "flush: func(); write:");
-        write(root.path(), "host/0.1/log.wit", &grown);
+        write(root.path(), "capstan-host/0.1/log.wit", &grown);
         let failure = format!("{:#}", verdicts(root.path()).remove(0).unwrap_err());
         assert!(failure.contains("patch version"), "{failure}");
-        write(root.path(), "host/0.1/log.wit", &grown.replace("0.1.0", "0.1.1"));
-        write(root.path(), "host/0.1/types.wit", &TYPES.replace("0.1.0", "0.1.1"));
+        write(root.path(), "capstan-host/0.1/log.wit", &grown.replace("0.1.0", "0.1.1"));
+        write(root.path(), "capstan-host/0.1/types.wit", &TYPES.replace("0.1.0", "0.1.1"));
         assert_eq!(verdicts(root.path()).remove(0).unwrap(), "frozen, grown compatibly");
     }
 
     #[test]
     fn imports_may_not_shrink() {
         let root = shipped();
-        write(root.path(), "host/0.1/log.wit", &LOG.replace("line: string", "line: u32").replace("0.1.0", "0.1.1"));
-        write(root.path(), "host/0.1/types.wit", &TYPES.replace("0.1.0", "0.1.1"));
+        write(root.path(), "capstan-host/0.1/log.wit", &LOG.replace("line: string", "line: u32").replace("0.1.0", "0.1.1"));
+        write(root.path(), "capstan-host/0.1/types.wit", &TYPES.replace("0.1.0", "0.1.1"));
         let failure = format!("{:#}", verdicts(root.path()).remove(0).unwrap_err());
         assert!(failure.contains("no longer load"), "{failure}");
     }

@@ -14,7 +14,7 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--freeze" => freeze = Some(arguments.next().context("--freeze wants PACKAGE/TRACK, such as target/0.1")?),
+            "--freeze" => freeze = Some(arguments.next().context("--freeze wants PACKAGE/TRACK, such as capstan-target/0.1")?),
             other => directory = PathBuf::from(other),
         }
     }

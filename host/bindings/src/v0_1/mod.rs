@@ -9,7 +9,7 @@ pub mod uploads;
 mod generated {
     #![allow(missing_docs, unreachable_pub, clippy::all, reason = "made by bindgen!")]
     wasmtime::component::bindgen!({
-        path: ["../../wit/host/0.1", "../../wit/target/0.1"],
+        path: ["../../wit/capstan-host/0.1", "../../wit/capstan-target/0.1"],
         inline: "
             package capstan:bind;
             world base {
