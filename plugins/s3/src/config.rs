@@ -85,6 +85,8 @@ pub(crate) struct Config {
     pub(crate) cold_classes: Vec<String>,
     #[serde(default = "default_part_bytes")]
     pub(crate) part_bytes: u64,
+    #[serde(default = "default_single_copy_bytes")]
+    pub(crate) single_copy_bytes: u64,
     #[serde(default)]
     pub(crate) proxy: Option<String>,
     #[serde(default)]
@@ -105,6 +107,10 @@ fn default_cold_classes() -> Vec<String> {
 
 fn default_part_bytes() -> u64 {
     16 << 20
+}
+
+fn default_single_copy_bytes() -> u64 {
+    crate::parts::MAX_SINGLE_BYTES
 }
 
 /// The endpoint, taken apart once.
@@ -176,6 +182,9 @@ pub(crate) fn problems(document: &str) -> Vec<Problem> {
     if !(crate::parts::MIN_PART_BYTES..=crate::parts::MAX_PART_BYTES).contains(&config.part_bytes) {
         found.push(problem("/part-bytes", "a part has 5 MiB to 5 GiB".to_owned()));
     }
+    if !(crate::parts::MIN_PART_BYTES..=crate::parts::MAX_SINGLE_BYTES).contains(&config.single_copy_bytes) {
+        found.push(problem("/single-copy-bytes", "a copy in one request has 5 MiB to 5 GiB".to_owned()));
+    }
     if config.buckets.iter().any(|name| !crate::locations::is_name(name)) {
         found.push(problem("/buckets", "a bucket has a name without slashes".to_owned()));
     }
@@ -214,6 +223,7 @@ mod tests {
         let pointers = |document: &str| problems(document).into_iter().map(|problem| problem.pointer).collect::<Vec<_>>();
         assert!(pointers(r#"{"endpoint": "http://h", "access-key": "a"}"#).is_empty());
         assert_eq!(pointers(r#"{"endpoint": "x://h", "part-bytes": 1}"#), ["/endpoint", "/part-bytes"]);
+        assert_eq!(pointers(r#"{"endpoint": "http://h", "single-copy-bytes": 1}"#), ["/single-copy-bytes"]);
         assert_eq!(pointers(r#"{"endpoint": "http://10.1.1.1", "addressing": "virtual"}"#), ["/addressing"]);
         assert_eq!(pointers(r#"{"endpoint": "http://h", "colour": 1}"#), [""]);
     }

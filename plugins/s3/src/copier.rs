@@ -1,19 +1,22 @@
-//! Copies inside the service: in one request, or in parts above what one may copy.
+//! Copies inside the service: in one request, or in parts above what one may copy, several of them at a time.
 
 use capstan_sdk::failure::{Failure, cancelled, conflict};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::types::{GetOptions, Object, Part, PutOptions};
 use capstan_sdk::{Outcome, job};
+use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::checksum::Mode;
 use crate::client::{Call, Client, unclear, unquoted};
 use crate::encode::percent;
-use crate::parts::{self, MAX_SINGLE_BYTES};
+use crate::parts;
 use crate::writer::checked;
 use crate::{attributes, reader};
 
 /// Bytes of a part that is copied; large, because nothing travels.
 const COPY_PART_BYTES: u64 = 512 << 20;
+/// Parts that are copied at a time: the service does the work, so a few requests keep it busy.
+const PARTS_IN_FLIGHT: usize = 8;
 
 type Place<'a> = (&'a str, &'a str);
 
@@ -40,7 +43,7 @@ pub(crate) async fn copy(
     if let Some(done) = before(client, place, attempt, &options).await? {
         return Ok(done);
     }
-    if from.size > MAX_SINGLE_BYTES {
+    if from.size > client.config.single_copy_bytes {
         in_parts(client, source, place, &from, options).await
     } else {
         at_once(client, source, place, attempt, &options).await
@@ -104,22 +107,38 @@ async fn in_parts(client: &Client, source: Place<'_>, place: Place<'_>, from: &O
 }
 
 async fn all_parts(client: &Client, source: Place<'_>, place: Place<'_>, from: &Object, upload: &str) -> Outcome<Vec<Part>> {
-    let part_size = parts::part_bytes(COPY_PART_BYTES, from.size)?;
-    let mut parts = Vec::new();
-    let (mut offset, mut number) = (0, 1_u32);
-    while offset < from.size {
-        if job::cancelled() {
-            return Err(cancelled("the copy was cancelled"));
+    let ranges = ranges(client.config.single_copy_bytes, from.size)?;
+    let mut waiting = ranges.iter();
+    let (mut going, mut parts, mut copied) = (FuturesUnordered::new(), Vec::with_capacity(ranges.len()), 0);
+    loop {
+        while going.len() < PARTS_IN_FLIGHT
+            && let Some(&(number, offset, length)) = waiting.next()
+        {
+            if job::cancelled() {
+                return Err(cancelled("the copy was cancelled"));
+            }
+            going.push(retry::with(Policy::default(), move || {
+                one_part(client, source, place, from, upload, number, (offset, length))
+            }));
         }
-        let length = part_size.min(from.size - offset);
-        let part =
-            retry::with(Policy::default(), || one_part(client, source, place, from, upload, number, (offset, length))).await?;
+        // The first failure ends it: what is still under way is dropped, and the upload given up.
+        let Some(part) = going.next().await else { return Ok(parts) };
+        let part = part?;
+        copied += part.size;
         parts.push(part);
-        offset += length;
-        number += 1;
-        job::progress(offset, Some(from.size), None);
+        job::progress(copied, Some(from.size), None);
     }
-    Ok(parts)
+}
+
+/// Number, offset and length of each part.
+fn ranges(single: u64, size: u64) -> Outcome<Vec<(u32, u64, u64)>> {
+    let part_size = parts::part_bytes(COPY_PART_BYTES.min(single), size)?;
+    let numbers = 1..=u32::try_from(size.div_ceil(part_size)).unwrap_or(u32::MAX);
+    let range = |number: u32| {
+        let offset = u64::from(number - 1) * part_size;
+        (number, offset, part_size.min(size - offset))
+    };
+    Ok(numbers.map(range).collect())
 }
 
 async fn one_part(
@@ -149,6 +168,19 @@ async fn one_part(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parts_of_a_copy_cover_it_once() {
+        for (single, size) in [(5 << 20, (5 << 20) + 1), (5 << 30, (5 << 30) + 7), (5 << 30, 5 << 40), (5 << 20, 5 << 40)] {
+            let ranges = ranges(single, size).unwrap();
+            let mut at = 0;
+            for (index, (number, offset, length)) in ranges.iter().enumerate() {
+                assert_eq!((*number as usize, *offset), (index + 1, at));
+                at += length;
+            }
+            assert!(at == size && ranges.len() <= 10_000, "{single} {size}");
+        }
+    }
 
     #[test]
     fn the_source_of_a_copy_is_encoded_like_a_path() {

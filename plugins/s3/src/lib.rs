@@ -16,6 +16,7 @@ mod lister;
 mod locations;
 mod parts;
 mod prober;
+mod ranges;
 mod reader;
 mod sign;
 mod time;

@@ -10,7 +10,7 @@ use capstan_sdk::{NamedValue, Outcome, named};
 use crate::checksum::{self, Mode, PROBED};
 use crate::client::{Call, Client, now};
 use crate::encode::base64;
-use crate::{locations, parts};
+use crate::{locations, parts, ranges};
 
 /// Where the checksum is tried: an upload that is always aborted, so no object and no version of one ever appears.
 const KEY: &str = ".capstan-probe";
@@ -31,6 +31,9 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     let locations = locations::list(client).await?;
     let mut extras: Vec<NamedValue> =
         header(&reply.headers, "server").map(|server| named("server", server)).into_iter().collect();
+    if ranges::are_none().await {
+        extras.push(named("ranges", "none"));
+    }
     match client.config.checksum.fixed() {
         Some(mode) => extras.push(named("checksum-mode", mode.name())),
         None => {

@@ -1,12 +1,12 @@
 //! Gets objects, looks at them and asks for cold ones.
 
-use capstan_sdk::failure::{Failure, malformed, unsupported};
+use capstan_sdk::failure::{Failure, malformed};
 use capstan_sdk::http::{Response, header};
 use capstan_sdk::types::{ByteRange, GetOptions, Object};
 use capstan_sdk::{FutureReader, NamedValue, Outcome, StreamReader};
 
-use crate::attributes;
 use crate::client::{Call, Client};
+use crate::{attributes, ranges};
 
 pub(crate) type Download = (Object, StreamReader<u8>, FutureReader<Result<(), Failure>>);
 
@@ -44,7 +44,13 @@ pub(crate) async fn get(
         Err(refusal) => return Err(refusal.failure(&call.subject())),
     };
     if asked.is_some() {
-        check_range(range.as_ref(), &response)?;
+        let checked = check_range(range.as_ref(), &response);
+        match &checked {
+            Ok(()) if response.status == 206 => ranges::seen(true).await,
+            Err(Failure::Unsupported(_)) => ranges::seen(false).await,
+            _ => {}
+        }
+        checked?;
     }
     answer(client, key, response)
 }
@@ -63,11 +69,7 @@ fn answer(client: &Client, key: &str, response: Response) -> Outcome<Download> {
 fn check_range(range: Option<&ByteRange>, response: &Response) -> Outcome<()> {
     let Some(range) = range else { return Ok(()) };
     if response.status != 206 {
-        return if range.offset == 0 && starts_whole(range, &response.headers) {
-            Ok(())
-        } else {
-            Err(unsupported("the target does not answer ranges"))
-        };
+        return if range.offset == 0 && starts_whole(range, &response.headers) { Ok(()) } else { Err(ranges::unanswered()) };
     }
     let begins = header(&response.headers, "content-range")
         .and_then(|text| text.trim().strip_prefix("bytes "))
