@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod content;
+pub mod context;
 pub mod entry;
 pub mod failure;
 pub mod grant;
