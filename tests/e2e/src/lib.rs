@@ -6,10 +6,14 @@ mod cargo;
 mod client;
 mod harbour;
 mod host;
+mod outcomes;
+mod small_disk;
 mod tree;
 
 pub use cargo::{Cargo, Execution, Route};
 pub use client::{Answer, Client};
 pub use harbour::{Harbour, INBOUND, OUTBOUND, POOL};
 pub use host::{Host, HostOptions, PASSWORD, USER, binaries, dist};
+pub use outcomes::Outcomes;
+pub use small_disk::SmallDisk;
 pub use tree::{Content, Shape, Tree};

@@ -169,3 +169,22 @@ fn a_content_type_on_a_request_without_a_body_is_ignored() {
     let answer = host.client().raw("GET", "/api/v2/pools", Some("application/json"), b"").unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
 }
+
+#[test]
+fn a_provider_whose_plugin_is_not_there_is_told_by_name_and_leaves_nothing_behind() {
+    let (host, _room) = host();
+    let client = host.client();
+    for (provider, plugin) in [("azure", "azure"), ("google_cloud_storage", "gcs"), ("openstack_swift", "swift")] {
+        let input =
+            json!({"name": provider, "provider": provider, "url": "http://127.0.0.1:9", "access_key": "a", "secret_key": "s"});
+        let answer = client.send("POST", "/api/v2/cloud_connectors", &input).unwrap();
+        assert_eq!(answer.status, 422, "{provider}: {}", answer.text);
+        assert!(is_in_shape(&answer.text) && answer.json()["details"]["provider"].is_array(), "{provider}: {}", answer.text);
+        let message = answer.json()["messages"][0].as_str().unwrap_or_default().to_owned();
+        assert!(message.contains(plugin), "{provider}: the plugin that is missing is not named: {message}");
+        let test = client.send("PUT", "/api/v2/cloud_connectors/-/test", &input).unwrap();
+        assert!((400..500).contains(&test.status) && is_in_shape(&test.text), "{provider}: {}: {}", test.status, test.text);
+        assert_eq!(client.raw("GET", &format!("/api/v2/cloud_connectors/{provider}"), None, b"").unwrap().status, 404);
+    }
+    assert_eq!(client.get("/api/v2/cloud_connectors").unwrap()["count"], 0);
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use capstan_e2e::{Answer, Client, Harbour, HostOptions, Shape, Tree, dist};
+use capstan_e2e::{Answer, Client, Harbour, HostOptions, Outcomes, Route, Shape, Tree, dist};
 use capstan_test_servers::{Rgw, server_or_skip};
 use serde_json::json;
 
@@ -89,5 +89,65 @@ fn the_host_starts_with_a_plugin_that_is_broken() {
     let harbour = Harbour::with("beside-broken", &rgw.s3, options).unwrap();
     harbour.load(&Shape { files: 10, small: 8 << 10, large: vec![], odd: false }).unwrap();
     harbour.cargo.run(harbour.upward("copy").unwrap(), PATIENCE).unwrap();
+    harbour.close().unwrap();
+}
+
+/// A target of the plugin that misbehaves in this way, its one bucket in a pool of the same name.
+fn hostile_pool(harbour: &Harbour, wrong: &str) -> anyhow::Result<()> {
+    let target = json!({"name": wrong, "plugin": "azure", "configuration": {"misbehave": wrong}});
+    harbour.cargo.client.post("/capstan/v1/targets", &target)?;
+    let connector = harbour.cargo.client.get(&format!("/api/v2/cloud_connectors/{wrong}"))?["id"].as_i64().unwrap_or_default();
+    let bucket = harbour.cargo.sync_bucket(connector, "main")?;
+    harbour.cargo.pool(wrong, bucket).map(drop)
+}
+
+#[test]
+fn a_target_that_lies_or_traps_in_a_transfer_is_believed_nothing_and_others_are_served() {
+    let rgw = server_or_skip!(Rgw::get());
+    let options = HostOptions { configuration: Some(LIMITS.to_owned()), ..HostOptions::default() };
+    let mut harbour = Harbour::with("beside-liars", &rgw.s3, options).unwrap();
+    let client = harbour.host.client();
+    let installed = install(&client, "hostile-cloud.wasm").unwrap();
+    assert_eq!(installed.status, 201, "{}", installed.text);
+    let before = harbour.load(&Shape { files: 3, small: 300 << 10, large: vec![3 << 20], odd: false }).unwrap();
+    // The trap comes last: a plugin that traps again and again is taken out of service.
+    for wrong in ["nothing", "lie-about-size", "lie-about-hash", "corrupt", "swallow", "trap-in-transfer"] {
+        hostile_pool(&harbour, wrong).unwrap();
+        // A move: what the target is believed to have, the host would remove.
+        let route = Route::IntoPool { path: "/outbound", pool: wrong };
+        let action = if wrong == "nothing" { "copy" } else { "move" };
+        let task = harbour.cargo.task(wrong, action, route).unwrap();
+        harbour.cargo.act(task, "run").unwrap();
+        let beside = harbour.upward("copy").unwrap();
+        harbour.cargo.run(beside, PATIENCE).unwrap();
+        let run = harbour.cargo.watch(task, PATIENCE, |_| false).unwrap();
+        assert!(harbour.host.is_running(), "{wrong} took the host with it");
+        if wrong == "nothing" {
+            assert_eq!(run.status, "done", "the same plugin, behaving: {}", harbour.cargo.failures(&run).unwrap());
+            continue;
+        }
+        assert_ne!(run.status, "done", "{wrong}: {}", run.whole);
+        let outcomes = Outcomes::of(&harbour.cargo, &run).unwrap();
+        assert!(
+            outcomes
+                .in_state("done")
+                .iter()
+                .all(|path| before.files.get(path.trim_start_matches('/').as_bytes()).is_some_and(|file| file.size == 0)),
+            "{wrong}: {outcomes:?}"
+        );
+        for path in outcomes.in_state("failed") {
+            let kind = outcomes.kind(path).unwrap_or_default();
+            assert!(matches!(kind, "corrupt" | "plugin-fault" | "not-found" | "busy" | "unavailable"), "{wrong} {path}: {kind}");
+            assert!(outcomes.paths[path]["failure"]["message"].as_str().is_some_and(|text| text.len() > 10), "{wrong} {path}");
+        }
+        let left = Tree::read(&harbour.outbound()).unwrap();
+        for (name, content) in before.files.iter().filter(|(_, content)| content.size > 0) {
+            let still = left.files.get(name).map(|still| still.hash);
+            assert_eq!(still, Some(content.hash), "{wrong}: {} is lost", String::from_utf8_lossy(name));
+        }
+    }
+    assert!(!harbour.host.log().contains("panicked at host"), "{}", harbour.host.log_tail());
+    harbour.cargo.run(harbour.downward().unwrap(), PATIENCE).unwrap();
+    before.same_as(&Tree::read(&harbour.inbound()).unwrap()).unwrap();
     harbour.close().unwrap();
 }

@@ -16,6 +16,8 @@ use crate::process::Keeper;
 use crate::program::{find, run};
 
 const CURE: &str = "apt-get install ceph-mon ceph-osd radosgw ceph-common";
+/// Under this name buckets are hosts of their own (`bucket.DOMAIN`). No DNS knows it; a `Proxy` does.
+const DOMAIN: &str = "rgw.test";
 /// Names the running gateway for all tests of a run.
 const SHARED: &str = "CAPSTAN_TEST_RGW";
 /// Gateway, two monitor ports, and what OSD and gateway bind for themselves.
@@ -24,6 +26,11 @@ const PORTS: u16 = 40;
 const CAPACITY: u64 = 10 << 30;
 /// Storage classes beside STANDARD, so that a test can ask for one.
 const STORAGE_CLASSES: [&str; 2] = ["STANDARD_IA", "GLACIER"];
+/// The role whose temporary credentials the test user may have.
+pub(crate) const ROLE: &str = "visitor";
+const MAY_TAKE_ROLE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/tester"]},"Action":["sts:AssumeRole"]}]}"#;
+const ROLE_MAY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":"arn:aws:s3:::*"}]}"#;
 
 /// A gateway, with its cluster if this process started it.
 #[derive(Debug)]
@@ -41,6 +48,11 @@ impl Rgw {
             Some(s3) => Ok(Self { s3, _processes: Vec::new(), _data: None }),
             None => Self::start("testkey", "testsecret"),
         }
+    }
+
+    /// The same gateway by its name, under which each bucket is a host of its own.
+    pub fn by_name(&self) -> S3 {
+        S3 { endpoint: self.s3.endpoint.replace("127.0.0.1", DOMAIN), ..self.s3.clone() }
     }
 
     /// A fresh cluster with one user. Takes about 20 s.
@@ -160,6 +172,10 @@ impl Cluster<'_> {
         let user = ["user", "create", "--uid=tester", "--display-name=Tester"];
         let keys = [format!("--access-key={access_key}"), format!("--secret={secret_key}")];
         self.tool("radosgw-admin", &[user.as_slice(), &[&keys[0], &keys[1]]].concat()).context("the test user")?;
+        let role = format!("--role-name={ROLE}");
+        let (who, what) = (format!("--assume-role-policy-doc={MAY_TAKE_ROLE}"), format!("--policy-doc={ROLE_MAY}"));
+        self.tool("radosgw-admin", &["role", "create", &role, &who]).context("the role")?;
+        self.tool("radosgw-admin", &["role-policy", "put", &role, "--policy-name=all", &what]).context("the role's policy")?;
         Ok(gateway)
     }
 
@@ -210,6 +226,10 @@ impl Cluster<'_> {
              rgw_thread_pool_size = 64\n\
              rgw_enable_usage_log = false\n\
              rgw_gc_obj_min_wait = 5\n\
+             rgw_gc_processor_period = 5\n\
+             rgw_dns_name = {DOMAIN}\n\
+             rgw_s3_auth_use_sts = true\n\
+             rgw_sts_key = sixteen-byte-key\n\
              rgw_frontends = beast endpoint=127.0.0.1:{gateway}\n\
              ms_bind_port_min = {first}\n\
              ms_bind_port_max = {last}\n"

@@ -5,13 +5,12 @@
 //! hold each upload up, so that a test can interrupt work that a fast disk would have done at once.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{sleep, spawn};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
@@ -19,11 +18,8 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::S3;
+use crate::relay::{Listener, Request, answer, field};
 
-/// Largest head of a request, bytes.
-const HEAD_LIMIT: usize = 64 << 10;
-/// Largest body, bytes; a part of an upload is far below.
-const BODY_LIMIT: usize = 256 << 20;
 /// Bodies below this are XML, not data, and are never spoiled.
 const DATA_FROM: usize = 4 << 10;
 const REFUSAL: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>BadDigest</Code>\
@@ -34,6 +30,7 @@ const REFUSAL: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>Ba
 pub struct ChecksumFront {
     pub s3: S3,
     shared: Arc<Shared>,
+    _listener: Listener,
 }
 
 #[derive(Debug)]
@@ -45,36 +42,22 @@ struct Shared {
     delay: AtomicU64,
     verified: AtomicU64,
     refused: AtomicU64,
-    closed: AtomicBool,
 }
 
 impl ChecksumFront {
     pub fn start(behind: &S3) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let s3 = S3 { endpoint: format!("http://{}", listener.local_addr()?), ..behind.clone() };
-        let upstream = behind.endpoint.trim_start_matches("http://").to_owned();
         let shared = Arc::new(Shared {
-            upstream,
+            upstream: behind.endpoint.trim_start_matches("http://").to_owned(),
             spoil: AtomicU64::new(0),
             spoil_down: AtomicU64::new(0),
             delay: AtomicU64::new(0),
             verified: AtomicU64::new(0),
             refused: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
-        spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if serving.closed.load(Ordering::Relaxed) {
-                    break;
-                }
-                let shared = Arc::clone(&serving);
-                spawn(move || {
-                    let _ = shared.serve(stream);
-                });
-            }
-        });
-        Ok(Self { s3, shared })
+        let listener = Listener::start(move |stream| serving.serve(stream))?;
+        let s3 = S3 { endpoint: format!("http://{}", listener.address), ..behind.clone() };
+        Ok(Self { s3, shared, _listener: listener })
     }
 
     /// Spoils a byte of each of the next `uploads` bodies, before they are verified.
@@ -107,58 +90,33 @@ impl ChecksumFront {
     }
 }
 
-impl Drop for ChecksumFront {
-    fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::Relaxed);
-        // The listener looks when somebody comes.
-        let _ = TcpStream::connect(self.s3.endpoint.trim_start_matches("http://"));
-    }
-}
-
 impl Shared {
-    /// One request a connection: what is simulated is the check, not a fast server.
     fn serve(&self, mut client: TcpStream) -> anyhow::Result<()> {
-        let (head, mut body) = read_head(&mut client)?;
-        let length: usize = field(&head, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-        anyhow::ensure!(length <= BODY_LIMIT, "a body of {length} bytes");
-        if field(&head, "expect").is_some() {
-            client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        }
-        let mut rest = vec![0; length.saturating_sub(body.len())];
-        client.read_exact(&mut rest)?;
-        body.append(&mut rest);
-        let put = head.starts_with("PUT ");
+        let Some(mut request) = Request::read(&mut client)? else { return Ok(()) };
+        let length = request.body.len();
+        let put = request.method() == "PUT";
         if put {
             sleep(Duration::from_millis(self.delay.load(Ordering::Relaxed)));
         }
         let upload = put && length >= DATA_FROM;
         if upload
             && self.spoil.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-            && let Some(byte) = body.get_mut(length / 2)
+            && let Some(byte) = request.body.get_mut(length / 2)
         {
             *byte ^= 1;
         }
-        match verify(&head, &body) {
+        match verify(&request.head, &request.body) {
             Some(false) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                write!(
-                    client,
-                    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{REFUSAL}",
-                    REFUSAL.len()
-                )?;
-                return Ok(());
+                return answer(&mut client, "400 Bad Request", &[], REFUSAL);
             }
             Some(true) => {
                 self.verified.fetch_add(1, Ordering::Relaxed);
             }
             None => {}
         }
-        let mut server = TcpStream::connect(&self.upstream)?;
-        let lines: Vec<&str> =
-            head.lines().filter(|line| !line.is_empty() && !is(line, "connection") && !is(line, "expect")).collect();
-        write!(server, "{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"))?;
-        server.write_all(&body)?;
-        if head.starts_with("GET ") && self.left_to_spoil() {
+        let mut server = request.pass_on(&self.upstream)?;
+        if request.method() == "GET" && self.left_to_spoil() {
             let mut answer = Vec::new();
             server.read_to_end(&mut answer)?;
             self.spoil_answer(&mut answer);
@@ -211,27 +169,4 @@ fn verify(head: &str, body: &[u8]) -> Option<bool> {
     // A signed payload is no checksum of its own, but it must hold.
     let signed = field(head, "x-amz-content-sha256").filter(|wanted| wanted.len() == 64);
     if signed.is_some_and(|wanted| hex::encode(Sha256::digest(body)) != wanted) { Some(false) } else { seen }
-}
-
-/// The head as text, and what of the body came with it.
-fn read_head(stream: &mut TcpStream) -> anyhow::Result<(String, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 8192];
-    loop {
-        let read = stream.read(&mut chunk)?;
-        anyhow::ensure!(read > 0 && bytes.len() <= HEAD_LIMIT, "no whole head");
-        bytes.extend_from_slice(chunk.get(..read).unwrap_or_default());
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let body = bytes.split_off(end + 4);
-            return Ok((String::from_utf8(bytes).context("a head that is not text")?, body));
-        }
-    }
-}
-
-fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find(|line| is(line, name))?.split_once(':').map(|(_, value)| value.trim())
-}
-
-fn is(line: &str, name: &str) -> bool {
-    line.split_once(':').is_some_and(|(field, _)| field.eq_ignore_ascii_case(name))
 }

@@ -4,6 +4,7 @@
 //! whole run) or a fresh one. A server that is not installed is `Missing`, so that a test can say why it was skipped; with
 //! `CAPSTAN_TEST_REQUIRE_SERVERS=1`, as in CI, that is an error instead.
 
+mod busy_front;
 mod ceph;
 mod demo_s3;
 mod front;
@@ -12,10 +13,14 @@ mod ports;
 mod postgres;
 mod process;
 mod program;
+mod proxy;
 mod python;
 mod rclone;
+mod relay;
 mod s3;
+mod tls_front;
 
+pub use busy_front::{BusyFront, TurnedAway};
 pub use ceph::Rgw;
 pub use demo_s3::DemoS3;
 pub use front::ChecksumFront;
@@ -24,9 +29,11 @@ pub use ports::{free_block, free_port};
 pub use postgres::Postgres;
 pub use process::Keeper;
 pub use program::Missing;
+pub use proxy::Proxy;
 pub use python::program as pypi_program;
 pub use rclone::Rclone;
 pub use s3::S3;
+pub use tls_front::{Identity, TlsFront};
 
 /// A skipped test says why, in words CI can look for; where servers are required it fails instead.
 ///

@@ -33,4 +33,27 @@ impl Moto {
         };
         Ok(Self { s3, _process: process, _data: data })
     }
+
+    /// Moves an object to another storage class, as a rule of its bucket would. Keys of plain letters only.
+    pub fn change_class(&self, bucket: &str, key: &str, class: &str) -> anyhow::Result<()> {
+        // It wants to be told who asks, and believes it.
+        let who = format!(
+            "AWS4-HMAC-SHA256 Credential={}/20260101/{}/s3/aws4_request, SignedHeaders=host, Signature=0",
+            self.s3.access_key, self.s3.region
+        );
+        ureq::put(&format!("{}/{bucket}/{key}", self.s3.endpoint))
+            .header("authorization", who)
+            .header("x-amz-copy-source", format!("/{bucket}/{key}"))
+            .header("x-amz-storage-class", class)
+            .send_empty()?;
+        Ok(())
+    }
+
+    /// From now on an object that is asked for out of cold storage is there after so many looks at it.
+    pub fn restore_takes(&self, looks: u32) -> anyhow::Result<()> {
+        let rule = format!(r#"{{"model_name": "s3::keyrestore", "transition": {{"progression": "manual", "times": {looks}}}}}"#);
+        let url = format!("{}/moto-api/state-manager/set-transition", self.s3.endpoint);
+        ureq::post(&url).header("content-type", "application/json").send(rule.as_bytes())?;
+        Ok(())
+    }
 }

@@ -85,8 +85,30 @@ impl S3 {
         }
     }
 
-    /// One signed request; anything but a 2xx is an error with the server's words.
+    /// Temporary credentials, as a user's role gives them for a while: this account's, and the token that goes with them.
+    pub fn temporary(&self) -> anyhow::Result<(Self, String)> {
+        let role = encode(&format!("arn:aws:iam:::role/{}", crate::ceph::ROLE));
+        let form = format!("Action=AssumeRole&Version=2011-06-15&RoleArn={role}&RoleSessionName=test&DurationSeconds=900");
+        let form_type = Some("application/x-www-form-urlencoded");
+        let answer = String::from_utf8(self.send("POST", "/", &[], form.as_bytes(), form_type)?)?;
+        let element = |name| elements(&answer, name).into_iter().next().with_context(|| format!("no {name} in {answer}"));
+        let s3 = Self { access_key: element("AccessKeyId")?, secret_key: element("SecretAccessKey")?, ..self.clone() };
+        Ok((s3, element("SessionToken")?))
+    }
+
     fn call(&self, method: &str, path: &str, query: &[(&str, String)], body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.send(method, path, query, body, None)
+    }
+
+    /// One signed request; anything but a 2xx is an error with the server's words.
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(&str, String)],
+        body: &[u8],
+        content_type: Option<&str>,
+    ) -> anyhow::Result<Vec<u8>> {
         let host = self.endpoint.trim_start_matches("http://");
         let query = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
         let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -111,9 +133,11 @@ impl S3 {
             let _ = write!(url, "?{query}");
         }
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(url)
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let request = request
             .header("authorization", authorization)
             .header("x-amz-content-sha256", hash)
             .header("x-amz-date", time)
