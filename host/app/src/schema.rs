@@ -3,9 +3,10 @@
 //! The schema marks secret fields with `"x-capstan-secret": true`. They are taken out of the document before it is stored, under the
 //! name of their JSON pointer without the leading slash, and put back only to check the whole. What is wrong is said without values.
 
+use boon::{Compiler, Draft, ErrorKind, Schemas, UrlLoader, ValidationError};
+use capstan_domain::failure::Retry;
 use capstan_domain::secret::SecretText;
-use capstan_domain::{Failure, Outcome};
-use jsonschema::Draft;
+use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::Value;
 
 const SECRET_MARK: &str = "x-capstan-secret";
@@ -13,6 +14,8 @@ const SECRET_MARK: &str = "x-capstan-secret";
 const DEPTH_MAX: usize = 16;
 /// Problems that are named at once.
 const PROBLEMS_MAX: usize = 16;
+/// Names the schema where its own references are resolved; nothing is ever asked there.
+const SCHEMA_URL: &str = "https://plugin.invalid/configuration";
 
 /// Names of the fields that the schema marks as secret.
 pub(crate) fn secret_names(schema: &Value) -> Vec<String> {
@@ -69,21 +72,64 @@ pub(crate) fn check(schema: &Value, configuration: &Value, secrets: &[(String, S
     if !configuration.is_object() {
         return Err(Failure::invalid("a configuration is a JSON object").with_code("configuration"));
     }
-    let validator = jsonschema::options().with_draft(Draft::Draft202012).build(schema).map_err(|error| {
-        Failure::new(capstan_domain::Kind::PluginFault, "the plugin's configuration schema is not a JSON Schema")
-            .with_detail(error.masked().to_string())
-            .with_retry(capstan_domain::failure::Retry::Never)
-    })?;
+    let mut schemas = Schemas::new();
+    let mut compiler = Compiler::new();
+    compiler.set_default_draft(Draft::V2020_12);
+    compiler.use_loader(Box::new(NothingElse));
+    let compiled = compiler
+        .add_resource(SCHEMA_URL, schema.clone())
+        .and_then(|()| compiler.compile(SCHEMA_URL, &mut schemas))
+        .map_err(|error| {
+            Failure::new(Kind::PluginFault, "the plugin's configuration schema is not a JSON Schema that stands alone")
+                .with_detail(format!("{error:#}"))
+                .with_retry(Retry::Never)
+        })?;
     let whole = whole(configuration, secrets);
-    let problems: Vec<String> = validator
-        .iter_errors(&whole)
-        .take(PROBLEMS_MAX)
-        .map(|error| {
-            let pointer = error.instance_path().to_string();
-            format!("{}: {}", if pointer.is_empty() { "configuration" } else { &pointer }, error.masked())
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(Failure::invalid(problems.join("; ")).with_code("configuration")) }
+    let Err(error) = schemas.validate(&whole, compiled) else { return Ok(()) };
+    let mut problems = Vec::new();
+    collect(&error, &mut problems);
+    Err(Failure::invalid(problems.join("; ")).with_code("configuration"))
+}
+
+/// The schema is the plugin's: a reference to any other document would make the host read a file or a URL of the plugin's choice.
+struct NothingElse;
+
+impl UrlLoader for NothingElse {
+    fn load(&self, _: &str) -> Result<Value, Box<dyn std::error::Error>> {
+        Err("a configuration schema refers to nothing outside itself".into())
+    }
+}
+
+/// The innermost problems: what stands above them only says that there are some.
+fn collect(error: &ValidationError<'_, '_>, problems: &mut Vec<String>) {
+    for cause in &error.causes {
+        collect(cause, problems);
+    }
+    if error.causes.is_empty() && problems.len() < PROBLEMS_MAX {
+        let pointer = error.instance_location.to_string();
+        problems.push(format!(
+            "{}: {}",
+            if pointer.is_empty() { "configuration" } else { &pointer },
+            without_values(&error.kind)
+        ));
+    }
+}
+
+/// What is wrong, without the configuration's own value: any of them may be a secret. What the schema says may be shown.
+fn without_values(kind: &ErrorKind<'_, '_>) -> String {
+    match kind {
+        ErrorKind::Format { want, .. } => format!("is not a {want}"),
+        ErrorKind::Pattern { want, .. } => format!("does not match the pattern {want}"),
+        ErrorKind::ContentEncoding { want, .. } => format!("is not encoded as {want}"),
+        ErrorKind::ContentMediaType { want, .. } => format!("is not of the media type {want}"),
+        ErrorKind::Minimum { want, .. } => format!("is less than {want}"),
+        ErrorKind::Maximum { want, .. } => format!("is more than {want}"),
+        ErrorKind::ExclusiveMinimum { want, .. } => format!("is not more than {want}"),
+        ErrorKind::ExclusiveMaximum { want, .. } => format!("is not less than {want}"),
+        ErrorKind::MultipleOf { want, .. } => format!("is not a multiple of {want}"),
+        // The rest speak of types, counts, names of members and the schema's own words.
+        other => other.to_string(),
+    }
 }
 
 /// `new` over `old` for a change: what `new` leaves out stays only if it is secret; the rest is the caller's whole document.
@@ -137,6 +183,51 @@ mod tests {
         assert!(!failure.message.contains("too long a"), "{}", failure.message);
         assert!(check(&schema(), &json!({ "endpoint": "http://x" }), &[]).is_err());
         assert!(check(&schema(), &json!([]), &[]).is_err());
+    }
+
+    #[test]
+    fn no_kind_of_problem_shows_the_value() {
+        let text = |rule: Value| {
+            let mut property = json!({ "type": "string" });
+            property.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+            json!({ "type": "object", "properties": { "field": property } })
+        };
+        for rule in
+            [json!({ "pattern": "^[0-9]+$" }), json!({ "enum": ["a", "b"] }), json!({ "const": "c" }), json!({ "maxLength": 2 })]
+        {
+            let failure = check(&text(rule.clone()), &json!({ "field": "hush-hush" }), &[]).unwrap_err();
+            assert!(failure.message.starts_with("/field: "), "{rule}: {}", failure.message);
+            assert!(!failure.message.contains("hush"), "{rule}: {}", failure.message);
+        }
+        for rule in
+            [json!({ "minimum": 5000 }), json!({ "maximum": 3 }), json!({ "multipleOf": 7 }), json!({ "exclusiveMaximum": 3 })]
+        {
+            let schema = json!({ "type": "object", "properties": { "field": rule } });
+            let failure = check(&schema, &json!({ "field": 4242 }), &[]).unwrap_err();
+            assert!(failure.message.starts_with("/field: ") && !failure.message.contains("4242"), "{}", failure.message);
+        }
+        let always =
+            json!({ "$schema": "https://json-schema.org/draft/2019-09/schema", "properties": { "field": { "format": "ipv4" } } });
+        if let Err(failure) = check(&always, &json!({ "field": "hush-hush" }), &[]) {
+            assert!(!failure.message.contains("hush"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn a_schema_makes_the_host_read_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("schema.json");
+        std::fs::write(&file, "{}").unwrap();
+        let urls = [format!("file://{}", file.display()), "http://127.0.0.1:9/schema".to_owned(), "other.json".to_owned()];
+        for url in urls {
+            for member in ["$ref", "$schema"] {
+                let failure = check(&json!({ member: url }), &json!({}), &[]).unwrap_err();
+                assert_eq!(failure.kind, Kind::PluginFault, "{member} {url}: {failure}");
+            }
+        }
+        let own = json!({ "$ref": "#/$defs/all", "$defs": { "all": { "type": "object", "required": ["a"] } } });
+        check(&own, &json!({ "a": 1 }), &[]).unwrap();
+        assert!(check(&own, &json!({}), &[]).is_err());
     }
 
     #[test]
