@@ -73,7 +73,7 @@ impl Catalogue {
     /// The key with its holder.
     pub async fn api_key_by_hash(&self, hash: &[u8]) -> Outcome<(ApiKey, User)> {
         let text = format!(
-            "SELECT {}, u.id, u.number, u.name, u.administrator, u.created FROM api_keys t JOIN users u ON u.id = t.holder WHERE t.hash = $1",
+            "SELECT {}, u.id, u.number, u.name, u.role, u.disabled, u.created FROM api_keys t JOIN users u ON u.id = t.holder WHERE t.hash = $1",
             KEYS.columns
         );
         let mut row = self.read().await?.one(sql(text).bind(hash)).await?.ok_or_else(|| missing("API key"))?;

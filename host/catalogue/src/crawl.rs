@@ -12,6 +12,7 @@ use crate::Catalogue;
 use crate::connection::Connection;
 use crate::paths::Memory;
 use crate::query::sql;
+use crate::record::left;
 use crate::tree::{TreeRow, hold_tree, tree_row};
 use crate::upsert::{Totals, count, upsert};
 
@@ -134,17 +135,22 @@ async fn sweep(connection: &mut Connection, tree: Tree, generation: Timestamp, u
          AND {which} LIMIT {SWEEP})"
     );
     let text = match step {
-        Step::Kept => format!("UPDATE entries SET resident = 0 WHERE number IN {chosen}"),
-        Step::Files | Step::Folders => format!("DELETE FROM entries WHERE number IN {chosen} RETURNING kind, size"),
+        Step::Kept => format!("UPDATE entries SET resident = 0 WHERE number IN {chosen} RETURNING kind, size"),
+        Step::Files | Step::Folders => format!("DELETE FROM entries WHERE number IN {chosen} RETURNING kind, size, resident"),
     };
     let query = sql(text).bind(row.number).bind(generation).bind(under).bind(format!("{under}/")).bind(format!("{under}0"));
     if matches!(step, Step::Kept) {
-        return connection.run(query).await;
+        let rows = connection.all(query).await?;
+        let kept = u64::try_from(rows.len()).unwrap_or_default();
+        if kept > 0 {
+            count(connection, row, &Totals { resident: -left(rows)?, ..Totals::default() }).await?;
+        }
+        return Ok(kept);
     }
     let mut gone = Totals::default();
     for mut row in connection.all(query).await? {
         let kind: EntryKind = row.word()?;
-        gone.add(kind, row.take()?);
+        gone.add(kind, row.take()?, row.take()?);
     }
     if gone.entries > 0 {
         let mut change = Totals::default();

@@ -102,7 +102,7 @@ impl Catalogue {
 
     /// Writes what a user may edit; job and status follow the jobs.
     pub async fn update_definition(&self, definition: &Definition) -> Outcome<Definition> {
-        let id = definition.id;
+        let (id, priority) = (definition.id, crate::job::priority(&definition.options));
         let update =
             sql("UPDATE definitions SET name = $2, comment = $3, workflow = $4, action = $5, active = $6, options = $7, \
                           attributes = $8, updated = $9 WHERE id = $1")
@@ -120,6 +120,9 @@ impl Catalogue {
                 if connection.run(update).await? == 0 {
                     return Err(missing("definition"));
                 }
+                // A run that waits already gets the new place in the queue.
+                let queue = sql("UPDATE jobs SET priority = $2 WHERE definition = $1 AND state IN ('queued', 'paused')");
+                connection.run(queue.bind(id).bind(priority)).await?;
                 find(connection, &DEFINITIONS, "definition", id.into(), read).await
             })
         })

@@ -11,13 +11,14 @@ use crate::failure::missing;
 use crate::find::find;
 use crate::paths::{Memory, numbers};
 use crate::query::{Row, sql};
+use crate::seek::Seeks;
 use crate::select::{Field, Select, Type, seen, window};
 use crate::tree::tree_row;
 
 const COLUMNS: &str = "t.id, t.number, f.space, f.pool, s.number, p.number, r.id, t.parent, t.name, t.path, t.kind, t.size, t.modified, \
                        t.changed, t.mode, t.uid, t.gid, t.inode, t.blake3, t.resident, t.seen";
 
-const FROM: &str = "entries t LEFT JOIN trees f ON f.number = t.tree LEFT JOIN spaces s ON s.id = f.space \
+pub(crate) const FROM: &str = "entries t LEFT JOIN trees f ON f.number = t.tree LEFT JOIN spaces s ON s.id = f.space \
                     LEFT JOIN pools p ON p.id = f.pool LEFT JOIN entries r ON r.number = t.parent";
 
 const FIELDS: &[Field] = &[
@@ -49,8 +50,8 @@ const fn entries_by(order: &'static str) -> Select {
 }
 
 /// The order that an index gives: of a folder's children by name, of others by number.
-const ALL: Select = entries_by("t.number");
-const OF_FOLDER: Select = entries_by("t.name, t.number");
+pub(crate) const ALL: Select = entries_by("t.number");
+pub(crate) const OF_FOLDER: Select = entries_by("t.name, t.number");
 
 fn read(row: &mut Row) -> Outcome<Entry> {
     let id = row.take()?;
@@ -107,12 +108,17 @@ impl Catalogue {
             |field: &str| listing.filters.iter().any(|filter| filter.field == field && filter.operator == Operator::Equal);
         let select = if equal("parent_number") { &OF_FOLDER } else { &ALL };
         let clauses = select.clauses(connection.flavour(), &listing)?;
-        let items = window(&mut connection, select, &clauses, &listing, read).await?;
+        let folder = whole_folder(&listing);
+        let items = match folder {
+            Some(folder) => children(&mut connection, &self.seeks, folder, &listing).await?,
+            None => window(&mut connection, select, &clauses, &listing, read).await?,
+        };
         let count = match seen(&listing, items.len()) {
             Some(count) => count,
-            None => match kept_count(&mut connection, &listing).await? {
-                Some(count) => count,
-                None => {
+            None => match (folder, kept_count(&mut connection, &listing).await?) {
+                (Some(folder), _) => self.seeks.count(&mut connection, folder).await?,
+                (None, Some(count)) => count,
+                (None, None) => {
                     connection
                         .value(sql(format!("SELECT count(*) FROM {FROM}{}", clauses.filter)).bind_all(clauses.values))
                         .await?
@@ -121,6 +127,40 @@ impl Catalogue {
         };
         Ok(Page { count, items })
     }
+}
+
+/// The folder, if all its children are asked for, in the order of their names.
+fn whole_folder(listing: &Listing) -> Option<Number> {
+    let by_name = match listing.sort.as_slice() {
+        [] => true,
+        [one] => one.field == "name" && !one.descending,
+        _ => false,
+    };
+    match listing.filters.as_slice() {
+        [one] if by_name && one.field == "parent_number" && one.operator == Operator::Equal => {
+            one.values.first()?.trim().parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// A window of a whole folder: its numbers from the index of names alone, then their rows.
+async fn children(connection: &mut Connection, seeks: &Seeks, folder: Number, listing: &Listing) -> Outcome<Vec<Entry>> {
+    if listing.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let start = seeks.start(connection, folder, listing.offset).await?;
+    let query = sql(window_of_folder()).bind(folder).bind(start.from.unwrap_or_default()).bind(listing.limit).bind(start.skip);
+    connection.all(query).await?.into_iter().map(|mut row| read(&mut row)).collect()
+}
+
+/// The inner select reads the index only: joins are for the rows that are shown, not for those that are skipped.
+pub(crate) fn window_of_folder() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM (SELECT number FROM entries WHERE parent = $1 AND name >= $2 ORDER BY name LIMIT $3 OFFSET $4) AS w \
+         JOIN {} ORDER BY t.name",
+        FROM.replacen("entries t", "entries t ON t.number = w.number", 1)
+    )
 }
 
 /// Says the tree by its own number, so that its index serves.

@@ -104,8 +104,8 @@ impl Catalogue {
         let state = if held { JobState::Calculating } else { JobState::Queued };
         let (worker, until) = holder.map_or((None, None), |holder| (Some(holder.worker), Some(holder.until)));
         let insert =
-            sql("INSERT INTO jobs (id, definition, name, kind, work, state, created, ready, worker, lease, attempt, started) \
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11)")
+            sql("INSERT INTO jobs (id, definition, name, kind, work, state, created, ready, worker, lease, attempt, started, priority) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)")
             .bind(id)
             .bind(new.definition)
             .bind(&new.name)
@@ -122,7 +122,8 @@ impl Catalogue {
                 if let Some(definition) = definition {
                     refuse_a_second(connection, definition).await?;
                 }
-                connection.run(insert).await?;
+                let priority = priority_of(connection, definition).await?;
+                connection.run(insert.bind(priority)).await?;
                 if let Some(definition) = definition {
                     let newest = sql("UPDATE definitions SET job = $2, status = $3 WHERE id = $1");
                     connection.run(newest.bind(definition).bind(id).bind(word(&state))).await?;
@@ -189,6 +190,22 @@ impl Catalogue {
 
 fn wrong_state(message: &str) -> Failure {
     Failure::new(Kind::Conflict, message).with_code("wrong-state")
+}
+
+/// What a definition's options say; a job of none has the usual priority.
+async fn priority_of(connection: &mut Connection, definition: Option<DefinitionId>) -> Outcome<i64> {
+    let Some(definition) = definition else { return Ok(USUAL_PRIORITY) };
+    match connection.one(sql("SELECT options FROM definitions WHERE id = $1").bind(definition)).await? {
+        Some(mut row) => Ok(priority(&row.json()?)),
+        None => Ok(USUAL_PRIORITY),
+    }
+}
+
+/// A job that nobody gave one.
+const USUAL_PRIORITY: i64 = 0;
+
+pub(crate) fn priority(options: &serde_json::Value) -> i64 {
+    options.get("priority").and_then(serde_json::Value::as_i64).unwrap_or(USUAL_PRIORITY)
 }
 
 async fn refuse_a_second(connection: &mut Connection, definition: DefinitionId) -> Outcome<()> {

@@ -18,19 +18,25 @@ mod find;
 mod grant;
 mod guest_state;
 mod job;
+mod left_upload;
 mod location;
+mod metrics;
 mod migrate;
 mod open;
 mod outcome;
 mod paths;
+#[cfg(test)]
+mod plans;
 mod plugin;
 mod pool;
 mod query;
 mod queue;
+mod quota;
 mod record;
 mod replica;
 mod scan;
 mod secret;
+mod seek;
 mod select;
 mod setting;
 mod space;
@@ -42,19 +48,26 @@ mod upsert;
 mod user;
 mod writer;
 
+use std::sync::Arc;
+
 use capstan_domain::Outcome;
 use futures::future::BoxFuture;
 
 use crate::connection::Connection;
 use crate::failure::{Doing, translate};
 use crate::open::Readers;
+use crate::quota::Admitted;
+use crate::seek::Seeks;
 use crate::writer::Writer;
 
 pub use crate::crawl::{Crawl, Missing};
 pub use crate::job::Holder;
+pub use crate::left_upload::LeftUpload;
+pub use crate::metrics::{BATCH_BUCKETS, Histogram, LATENCY_BUCKETS, Metrics, Standing};
 pub use crate::open::Options;
 pub use crate::outcome::Tally;
 pub use crate::queue::Release;
+pub use crate::quota::{Admission, Asked, Key};
 pub use crate::record::Record;
 pub use crate::replica::{Held, NewReplica};
 pub use crate::select::WINDOW;
@@ -66,6 +79,9 @@ pub use crate::upload::{Begun, StoredPart};
 pub struct Catalogue {
     readers: Readers,
     writer: Writer,
+    metrics: Arc<Metrics>,
+    admitted: Arc<Admitted>,
+    seeks: Arc<Seeks>,
 }
 
 impl Catalogue {

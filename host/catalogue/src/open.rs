@@ -1,6 +1,7 @@
 //! Opening: which database, how durable, how many connections.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use capstan_domain::{Failure, Outcome};
@@ -11,6 +12,7 @@ use sqlx::{Pool, Postgres, Sqlite};
 use crate::Catalogue;
 use crate::connection::Flavour;
 use crate::failure::{Doing, translate};
+use crate::metrics::Metrics;
 use crate::migrate::migrate;
 use crate::writer::Writer;
 
@@ -81,7 +83,9 @@ impl Catalogue {
             .connect_with(settings.pragma("query_only", "on"))
             .await
             .map_err(|error| translate(error, Doing::Other))?;
-        Ok(Self { readers: Readers::Sqlite(reading), writer: Writer::sqlite(writing) })
+        let metrics = Arc::new(Metrics::default());
+        let writer = Writer::sqlite(writing, Arc::clone(&metrics));
+        Ok(Self { readers: Readers::Sqlite(reading), writer, metrics, admitted: Arc::default(), seeks: Arc::default() })
     }
 
     async fn open_postgres(url: &str, options: &Options) -> Outcome<Self> {
@@ -96,7 +100,9 @@ impl Catalogue {
             let mut connection = pool.acquire().await.map_err(|error| translate(error, Doing::Other))?;
             migrate(&mut *connection, Flavour::Postgres).await?;
         }
-        Ok(Self { readers: Readers::Postgres(pool.clone()), writer: Writer::Postgres(pool) })
+        let metrics = Arc::new(Metrics::default());
+        let writer = Writer::Postgres(pool.clone(), Arc::clone(&metrics));
+        Ok(Self { readers: Readers::Postgres(pool), writer, metrics, admitted: Arc::default(), seeks: Arc::default() })
     }
 }
 

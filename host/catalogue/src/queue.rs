@@ -2,6 +2,8 @@
 //!
 //! Hosts that share a catalogue share its idea of time: their clocks must agree to a few seconds, far less than a lease.
 
+use std::sync::atomic::Ordering;
+
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::JobId;
 use capstan_domain::job::{Job, JobState, Progress, Request};
@@ -12,7 +14,7 @@ use crate::Catalogue;
 use crate::connection::{Connection, Flavour};
 use crate::find::find;
 use crate::job::{JOBS, read, set_state};
-use crate::query::{Query, json_option, sql};
+use crate::query::{Query, json_option, sql, word};
 
 /// How a worker lets go of a job.
 #[derive(Clone, Debug)]
@@ -33,7 +35,7 @@ pub enum Release {
 }
 
 impl Catalogue {
-    /// The next job that is ready, if there is one: queued, or running under a lease that ran out. It is `Calculating` then, held
+    /// The next job that is ready, if there is one, the greatest priority first: queued, or running under a lease that ran out. It is `Calculating` then, held
     /// until `until`, and its attempt is counted unless it comes back from a pause.
     pub async fn claim_job(&self, worker: &str, now: Timestamp, until: Timestamp) -> Outcome<Option<Job>> {
         let worker = worker.to_owned();
@@ -44,7 +46,7 @@ impl Catalogue {
                     "UPDATE jobs SET worker = $1, lease = $2, started = COALESCE(started, $3), failure = NULL, \
                      attempt = attempt + CASE WHEN attempt = 0 OR worker IS NOT NULL THEN 1 ELSE 0 END \
                      WHERE number = (SELECT number FROM jobs WHERE (state = 'queued' AND ready <= $3) \
-                     OR (state IN ('calculating', 'running') AND lease < $3) ORDER BY ready, number LIMIT 1{skip}) RETURNING id"
+                     OR (state IN ('calculating', 'running') AND lease < $3) ORDER BY priority DESC, ready, number LIMIT 1{skip}) RETURNING id"
                 );
                 let Some(mut row) = connection.one(sql(text).bind(worker).bind(until).bind(now)).await? else {
                     return Ok(None);
@@ -93,6 +95,11 @@ impl Catalogue {
                           bytes_per_second = $10, remaining_ms = $11 WHERE id = $1 AND worker = $2",
         );
         let let_go = with_progress(let_go.bind(id).bind(worker), progress);
+        let (ended, again) = match &release {
+            Release::Finished { state, .. } => (Some(word(state)), false),
+            Release::Again { failure, .. } => (None, failure.is_some()),
+            Release::Paused => (None, false),
+        };
         self.write(move |connection| {
             Box::pin(async move {
                 if connection.run(let_go).await? == 0 {
@@ -101,7 +108,12 @@ impl Catalogue {
                 settle(connection, id, release).await
             })
         })
-        .await
+        .await?;
+        self.metrics.retries.fetch_add(u64::from(again), Ordering::Relaxed);
+        if let Some(state) = ended {
+            self.metrics.ended(state);
+        }
+        Ok(())
     }
 
     /// At a host's start: what its former life held is free at once. `worker` none: what anybody held, for a catalogue that only

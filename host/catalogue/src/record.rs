@@ -8,9 +8,10 @@ use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
 use crate::connection::Connection;
+use crate::metrics::counted;
 use crate::outcome::put_outcomes;
 use crate::paths::{CHUNK, Memory, numbers};
-use crate::query::{Value, sql};
+use crate::query::{Row, Value, sql};
 use crate::replica::{NewReplica, forget_replicas, put_replicas};
 use crate::tree::hold_tree;
 use crate::upsert::{Totals, count, upsert};
@@ -30,6 +31,7 @@ pub struct Record {
 impl Catalogue {
     /// All or nothing; durable when it answers.
     pub async fn record(&self, record: Record) -> Outcome<()> {
+        let outcomes = counted(&record.outcomes);
         self.write(move |connection| {
             Box::pin(async move {
                 for (tree, entries) in &record.entries {
@@ -49,8 +51,20 @@ impl Catalogue {
                 put_outcomes(connection, &record.outcomes).await
             })
         })
-        .await
+        .await?;
+        self.metrics.settled(&outcomes);
+        Ok(())
     }
+}
+
+/// Bytes of the files that lost their residence, given as kind and size.
+pub(crate) fn left(rows: Vec<Row>) -> Outcome<i64> {
+    let mut gone = Totals::default();
+    for mut row in rows {
+        let kind: EntryKind = row.word()?;
+        gone.add(kind, row.take()?, true);
+    }
+    Ok(gone.resident)
 }
 
 async fn remove(connection: &mut Connection, tree: Tree, paths: &[String]) -> Outcome<()> {
@@ -66,20 +80,22 @@ async fn remove(connection: &mut Connection, tree: Tree, paths: &[String]) -> Ou
         let marks: Vec<String> = (1..=chunk.len()).map(|at| format!("${at}")).collect();
         let marks = marks.join(", ");
         let values = || chunk.iter().map(|number| Value::from(*number));
-        let text = format!("UPDATE entries SET resident = 0 WHERE number IN ({marks}) AND kind <> 'folder'");
-        connection.run(sql(text).bind_all(values())).await?;
+        let text = format!(
+            "UPDATE entries SET resident = 0 WHERE number IN ({marks}) AND kind <> 'folder' AND resident = 1 RETURNING kind, size"
+        );
+        change.resident -= left(connection.all(sql(text).bind_all(values())).await?)?;
         // A folder that something still stands in is not gone; one statement takes the files, the next the folders they leave empty.
         for which in
             ["kind <> 'folder'", "kind = 'folder' AND NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent = entries.number)"]
         {
             let text = format!(
                 "DELETE FROM entries WHERE number IN ({marks}) AND {which} \
-                 AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = entries.number) RETURNING kind, size"
+                 AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = entries.number) RETURNING kind, size, resident"
             );
             let mut gone = Totals::default();
             for mut row in connection.all(sql(text).bind_all(values())).await? {
                 let kind: EntryKind = row.word()?;
-                gone.add(kind, row.take()?);
+                gone.add(kind, row.take()?, row.take()?);
             }
             change.minus(&gone);
         }

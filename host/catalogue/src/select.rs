@@ -19,7 +19,7 @@ use crate::query::{Row, Value, sql};
 pub const WINDOW: u32 = 10_000;
 
 /// Values of one `In`; a filter with more is refused.
-const VALUES: usize = 1_000;
+const VALUES: usize = 10_000;
 
 /// Filters and sort fields of one listing; more are refused.
 const CLAUSES: usize = 64;

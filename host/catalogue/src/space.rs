@@ -15,7 +15,7 @@ use crate::tree::{Owner, make_tree, uncount_replicas};
 
 pub(crate) const SPACES: Select = Select {
     columns: "t.id, t.number, t.name, t.comment, t.directory, f.root_id, f.root, t.quota_bytes, t.push_pool, t.cleaning_pool, \
-              f.file_count, f.file_bytes, t.attributes, t.created, t.updated",
+              f.file_count, f.file_bytes, f.resident_bytes, t.cache_quota_bytes, t.attributes, t.created, t.updated",
     from: "spaces t JOIN trees f ON f.space = t.id LEFT JOIN pools p ON p.id = t.push_pool LEFT JOIN pools c ON c.id = t.cleaning_pool",
     fields: &[
         Field("id", Type::Id, "t.id"),
@@ -30,6 +30,8 @@ pub(crate) const SPACES: Select = Select {
         Field("root_number", Type::Integer, "f.root"),
         Field("file_count", Type::Integer, "f.file_count"),
         Field("file_bytes", Type::Integer, "f.file_bytes"),
+        Field("resident_bytes", Type::Integer, "f.resident_bytes"),
+        Field("cache_quota_bytes", Type::Integer, "t.cache_quota_bytes"),
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
     ],
@@ -51,6 +53,8 @@ fn read(row: &mut Row) -> Outcome<Space> {
         cleaning_pool: row.take()?,
         file_count: row.take()?,
         file_bytes: row.take()?,
+        resident_bytes: row.take()?,
+        cache_quota_bytes: row.take()?,
         attributes: row.json()?,
         created: row.take()?,
         updated: row.take()?,
@@ -60,8 +64,8 @@ fn read(row: &mut Row) -> Outcome<Space> {
 impl Catalogue {
     pub async fn create_space(&self, new: &NewSpace) -> Outcome<Space> {
         let id = SpaceId::new();
-        let insert = sql("INSERT INTO spaces (id, name, comment, directory, quota_bytes, push_pool, cleaning_pool, attributes, created, updated) \
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)")
+        let insert = sql("INSERT INTO spaces (id, name, comment, directory, quota_bytes, push_pool, cleaning_pool, attributes, created, updated, \
+             cache_quota_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)")
         .bind(id)
         .bind(&new.name)
         .bind(new.comment.clone())
@@ -70,7 +74,8 @@ impl Catalogue {
         .bind(new.push_pool)
         .bind(new.cleaning_pool)
         .bind(json(&new.attributes))
-        .bind(Timestamp::now());
+        .bind(Timestamp::now())
+        .bind(new.cache_quota_bytes);
         self.write(move |connection| {
             Box::pin(async move {
                 connection.run(insert).await?;
@@ -85,7 +90,7 @@ impl Catalogue {
     pub async fn update_space(&self, space: &Space) -> Outcome<Space> {
         let id = space.id;
         let update = sql("UPDATE spaces SET name = $2, comment = $3, quota_bytes = $4, push_pool = $5, cleaning_pool = $6, \
-                          attributes = $7, updated = $8 WHERE id = $1")
+                          attributes = $7, updated = $8, cache_quota_bytes = $9 WHERE id = $1")
         .bind(id)
         .bind(&space.name)
         .bind(space.comment.clone())
@@ -93,7 +98,8 @@ impl Catalogue {
         .bind(space.push_pool)
         .bind(space.cleaning_pool)
         .bind(json(&space.attributes))
-        .bind(Timestamp::now());
+        .bind(Timestamp::now())
+        .bind(space.cache_quota_bytes);
         self.write(move |connection| {
             Box::pin(async move {
                 if connection.run(update).await? == 0 {

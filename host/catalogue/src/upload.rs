@@ -1,6 +1,7 @@
 //! Large files on their way: which upload was begun under a key of a tree, and the parts that are stored.
 
 use capstan_domain::failure::Kind;
+use capstan_domain::ids::JobId;
 use capstan_domain::ports::{NamedValues, Part};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
@@ -18,6 +19,8 @@ pub struct Begun {
     /// Which content the parts are of.
     pub content: String,
     pub extras: NamedValues,
+    /// Whose it is.
+    pub job: Option<JobId>,
 }
 
 /// A part with the digests of its blocks.
@@ -31,13 +34,20 @@ impl Catalogue {
     /// The upload under this key with its parts, by number.
     pub async fn upload(&self, tree: &str, key: &str) -> Outcome<Option<(Begun, Vec<StoredPart>)>> {
         let mut connection = self.read().await?;
-        let query = sql("SELECT number, upload, size, part_size, content, extras FROM uploads WHERE name_key = $1");
+        let query = sql("SELECT u.number, u.upload, u.size, u.part_size, u.content, u.extras, j.id FROM uploads u \
+                         LEFT JOIN jobs j ON j.number = u.job WHERE u.name_key = $1");
         let Some(mut row) = connection.one(query.bind(text_key(&[tree, key]))).await? else {
             return Ok(None);
         };
         let number: i64 = row.take()?;
-        let begun =
-            Begun { id: row.take()?, size: row.take()?, part_size: row.take()?, content: row.take()?, extras: row.json()? };
+        let begun = Begun {
+            id: row.take()?,
+            size: row.take()?,
+            part_size: row.take()?,
+            content: row.take()?,
+            extras: row.json()?,
+            job: row.take()?,
+        };
         let parts = sql("SELECT part, blocks FROM upload_parts WHERE upload = $1 ORDER BY number").bind(number);
         let rows = connection.all(parts).await?;
         let parts =
@@ -48,8 +58,8 @@ impl Catalogue {
     /// Replaces what was under the key, parts included.
     pub async fn begin_upload(&self, tree: &str, key: &str, begun: &Begun) -> Outcome<()> {
         let clear = sql("DELETE FROM uploads WHERE name_key = $1").bind(text_key(&[tree, key]));
-        let insert = sql("INSERT INTO uploads (tree, name, name_key, upload, size, part_size, content, extras, created) \
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        let insert = sql("INSERT INTO uploads (tree, name, name_key, upload, size, part_size, content, extras, created, job) \
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT number FROM jobs WHERE id = $10))")
         .bind(tree)
         .bind(key)
         .bind(text_key(&[tree, key]))
@@ -58,7 +68,8 @@ impl Catalogue {
         .bind(begun.part_size)
         .bind(&begun.content)
         .bind(json(&begun.extras))
-        .bind(Timestamp::now());
+        .bind(Timestamp::now())
+        .bind(begun.job);
         self.write(move |connection| {
             Box::pin(async move {
                 connection.run(clear).await?;
@@ -66,6 +77,13 @@ impl Catalogue {
             })
         })
         .await
+    }
+
+    /// The upload is this job's from now on, if there still is one.
+    pub async fn take_upload_over(&self, tree: &str, key: &str, job: JobId) -> Outcome<()> {
+        let take = sql("UPDATE uploads SET job = (SELECT number FROM jobs WHERE id = $2) WHERE name_key = $1");
+        let take = take.bind(text_key(&[tree, key])).bind(job);
+        self.write(move |connection| Box::pin(async move { connection.run(take).await.map(|_| ()) })).await
     }
 
     /// `Conflict` when another upload is under the key by now.

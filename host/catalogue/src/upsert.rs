@@ -72,7 +72,7 @@ async fn write(
 ) -> Outcome<()> {
     let mut after = Totals::default();
     for entry in chunk {
-        after.add(entry.kind, entry.size);
+        after.add(entry.kind, entry.size, true);
     }
     let rows = || chunk.iter().zip(parents).flat_map(|(entry, parent)| columns(tree, *parent, entry, seen));
     let mut made = Totals::default();
@@ -178,14 +178,20 @@ pub(crate) struct Totals {
     pub(crate) entries: i64,
     pub(crate) files: i64,
     pub(crate) bytes: i64,
+    /// Of `bytes`, those on the host's own disks.
+    pub(crate) resident: i64,
 }
 
 impl Totals {
-    pub(crate) fn add(&mut self, kind: EntryKind, size: u64) {
+    pub(crate) fn add(&mut self, kind: EntryKind, size: u64, resident: bool) {
         self.entries += 1;
         if kind == EntryKind::File {
+            let size = i64::try_from(size).unwrap_or(i64::MAX);
             self.files += 1;
-            self.bytes = self.bytes.saturating_add(i64::try_from(size).unwrap_or(i64::MAX));
+            self.bytes = self.bytes.saturating_add(size);
+            if resident {
+                self.resident = self.resident.saturating_add(size);
+            }
         }
     }
 
@@ -193,17 +199,20 @@ impl Totals {
         self.entries += other.entries;
         self.files += other.files;
         self.bytes = self.bytes.saturating_add(other.bytes);
+        self.resident = self.resident.saturating_add(other.resident);
     }
 
     pub(crate) fn minus(&mut self, other: &Self) {
         self.entries -= other.entries;
         self.files -= other.files;
         self.bytes = self.bytes.saturating_sub(other.bytes);
+        self.resident = self.resident.saturating_sub(other.resident);
     }
 }
 
 const TOTALS: &str = "SELECT count(*), count(CASE WHEN e.kind = 'file' THEN 1 END), \
-                      CAST(COALESCE(sum(CASE WHEN e.kind = 'file' THEN e.size END), 0) AS BIGINT) FROM ";
+                      CAST(COALESCE(sum(CASE WHEN e.kind = 'file' THEN e.size END), 0) AS BIGINT), \
+                      CAST(COALESCE(sum(CASE WHEN e.kind = 'file' AND e.resident = 1 THEN e.size END), 0) AS BIGINT) FROM ";
 
 /// What the rows of this chunk count for until now.
 async fn totals(connection: &mut Connection, chunk: &[&NewEntry], parents: &[Number]) -> Outcome<Totals> {
@@ -218,7 +227,7 @@ async fn made_since(connection: &mut Connection, tree: TreeRow, last: Number) ->
 
 async fn one(connection: &mut Connection, query: Query) -> Outcome<Totals> {
     match connection.one(query).await? {
-        Some(mut row) => Ok(Totals { entries: row.take()?, files: row.take()?, bytes: row.take()? }),
+        Some(mut row) => Ok(Totals { entries: row.take()?, files: row.take()?, bytes: row.take()?, resident: row.take()? }),
         None => Ok(Totals::default()),
     }
 }
@@ -226,7 +235,8 @@ async fn one(connection: &mut Connection, query: Query) -> Outcome<Totals> {
 /// Moves the tree's counts by `change`.
 pub(crate) async fn count(connection: &mut Connection, tree: TreeRow, change: &Totals) -> Outcome<()> {
     let query =
-        sql("UPDATE trees SET entry_count = entry_count + $2, file_count = file_count + $3, file_bytes = file_bytes + $4 \
-                     WHERE number = $1");
-    connection.run(query.bind(tree.number).bind(change.entries).bind(change.files).bind(change.bytes)).await.map(|_| ())
+        sql("UPDATE trees SET entry_count = entry_count + $2, file_count = file_count + $3, file_bytes = file_bytes + $4, \
+             resident_bytes = resident_bytes + $5, changes = changes + 1 WHERE number = $1");
+    let query = query.bind(tree.number).bind(change.entries).bind(change.files).bind(change.bytes).bind(change.resident);
+    connection.run(query).await.map(|_| ())
 }

@@ -1,25 +1,27 @@
 //! Users and the hashes of their passwords.
 
-use capstan_domain::Outcome;
-use capstan_domain::identity::{NewUser, User};
+use capstan_domain::identity::{NewUser, Role, User};
 use capstan_domain::ids::{Reference, UserId};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Kind, Outcome};
 
 use crate::Catalogue;
+use crate::connection::Flavour;
 use crate::failure::missing;
 use crate::find::find;
-use crate::query::{Row, sql};
+use crate::query::{Query, Row, sql, word};
 use crate::select::{Field, Select, Type};
 
 const USERS: Select = Select {
-    columns: "t.id, t.number, t.name, t.administrator, t.created",
+    columns: "t.id, t.number, t.name, t.role, t.disabled, t.created",
     from: "users t",
     fields: &[
         Field("id", Type::Id, "t.id"),
         Field("number", Type::Integer, "t.number"),
         Field("name", Type::Text, "t.name"),
-        Field("administrator", Type::Flag, "t.administrator"),
+        Field("role", Type::Text, "t.role"),
+        Field("disabled", Type::Flag, "t.disabled"),
         Field("created", Type::Integer, "t.created"),
     ],
     open: &[],
@@ -27,14 +29,27 @@ const USERS: Select = Select {
 };
 
 pub(crate) fn read(row: &mut Row) -> Outcome<User> {
-    Ok(User { id: row.take()?, number: row.take()?, name: row.take()?, administrator: row.take()?, created: row.take()? })
+    Ok(User {
+        id: row.take()?,
+        number: row.take()?,
+        name: row.take()?,
+        role: row.word()?,
+        disabled: row.take()?,
+        created: row.take()?,
+    })
 }
 
 impl Catalogue {
     pub async fn create_user(&self, new: &NewUser) -> Outcome<User> {
         let id = UserId::new();
-        let insert = sql("INSERT INTO users (id, name, administrator, password, created) VALUES ($1, $2, $3, $4, $5)");
-        let insert = insert.bind(id).bind(&new.name).bind(new.administrator).bind(&new.password).bind(Timestamp::now());
+        // A release that knows no roles reads `administrator`.
+        let insert = sql("INSERT INTO users (id, name, administrator, role, password, created) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(id)
+            .bind(&new.name)
+            .bind(new.role == Role::Administrator)
+            .bind(word(&new.role))
+            .bind(&new.password)
+            .bind(Timestamp::now());
         self.write(move |connection| {
             Box::pin(async move {
                 connection.run(insert).await?;
@@ -54,8 +69,7 @@ impl Catalogue {
 
     /// By the exact name, with the password's hash: for whoever proves passwords.
     pub async fn user_with_password(&self, name: &str) -> Outcome<(User, String)> {
-        let query = sql("SELECT t.id, t.number, t.name, t.administrator, t.created, t.password FROM users t WHERE t.name = $1")
-            .bind(name);
+        let query = sql(format!("SELECT {}, t.password FROM users t WHERE t.name = $1", USERS.columns)).bind(name);
         let mut row = self.read().await?.one(query).await?.ok_or_else(|| missing("user"))?;
         Ok((read(&mut row)?, row.take()?))
     }
@@ -65,13 +79,41 @@ impl Catalogue {
         self.change("user", sql("UPDATE users SET password = $2 WHERE id = $1").bind(id).bind(password)).await
     }
 
+    /// `Conflict` "last-administrator" if nobody were left who may everything; nothing is changed then.
     pub async fn update_user(&self, user: &User) -> Outcome<()> {
-        let update = sql("UPDATE users SET name = $2, administrator = $3 WHERE id = $1");
-        self.change("user", update.bind(user.id).bind(&user.name).bind(user.administrator)).await
+        let update = sql("UPDATE users SET name = $2, administrator = $3, role = $4, disabled = $5 WHERE id = $1")
+            .bind(user.id)
+            .bind(&user.name)
+            .bind(user.role == Role::Administrator)
+            .bind(word(&user.role))
+            .bind(user.disabled);
+        self.with_an_administrator(update).await
     }
 
-    /// With their API keys.
+    /// With their API keys. `Conflict` "last-administrator" as for `update_user`.
     pub async fn delete_user(&self, id: UserId) -> Outcome<()> {
-        self.delete("user", sql("DELETE FROM users WHERE id = $1").bind(id)).await
+        self.with_an_administrator(sql("DELETE FROM users WHERE id = $1").bind(id)).await
+    }
+
+    /// The look and the change are one transaction, so that two administrators cannot take each other's right at the same time.
+    async fn with_an_administrator(&self, change: Query) -> Outcome<()> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                if connection.flavour() == Flavour::Postgres {
+                    connection.all(sql("SELECT number FROM users WHERE role = 'administrator' FOR UPDATE")).await?;
+                }
+                if connection.run(change).await? == 0 {
+                    return Err(missing("user"));
+                }
+                let left = sql("SELECT count(*) FROM users WHERE role = 'administrator' AND disabled = 0");
+                match connection.value::<i64>(left).await? {
+                    0 => Err(Failure::new(Kind::Conflict, "somebody has to stay administrator")
+                        .with_code("last-administrator")
+                        .with_next_step("make another user administrator first")),
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await
     }
 }

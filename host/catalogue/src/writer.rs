@@ -4,6 +4,9 @@
 //!
 //! A write that fails undoes itself alone (a savepoint), the others of its group stay.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use capstan_domain::failure::{Blame, Retry};
 use capstan_domain::{Failure, Kind, Outcome};
 use futures::future::BoxFuture;
@@ -13,6 +16,7 @@ use tracing::error;
 
 use crate::connection::Connection;
 use crate::failure::{Doing, translate};
+use crate::metrics::Metrics;
 use crate::query::sql;
 
 /// Writes that may wait for the writer; beyond, callers wait.
@@ -35,13 +39,13 @@ type Work = Box<dyn for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Settled>
 #[derive(Clone)]
 pub(crate) enum Writer {
     Sqlite(mpsc::Sender<Work>),
-    Postgres(Pool<Postgres>),
+    Postgres(Pool<Postgres>, Arc<Metrics>),
 }
 
 impl Writer {
-    pub(crate) fn sqlite(pool: Pool<Sqlite>) -> Self {
+    pub(crate) fn sqlite(pool: Pool<Sqlite>, metrics: Arc<Metrics>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(pool, receiver));
+        tokio::spawn(serve(pool, receiver, metrics));
         Self::Sqlite(sender)
     }
 
@@ -71,10 +75,10 @@ impl Writer {
     async fn submit(&self, work: Work) -> Outcome<()> {
         match self {
             Self::Sqlite(queue) => queue.send(work).await.map_err(|_| unanswered()),
-            Self::Postgres(pool) => {
+            Self::Postgres(pool, metrics) => {
                 let connection = pool.acquire().await.map_err(|error| translate(error, Doing::Other))?;
                 // A task of its own: a caller that is dropped must not leave a transaction half way.
-                tokio::spawn(alone(Connection::Postgres(connection), work));
+                tokio::spawn(alone(Connection::Postgres(connection), work, Arc::clone(metrics)));
                 Ok(())
             }
         }
@@ -89,7 +93,8 @@ fn unanswered() -> Failure {
         .with_next_step("see the host's log; the database may be down or its disk gone")
 }
 
-async fn alone(mut connection: Connection, work: Work) {
+async fn alone(mut connection: Connection, work: Work, metrics: Arc<Metrics>) {
+    let began = Instant::now();
     if let Err(failure) = connection.run(sql("BEGIN")).await {
         error!(%failure, detail = failure.detail, "a write of the catalogue could not begin");
         return connection.discard().await;
@@ -106,14 +111,19 @@ async fn alone(mut connection: Connection, work: Work) {
         Err(_) if !settled.succeeded => Ok(()),
         Err(failure) => Err(failure.with_maybe_done()),
     };
+    if settled.succeeded {
+        metrics.committed(1, began.elapsed(), durable.is_ok());
+    }
     (settled.answer)(durable);
 }
 
 /// The writer's life: it ends when the last handle of the catalogue is dropped.
-async fn serve(pool: Pool<Sqlite>, mut queue: mpsc::Receiver<Work>) {
+async fn serve(pool: Pool<Sqlite>, mut queue: mpsc::Receiver<Work>, metrics: Arc<Metrics>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
+        let (writes, began) = (group.len(), Instant::now());
         let (answers, durable) = commit(&pool, std::mem::take(&mut group)).await;
+        metrics.committed(writes, began.elapsed(), durable.is_ok());
         for answer in answers {
             answer(durable.clone());
         }

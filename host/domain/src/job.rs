@@ -177,6 +177,9 @@ pub struct TransferOptions {
     pub storage_class: Option<String>,
     /// Overwrite a destination that differs; false: such a path is a warning.
     pub overwrite: bool,
+    /// Where `overwrite` is false: store it beside what differs, under a name with a number.
+    #[serde(default)]
+    pub rename: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,12 +16,16 @@ pub struct Space {
     pub directory: String,
     pub root: EntryId,
     pub root_number: Number,
-    /// Bytes; none: no quota.
+    /// Bytes of all its files, wherever their content lies; none: no quota.
     pub quota_bytes: Option<u64>,
+    /// Bytes of those whose content lies on the host's own disks; none: no quota.
+    pub cache_quota_bytes: Option<u64>,
     pub push_pool: Option<PoolId>,
     pub cleaning_pool: Option<PoolId>,
     pub file_count: u64,
     pub file_bytes: u64,
+    /// Of `file_bytes`, those on the host's own disks.
+    pub resident_bytes: u64,
     pub attributes: serde_json::Value,
     pub created: Timestamp,
     pub updated: Timestamp,
@@ -33,6 +37,7 @@ pub struct NewSpace {
     pub comment: Option<String>,
     pub directory: String,
     pub quota_bytes: Option<u64>,
+    pub cache_quota_bytes: Option<u64>,
     pub push_pool: Option<PoolId>,
     pub cleaning_pool: Option<PoolId>,
     pub attributes: serde_json::Value,

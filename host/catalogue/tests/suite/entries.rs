@@ -37,6 +37,42 @@ on_both! {
     long_and_odd_names_are_kept => odd,
     two_writers_of_the_same_paths_do_not_lose_or_lock => concurrent,
     an_entry_of_a_tree_that_is_not_there_is_not_found => nowhere,
+    deep_windows_of_a_folder_neither_repeat_nor_leave_out_and_follow_every_change => deep,
+}
+
+async fn deep(catalogue: &Catalogue, _: &Base) {
+    const FILES: u64 = 5_000;
+    let s = space(catalogue, "s").await;
+    let tree = Tree::Space(s.id);
+    let name = |index: u64| format!("f/{index:05}");
+    catalogue.upsert_entries(tree, (0..FILES).map(|index| file(tree, &name(index), 1)).collect()).await.unwrap();
+    let folder = catalogue.entry_at(tree, "f").await.unwrap().number;
+    let page = |offset: u64, limit: u32| {
+        let listing = Listing { offset, ..Listing::first(limit) }.with("parent_number", Operator::Equal, folder);
+        async move { catalogue.entries(&listing).await.unwrap() }
+    };
+    let mut seen = Vec::new();
+    for offset in [4_900, 0, 2_048, 4_095, 4_096, 2_047].map(u64::from) {
+        let found = page(offset, 100).await;
+        assert_eq!(found.count, FILES, "{offset}");
+        let first = found.items[0].path.clone();
+        assert_eq!((first, found.items.len()), (name(offset), 100.min(usize::try_from(FILES - offset).unwrap())));
+        seen.push(found.items[0].number);
+    }
+    assert!(page(FILES, 10).await.items.is_empty());
+    assert_eq!(page(u64::MAX, 10).await.count, FILES);
+    // A name before all others moves every window by one.
+    catalogue.upsert_entries(tree, vec![file(tree, "f/0", 1)]).await.unwrap();
+    let found = page(4_096, 10).await;
+    assert_eq!((found.count, found.items[0].path.as_str()), (FILES + 1, name(4_095).as_str()));
+    // And one that goes moves them back.
+    let gone = capstan_catalogue::Record { gone: vec![(tree, vec!["f/0".to_owned()])], ..capstan_catalogue::Record::default() };
+    catalogue.record(gone).await.unwrap();
+    let found = page(4_096, 10).await;
+    assert_eq!((found.count, found.items[0].path.as_str()), (FILES, name(4_096).as_str()));
+    let sorted = Listing { offset: 10, ..Listing::first(1) }.with("parent_number", Operator::Equal, folder);
+    let sorted = Listing { sort: vec![Sort { field: "name".into(), descending: true }], ..sorted };
+    assert_eq!(catalogue.entries(&sorted).await.unwrap().items[0].path, name(FILES - 11));
 }
 
 async fn folders(catalogue: &Catalogue, _: &Base) {

@@ -19,7 +19,12 @@ on_both! {
 }
 
 async fn keys(catalogue: &Catalogue, _: &Base) {
-    let new = NewUser { name: "admin".to_owned(), administrator: true, password: "$argon2id$…".to_owned() };
+    let new = NewUser {
+        name: "admin".to_owned(),
+        role: capstan_domain::identity::Role::Administrator,
+        password: "$argon2id$…".to_owned(),
+    };
+    let new_admin = new.clone();
     let user = catalogue.create_user(&new).await.unwrap();
     assert_eq!(catalogue.create_user(&new).await.unwrap_err().kind, Kind::AlreadyExists);
     let (found, hash) = catalogue.user_with_password("admin").await.unwrap();
@@ -42,6 +47,9 @@ async fn keys(catalogue: &Catalogue, _: &Base) {
     assert_eq!((again.last_used, again.scopes.len()), (Some(Timestamp(5)), 0));
     let of_user = Listing::first(10).with("user", Operator::Equal, user.id);
     assert_eq!(catalogue.api_keys(&of_user).await.unwrap().count, 1);
+    let last = catalogue.delete_user(user.id).await.unwrap_err();
+    assert_eq!((last.kind, last.code.as_deref()), (Kind::Conflict, Some("last-administrator")));
+    catalogue.create_user(&NewUser { name: "other".to_owned(), ..new_admin }).await.unwrap();
     catalogue.delete_user(user.id).await.unwrap();
     assert_eq!(catalogue.api_key(key.id).await.unwrap_err().kind, Kind::NotFound);
 }

@@ -18,6 +18,28 @@ on_both! {
     a_job_that_waits_for_a_retry_is_not_claimed_before => retry,
     a_definition_runs_one_job_at_a_time_and_shows_its_state => of_definition,
     a_held_job_is_nobody_elses => held,
+    the_greatest_priority_is_claimed_first_and_can_be_changed_while_it_waits => priority,
+}
+
+async fn priority(catalogue: &Catalogue, _: &Base) {
+    let plain = new(catalogue).await;
+    let mut of = Vec::new();
+    for (name, priority) in [("low", 1), ("high", 9), ("middle", 5)] {
+        let mut definition = definition(catalogue, name).await;
+        definition.options = serde_json::json!({ "priority": priority });
+        let definition = catalogue.update_definition(&definition).await.unwrap();
+        let new = NewJob { definition: Some(definition.id), name: name.to_owned(), work: Work::Scan { places: Vec::new() } };
+        catalogue.create_job(&new, None).await.unwrap();
+        of.push(definition);
+    }
+    let mut low = of.remove(0);
+    low.options = serde_json::json!({ "priority": 100 });
+    catalogue.update_definition(&low).await.unwrap();
+    let mut claimed = Vec::new();
+    while let Some(job) = catalogue.claim_job("w", Timestamp::now(), later()).await.unwrap() {
+        claimed.push(job.name);
+    }
+    assert_eq!(claimed, ["low", "high", "middle", plain.name.as_str()]);
 }
 
 async fn new(catalogue: &Catalogue) -> Job {

@@ -46,6 +46,7 @@ pub(crate) async fn space(catalogue: &Catalogue, name: &str) -> Space {
         comment: None,
         directory: format!("/spaces/{name}"),
         quota_bytes: Some(1 << 40),
+        cache_quota_bytes: None,
         push_pool: None,
         cleaning_pool: None,
         attributes: json!({}),

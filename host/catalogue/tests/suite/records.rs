@@ -123,6 +123,7 @@ async fn parts(catalogue: &Catalogue, base: &Base) {
         part_size: 40,
         content: "f 100 1".to_owned(),
         extras: vec![("a".into(), "b".into())],
+        job: None,
     };
     let part = |number: u32| StoredPart {
         part: Part { number, size: 40, etag: format!("e{number}"), checksums: Vec::new() },
