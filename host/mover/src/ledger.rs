@@ -102,6 +102,20 @@ pub struct PartRecord {
     pub blocks: Vec<u8>,
 }
 
+/// A file that is about to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which of the transfer's sources, and the path there: what its outcome is recorded under.
+    pub source: usize,
+    pub path: String,
+    /// In the destination's trees.
+    pub place: String,
+    pub size: u64,
+}
+
+/// Code of the failure of a file that a destination has disk for but may not take: its own and no other file's.
+pub const QUOTA: &str = "quota";
+
 /// Kept by whoever runs the transfer; one ledger per job. Calls come from several tasks at once. A failing ledger stops the
 /// transfer: what cannot be recorded must not go on.
 #[async_trait]
@@ -115,6 +129,13 @@ pub trait Ledger: Send + Sync {
     async fn evidence(&self, source: usize, items: &[Item]) -> Outcome<Vec<Option<Evidence>>> {
         let _ = source;
         Ok(vec![None; items.len()])
+    }
+
+    /// May these be stored in a destination? One answer per file, in order: `NoSpace`, code [`QUOTA`], where not. What is admitted
+    /// counts until its outcome is recorded.
+    async fn admit(&self, destination: usize, files: &[Wanted]) -> Outcome<Vec<Outcome<()>>> {
+        let _ = destination;
+        Ok(files.iter().map(|_| Ok(())).collect())
     }
 
     /// Entries, replicas and outcomes in one transaction; durable when it answers (D1, D2). The same path again replaces its outcome.

@@ -12,7 +12,8 @@ pub(super) async fn sync(engine: &Engine, target: TargetId, control: &Control) -
     let connection = engine.places.connect(target).await?;
     let list = async {
         match (connection.objects(), connection.files()) {
-            (Some(objects), _) => objects.list_locations().await,
+            // A probe also learns what the service checks uploads against, which the plugin keeps.
+            (Some(_), _) => Ok(connection.probe().await?.locations),
             (None, Some(files)) => files.list_locations().await,
             (None, None) => Ok(connection.probe().await?.locations),
         }

@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use capstan_domain::failure::Kind;
 use capstan_domain::{Failure, Outcome};
 
+use crate::ledger::QUOTA;
+
 /// Files that fail one after the other, all retries spent, because the other side is not there: then it is gone.
 const GONE_AFTER: u32 = 8;
 
@@ -50,6 +52,8 @@ impl Fate {
     /// begun. If any other went well since, the other side is there, and some paths are just more than it can take.
     pub(super) fn weigh(&self, failure: &Failure, since: u64) {
         match failure.kind {
+            // Another file may still fit.
+            Kind::NoSpace if failure.code.as_deref() == Some(QUOTA) => {}
             Kind::NoSpace | Kind::Unauthenticated => self.end(failure.clone()),
             Kind::NotFound if failure.code.as_deref() == Some(LOCATION_GONE) => self.end(failure.clone()),
             Kind::Unavailable | Kind::TimedOut | Kind::PluginFault | Kind::Busy => {

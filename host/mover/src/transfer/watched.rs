@@ -8,7 +8,7 @@ use capstan_domain::Outcome;
 use super::fate::Fate;
 use crate::control::stopped;
 use crate::item::Item;
-use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord};
+use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord, Wanted};
 
 pub(super) struct Watched {
     ledger: Arc<dyn Ledger>,
@@ -37,6 +37,10 @@ impl Ledger for Watched {
 
     async fn evidence(&self, source: usize, items: &[Item]) -> Outcome<Vec<Option<Evidence>>> {
         self.watch(self.ledger.evidence(source, items).await)
+    }
+
+    async fn admit(&self, destination: usize, files: &[Wanted]) -> Outcome<Vec<Outcome<()>>> {
+        self.watch(self.ledger.admit(destination, files).await)
     }
 
     async fn record(&self, settled: Vec<Settled>) -> Outcome<()> {

@@ -7,18 +7,19 @@ use capstan_domain::failure::Kind;
 use capstan_domain::job::PathState;
 use capstan_domain::{Failure, Outcome};
 
+use super::super::numbered;
 use super::super::plan::{Run, Task};
 use super::{Ended, Slot, arrival, attempt_key, copied, differs};
 use crate::digest;
 use crate::item::{Item, ItemKind};
-use crate::ledger::Settled;
+use crate::ledger::{Settled, Wanted};
 use crate::measured::not_what_was_stored;
 use crate::tree::{Stored, Tree};
 
 /// Answers the slots that have a copy here now; the others have ended.
 pub(super) async fn into(run: &Run, index: usize, slots: Vec<Slot>, ended: &mut Vec<Ended>) -> Vec<Slot> {
     let mut good = Vec::new();
-    let mut absent = slots;
+    let mut absent = admitted(run, index, slots, ended).await;
     if !run.fresh.get(index).copied().unwrap_or(false) {
         absent = present(run, index, absent, &mut good, ended).await;
     }
@@ -41,6 +42,31 @@ pub(super) async fn into(run: &Run, index: usize, slots: Vec<Slot>, ended: &mut 
     good
 }
 
+/// Those that the destination may take; the others have ended.
+async fn admitted(run: &Run, index: usize, slots: Vec<Slot>, ended: &mut Vec<Ended>) -> Vec<Slot> {
+    let wanted: Vec<Wanted> = slots.iter().map(|slot| wanted(&slot.task, slot.item.size)).collect();
+    match run.ledger().admit(index, &wanted).await {
+        Ok(answers) => {
+            let mut admitted = Vec::with_capacity(slots.len());
+            for (slot, answer) in slots.into_iter().zip(answers) {
+                match answer {
+                    Ok(()) => admitted.push(slot),
+                    Err(failure) => ended.push((slot.task, Err(failure))),
+                }
+            }
+            admitted
+        }
+        Err(failure) => {
+            ended.extend(slots.into_iter().map(|slot| (slot.task, Err(failure.clone()))));
+            Vec::new()
+        }
+    }
+}
+
+pub(in super::super) fn wanted(task: &Task, size: u64) -> Wanted {
+    Wanted { source: task.source, path: task.item.path.clone(), place: task.place.clone(), size }
+}
+
 pub(in super::super) fn trees(run: &Run, index: usize) -> &[Arc<dyn Tree>] {
     run.transfer.destinations.get(index).map(|destination| destination.trees.as_slice()).unwrap_or_default()
 }
@@ -48,6 +74,7 @@ pub(in super::super) fn trees(run: &Run, index: usize) -> &[Arc<dyn Tree>] {
 /// Deals with what stands there already; answers the slots that are to be stored.
 async fn present(run: &Run, index: usize, slots: Vec<Slot>, good: &mut Vec<Slot>, ended: &mut Vec<Ended>) -> Vec<Slot> {
     let mut absent = slots;
+    let mut renamed = Vec::new();
     for (number, tree) in trees(run, index).iter().enumerate() {
         let paths: Vec<String> = absent.iter().map(|slot| slot.task.place.clone()).collect();
         let looked = tree.stat_many(&paths).await;
@@ -62,27 +89,77 @@ async fn present(run: &Run, index: usize, slots: Vec<Slot>, good: &mut Vec<Slot>
                     _ if run.transfer.options.overwrite && !slot.known => rest.push(slot),
                     ItemKind::File if item.size == slot.item.size => compare.push((slot, item)),
                     _ if run.transfer.options.overwrite => rest.push(slot),
+                    _ if run.transfer.options.rename => renamed.push(slot),
                     _ => ended.push(skipped(slot)),
                 },
             }
         }
         let items: Vec<Item> = compare.iter().map(|(_, item)| item.clone()).collect();
-        let there = tree.read_small(&items, run.transfer.limits.small_file).await;
+        let there = tree.hash_small(&items, run.transfer.limits.small_file).await;
         for ((mut slot, item), there) in compare.into_iter().zip(there) {
             match there {
-                Ok(there) if Some(digest::of(&there.bytes)) == slot.blake3 => {
-                    let stored = Stored { key: key_of(&there.item, &item), item: there.item };
+                Ok((there, value)) if Some(value) == slot.blake3 => {
+                    let stored = Stored { key: key_of(&there, &item), item: there };
                     slot.copies.push(copied((index, number), tree.location(), stored, true));
                     good.push(slot);
                 }
                 Ok(_) if run.transfer.options.overwrite => rest.push(slot),
+                Ok(_) if run.transfer.options.rename => renamed.push(slot),
                 Ok(_) => ended.push(skipped(slot)),
                 Err(failure) => ended.push((slot.task, Err(failure))),
             }
         }
         absent = rest;
     }
+    for slot in renamed {
+        match beside(run, index, slot).await {
+            Beside::Free(slot) => absent.push(slot),
+            Beside::WasThere(slot) => good.push(slot),
+            Beside::Failed(task, failure) => ended.push((task, Err(failure))),
+        }
+    }
     absent
+}
+
+enum Beside {
+    /// Its place is a name that is free.
+    Free(Slot),
+    /// Stored there by an earlier run.
+    WasThere(Slot),
+    Failed(Task, Failure),
+}
+
+/// A name beside what differs.
+async fn beside(run: &Run, index: usize, mut slot: Slot) -> Beside {
+    let place = slot.task.place.clone();
+    for number in 1..=numbered::TRIES {
+        slot.task.place = numbered::numbered(&place, number);
+        let mut free = true;
+        for (at, tree) in trees(run, index).iter().enumerate() {
+            let there = match tree.stat(&slot.task.place).await {
+                Ok(None) => continue,
+                Ok(Some(there)) => there,
+                Err(failure) => return Beside::Failed(slot.task, failure),
+            };
+            free = false;
+            if there.kind != ItemKind::File || there.size != slot.item.size {
+                continue;
+            }
+            match tree.read_small(std::slice::from_ref(&there), run.transfer.limits.small_file).await.pop() {
+                Some(Ok(small)) if Some(digest::of(&small.bytes)) == slot.blake3 => {
+                    let stored = Stored { key: key_of(&small.item, &there), item: small.item };
+                    slot.copies.push(copied((index, at), tree.location(), stored, true));
+                    return Beside::WasThere(slot);
+                }
+                Some(Err(failure)) => return Beside::Failed(slot.task, failure),
+                _ => {}
+            }
+        }
+        if free {
+            return Beside::Free(slot);
+        }
+    }
+    Beside::Failed(slot.task, numbered::none_free(&place))
 }
 
 fn key_of(item: &Item, looked: &Item) -> String {
@@ -149,9 +226,9 @@ pub(in super::super) fn wrong_size() -> Failure {
 
 async fn read_back(run: &Run, tree: &Arc<dyn Tree>, stored: &[(Slot, Stored)]) -> Vec<Outcome<bool>> {
     let items: Vec<Item> = stored.iter().map(|(_, stored)| stored.item.clone()).collect();
-    let read = tree.read_small(&items, run.transfer.limits.small_file).await;
+    let read = tree.hash_small(&items, run.transfer.limits.small_file).await;
     let proofs = stored.iter().zip(read).map(|((slot, _), read)| match read {
-        Ok(small) if Some(digest::of(&small.bytes)) == slot.blake3 => Ok(true),
+        Ok((_, value)) if Some(value) == slot.blake3 => Ok(true),
         Ok(_) => Err(not_what_was_stored(0)),
         Err(failure) if super::look::is_gone(&failure) => Err(Failure { kind: Kind::Corrupt, ..failure }.with_code("vanished")),
         Err(failure) => Err(failure),
