@@ -13,6 +13,7 @@ mod router;
 pub mod targets;
 #[cfg(test)]
 mod tests;
+pub mod users;
 
 pub use errors::AdminError;
 pub use listing::{Page, Window};

@@ -16,6 +16,7 @@ use crate::grants::{Grant, GrantList, Grants, NewGrant, Power};
 use crate::jobs::{Job, Jobs, PathOutcome};
 use crate::plugins::{Plugin, PluginList, PluginVersion, Plugins};
 use crate::targets::{NewTarget, Probe, Target, TargetChange, Targets};
+use crate::users::{NewUser, PasswordChange, User, UserChange, Users};
 use crate::{AdminError, Nouns, Page, Window, jobs, router};
 
 /// Knows nothing, refuses with the failure of a plugin.
@@ -113,6 +114,35 @@ impl Audit for Host {
     }
 }
 
+#[async_trait]
+impl Users for Host {
+    async fn list_users(&self, _: &Caller, _: Window) -> Result<Page<User>, AdminError> {
+        no()
+    }
+    async fn show_user(&self, _: &Caller, _: &str) -> Result<User, AdminError> {
+        no()
+    }
+    async fn create_user(&self, _: &Caller, user: NewUser) -> Result<User, AdminError> {
+        Ok(User {
+            id: "1".into(),
+            number: 1,
+            name: user.name,
+            role: user.role,
+            disabled: user.password.reveal().is_empty(),
+            created: String::new(),
+        })
+    }
+    async fn change_user(&self, _: &Caller, _: &str, _: UserChange) -> Result<User, AdminError> {
+        no()
+    }
+    async fn remove_user(&self, _: &Caller, _: &str) -> Result<(), AdminError> {
+        no()
+    }
+    async fn change_password(&self, _: &Caller, _: PasswordChange) -> Result<(), AdminError> {
+        Ok(())
+    }
+}
+
 /// "admin" may everything, any other name nothing.
 struct Porter;
 
@@ -121,7 +151,8 @@ impl Authenticator for Porter {
     async fn authenticate(&self, credentials: Credentials) -> Result<Caller, NotAuthenticated> {
         match credentials {
             Credentials::Basic { user, password } if password.reveal() == "right" => {
-                Ok(Caller { id: "1".into(), administrator: user == "admin", name: user, scopes: None })
+                let rights = if user == "admin" { |_: &str, _: &str| true } else { |_: &str, _: &str| false };
+                Ok(Caller { id: "1".into(), role: "role".into(), rights, name: user, scopes: None })
             }
             _ => Err(NotAuthenticated::Wrong),
         }
@@ -135,7 +166,8 @@ fn dialect() -> (Router, Document) {
         grants: Arc::<Host>::clone(&host),
         targets: Arc::<Host>::clone(&host),
         jobs: Arc::<Host>::clone(&host),
-        audit: host,
+        audit: Arc::<Host>::clone(&host),
+        users: host,
     };
     router(nouns, Arc::new(Porter))
 }
@@ -200,6 +232,9 @@ async fn bad_input_is_told_in_this_dialects_shape_and_is_never_a_fault_of_the_ho
         ("GET", "/capstan/v1/targets?limit=x", "", StatusCode::UNPROCESSABLE_ENTITY),
         ("GET", "/capstan/v1/targets?limit=5000", "", StatusCode::UNPROCESSABLE_ENTITY),
         ("POST", "/capstan/v1/jobs/1/explode", "", StatusCode::NOT_FOUND),
+        ("POST", "/capstan/v1/users", r#"{"name":"eve","role":"king","password":"x"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("POST", "/capstan/v1/users", r#"{"name":"eve","role":"reader"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("PUT", "/capstan/v1/users/eve", r#"{"disabled":"yes"}"#, StatusCode::UNPROCESSABLE_ENTITY),
         ("GET", "/capstan/v1/nothing", "", StatusCode::NOT_FOUND),
         ("PATCH", "/capstan/v1/targets", "", StatusCode::METHOD_NOT_ALLOWED),
         ("POST", "/capstan/v1/targets", &format!("{{\"name\":\"{}\"}}", "x".repeat(2 << 20)), StatusCode::PAYLOAD_TOO_LARGE),

@@ -14,8 +14,12 @@ use serde_json::Value;
 
 use crate::problem::{Problem, WrongType};
 
-/// Bytes of a JSON body; a longer one is refused.
+/// Bytes of a JSON body where no [`BodyLimit`] says otherwise; a longer one is refused.
 pub const BODY_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a JSON body, laid on a router as an extension; a longer one is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit(pub usize);
 
 /// How long a body may take to arrive; a slower one is refused.
 pub const BODY_READ_LIMIT: Duration = Duration::from_secs(30);
@@ -47,11 +51,12 @@ where
 }
 
 async fn read(request: Request) -> Result<bytes::Bytes, Problem> {
-    let limited = Limited::new(request.into_body(), BODY_LIMIT_BYTES);
+    let limit = request.extensions().get::<BodyLimit>().map_or(BODY_LIMIT_BYTES, |limit| limit.0);
+    let limited = Limited::new(request.into_body(), limit);
     match tokio::time::timeout(BODY_READ_LIMIT, limited.collect()).await {
         Err(_) => Err(Problem::TooSlow),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { limit_bytes: BODY_LIMIT_BYTES }),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { limit_bytes: limit }),
         Ok(Err(_)) => Err(Problem::Malformed("the body broke off".into())),
     }
 }

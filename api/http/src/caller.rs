@@ -7,21 +7,25 @@ pub struct Scope {
     pub verb: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a role allows, by noun and verb; the host's side knows the roles.
+pub type Rights = fn(noun: &str, verb: &str) -> bool;
+
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// The host's identity of the user, opaque here.
     pub id: String,
     pub name: String,
-    pub administrator: bool,
-    /// None: all that the user may; else only these.
+    /// The host's word for the user's role, opaque here.
+    pub role: String,
+    /// What the role allows.
+    pub rights: Rights,
+    /// None: all that the role allows; else only these of it.
     pub scopes: Option<Vec<Scope>>,
 }
 
 impl Caller {
     pub fn may(&self, noun: &str, verb: &str) -> bool {
-        match &self.scopes {
-            None => self.administrator,
-            Some(scopes) => scopes.iter().any(|scope| scope.noun == noun && scope.verb == verb),
-        }
+        let within = |scopes: &Vec<Scope>| scopes.iter().any(|scope| scope.noun == noun && scope.verb == verb);
+        (self.rights)(noun, verb) && self.scopes.as_ref().is_none_or(within)
     }
 }

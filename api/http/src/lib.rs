@@ -23,8 +23,8 @@ mod routes;
 mod secret;
 
 pub use authenticator::{Authenticator, NotAuthenticated};
-pub use body::{BODY_LIMIT_BYTES, BODY_READ_LIMIT, Json, parse};
-pub use caller::{Caller, Scope};
+pub use body::{BODY_LIMIT_BYTES, BODY_READ_LIMIT, BodyLimit, Json, parse};
+pub use caller::{Caller, Rights, Scope};
 pub use credentials::Credentials;
 pub use document::Document;
 pub use given::Given;

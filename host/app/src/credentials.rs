@@ -65,12 +65,13 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
+    use capstan_domain::identity::Role;
     use capstan_domain::ids::UserId;
 
     use super::*;
 
     fn caller() -> Caller {
-        Caller { user: UserId::new(), name: "admin".into(), administrator: true, scopes: None }
+        Caller { user: UserId::new(), name: "admin".into(), role: Role::Administrator, scopes: None }
     }
 
     #[test]

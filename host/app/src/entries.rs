@@ -4,10 +4,10 @@ use capstan_catalogue::Catalogue;
 use capstan_domain::entry::{Entry, Tree};
 use capstan_domain::ids::{EntryId, Number};
 use capstan_domain::listing::{Filter, Listing, Operator, Page};
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 
 /// Spaces, and primary pools, whose tops are asked for by number; with more, the slower way by path is taken.
-const ROOTS_NAMED: u32 = 500;
+const ROOTS_NAMED: u32 = 4_000;
 
 #[derive(Clone)]
 pub struct Entries {
@@ -61,13 +61,11 @@ impl Entries {
                 Tree::Pool(self.catalogue.pools(&pools).await?.items.first().ok_or_else(missing)?.id)
             }
         };
-        self.at(tree, rest).await
-    }
-
-    async fn at(&self, tree: Tree, path: &str) -> Outcome<Entry> {
-        let missing = || Failure::not_found(format!("nothing is known at {path}")).with_code("not-found");
-        let listing = within(Listing::first(1), tree).with("path", Operator::Equal, path);
-        self.catalogue.entries(&listing).await?.items.into_iter().next().ok_or_else(missing)
+        // Level by level: each name is one look into an index, however large the tree is.
+        self.catalogue.entry_at(tree, rest).await.map_err(|failure| match failure.kind {
+            Kind::NotFound => missing(),
+            _ => failure,
+        })
     }
 
     /// Numbers of the tops of all trees, by which they are found through an index; none when there are too many to name.
@@ -94,7 +92,7 @@ impl Entries {
                 None => listing.with("path", Operator::Equal, ""),
             },
             EntryScope::Tree(tree) => {
-                let root = self.at(tree, "").await?;
+                let root = self.catalogue.entry_at(tree, "").await?;
                 listing.with("parent_number", Operator::Equal, root.number)
             }
             EntryScope::Children(folder) => {
@@ -103,12 +101,5 @@ impl Entries {
             }
         };
         self.catalogue.entries(&listing).await
-    }
-}
-
-fn within(listing: Listing, tree: Tree) -> Listing {
-    match tree {
-        Tree::Space(space) => listing.with("space", Operator::Equal, space),
-        Tree::Pool(pool) => listing.with("pool", Operator::Equal, pool),
     }
 }

@@ -99,5 +99,9 @@ impl Grants {
 }
 
 fn only_administrators(caller: &Caller) -> Outcome<()> {
-    if caller.administrator { Ok(()) } else { Err(Failure::new(Kind::Denied, "only administrators allow and revoke grants")) }
+    if caller.is_administrator() {
+        Ok(())
+    } else {
+        Err(Failure::new(Kind::Denied, "only administrators allow and revoke grants"))
+    }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use capstan_catalogue::Catalogue;
-use capstan_domain::identity::{ApiKey, Caller, NewApiKey, NewUser, Scope, User};
+use capstan_domain::identity::{ApiKey, Caller, NewApiKey, Role, Scope};
 use capstan_domain::ids::Number;
 use capstan_domain::listing::{Listing, Operator, Page};
 use capstan_domain::secret::SecretText;
@@ -32,15 +32,15 @@ const KEYS_MAX: u64 = 1000;
 /// Denied logins that are written down, a minute; a flood of them must not fill the catalogue. All are counted in the log.
 const DENIALS_A_MINUTE: i64 = 60;
 /// Bytes of a user name that is looked at.
-const NAME_BYTES_MAX: usize = 255;
+pub(crate) const NAME_BYTES_MAX: usize = 255;
 
 #[derive(Clone)]
 pub struct Identity {
-    catalogue: Catalogue,
-    audit: Audit,
-    passwords: Passwords,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) audit: Audit,
+    pub(crate) passwords: Passwords,
     sealer: Arc<Sealer>,
-    verified: Arc<Verified>,
+    pub(crate) verified: Arc<Verified>,
     denials: Arc<PerMinute>,
 }
 
@@ -81,27 +81,12 @@ impl Identity {
                 (password.clone(), Some(password))
             }
         };
-        self.create_user(&name, true, password).await?;
+        self.make_user(&name, Role::Administrator, password).await?;
         self.audit.host("create", "user", &name, capstan_domain::audit::Verdict::Done, json!({ "administrator": true })).await;
         Ok(FirstStart::Made { name, password: made_up })
     }
 
-    async fn create_user(&self, name: &str, administrator: bool, password: SecretText) -> Outcome<User> {
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(':') || name.chars().any(char::is_control) {
-            return Err(
-                Failure::invalid("a user name has 1 to 255 bytes, no colon and no control characters").with_code("invalid")
-            );
-        }
-        if password.reveal().is_empty() {
-            return Err(Failure::invalid("a password cannot be empty").with_code("blank"));
-        }
-        let hash = self.passwords.hash(password).await?;
-        let user = self.catalogue.create_user(&NewUser { name: name.to_owned(), administrator, password: hash }).await?;
-        self.verified.forget_all();
-        Ok(user)
-    }
-
-    /// Full access for an administrator; nothing but their own for others.
+    /// All that the user's role may.
     pub async fn verify_basic(&self, user: &str, password: &SecretText) -> Outcome<Caller> {
         let digest = self.sealer.keyed_hash("basic", format!("{}:{user}:{}", user.len(), password.reveal()).as_bytes());
         if let Some(caller) = self.verified.get(&digest) {
@@ -112,8 +97,8 @@ impl Identity {
         let (user_record, hash) = known.unzip();
         let matches = self.passwords.verify(password.clone(), hash).await?;
         match user_record {
-            Some(record) if matches => {
-                let caller = Caller { user: record.id, name: record.name, administrator: record.administrator, scopes: None };
+            Some(record) if matches && !record.disabled => {
+                let caller = Caller { user: record.id, name: record.name, role: record.role, scopes: None };
                 self.verified.keep(generation, digest, caller.clone());
                 Ok(caller)
             }
@@ -121,7 +106,7 @@ impl Identity {
         }
     }
 
-    /// A key gives exactly its scopes.
+    /// A key gives its scopes, as far as its user's role has them.
     pub async fn verify_key(&self, key: &SecretText) -> Outcome<Caller> {
         let digest = self.sealer.keyed_hash("api-key", key.reveal().as_bytes());
         if let Some(caller) = self.verified.get(&digest) {
@@ -131,9 +116,12 @@ impl Identity {
         let Some((key, user)) = there(self.catalogue.api_key_by_hash(&digest).await)? else {
             return Err(self.deny("api key").await);
         };
+        if user.disabled {
+            return Err(self.deny(&user.name).await);
+        }
         // At most once in the life of a cached entry, so that a busy key does not write on every call.
         self.catalogue.touch_api_key(key.id, Timestamp::now()).await?;
-        let caller = Caller { user: user.id, name: user.name, administrator: user.administrator, scopes: Some(key.scopes) };
+        let caller = Caller { user: user.id, name: user.name, role: user.role, scopes: Some(key.scopes) };
         self.verified.keep(generation, digest, caller.clone());
         Ok(caller)
     }

@@ -26,6 +26,8 @@ pub struct Jobs {
     audit: Audit,
     targets: Targets,
     unsaved: Arc<UnsavedTargets>,
+    /// How copies are proved whose definition does not say.
+    verify: Verify,
     pub(crate) engine: Engine,
 }
 
@@ -33,15 +35,17 @@ pub struct Jobs {
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 struct RunOptions {
-    verify: Verify,
+    /// None: as the settings say.
+    verify: Option<Verify>,
     bandwidth: Option<u64>,
     storage_class: Option<String>,
     overwrite: bool,
+    rename: bool,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { verify: Verify::default(), bandwidth: None, storage_class: None, overwrite: true }
+        Self { verify: None, bandwidth: None, storage_class: None, overwrite: true, rename: false }
     }
 }
 
@@ -51,9 +55,10 @@ impl Jobs {
         audit: Audit,
         targets: Targets,
         unsaved: Arc<UnsavedTargets>,
+        verify: Verify,
         engine: Engine,
     ) -> Self {
-        Self { catalogue, audit, targets, unsaved, engine }
+        Self { catalogue, audit, targets, unsaved, verify, engine }
     }
 
     pub async fn list(&self, listing: Listing) -> Outcome<Page<Job>> {
@@ -155,11 +160,12 @@ impl Jobs {
                     sources,
                     destinations,
                     remove_source: definition.action == "move",
-                    verify: options.verify,
+                    verify: options.verify.unwrap_or(self.verify),
                     options: TransferOptions {
                         bandwidth: options.bandwidth,
                         storage_class: options.storage_class,
                         overwrite: options.overwrite,
+                        rename: options.rename,
                     },
                 })
             }

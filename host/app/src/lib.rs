@@ -29,6 +29,7 @@ mod start;
 pub mod targets;
 #[cfg(test)]
 mod tests;
+pub mod users;
 
 pub use start::{Listening, Start};
 

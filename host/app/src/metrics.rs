@@ -1,10 +1,13 @@
 //! What the host counts, in the text format that Prometheus reads. Names and labels stand here and nowhere else.
 
+mod kept;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use capstan_catalogue::Catalogue;
 use capstan_domain::{Failure, Outcome};
 use capstan_runtime::Runtime;
 use prometheus_client::collector::Collector;
@@ -17,6 +20,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use kept::{Kept, Standings};
 
 /// Seconds: 0.5 ms to 16 s.
 const LATENCY_BUCKETS: (f64, f64, u16) = (0.0005, 2.0, 16);
@@ -38,11 +43,17 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter<u64, AtomicU64>>,
     latency: Family<DoorLabels, Histogram>,
+    standing: Option<Standings>,
 }
 
 impl Metrics {
-    pub(crate) fn new(runtime: &Arc<Runtime>) -> Self {
-        Self::with(|registry| registry.register_collector(Box::new(Counted(Arc::clone(runtime)))))
+    pub(crate) fn new(runtime: &Arc<Runtime>, catalogue: &Catalogue) -> Self {
+        let mut metrics = Self::with(|registry| {
+            registry.register_collector(Box::new(Counted(Arc::clone(runtime))));
+            registry.register_collector(Box::new(Kept(catalogue.clone())));
+        });
+        metrics.standing = Some(Standings::registered(&mut metrics.registry, catalogue.clone()));
+        metrics
     }
 
     /// `more` adds what other floors count.
@@ -61,7 +72,7 @@ impl Metrics {
         );
         registry.register("build", "The host's release", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         more(&mut registry);
-        Self { registry, requests, latency }
+        Self { registry, requests, latency, standing: None }
     }
 
     pub fn answered(&self, labels: &RequestLabels, took: Duration) {
@@ -69,7 +80,11 @@ impl Metrics {
         self.latency.get_or_create(&DoorLabels { door: labels.door }).observe(took.as_secs_f64());
     }
 
-    pub fn text(&self) -> Outcome<String> {
+    /// A catalogue that cannot be read leaves its gauges as they were; the rest is what somebody then wants to see.
+    pub async fn text(&self) -> Outcome<String> {
+        if let Some(standing) = &self.standing {
+            standing.renew().await;
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|error| Failure::host("the metrics cannot be written", error))?;
         Ok(text)
@@ -125,11 +140,11 @@ impl Collector for Counted {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_answered_request_is_counted_under_its_door_and_status() {
+    #[tokio::test]
+    async fn an_answered_request_is_counted_under_its_door_and_status() {
         let metrics = Metrics::with(|_| {});
         metrics.answered(&RequestLabels { door: "nodeum", method: "GET", status: 200 }, Duration::from_millis(3));
-        let text = metrics.text().unwrap();
+        let text = metrics.text().await.unwrap();
         assert!(text.contains("capstan_http_requests_total{door=\"nodeum\",method=\"GET\",status=\"200\"} 1"), "{text}");
         assert!(text.contains("capstan_http_request_duration_seconds_count{door=\"nodeum\"} 1"), "{text}");
     }

@@ -62,12 +62,15 @@ impl Scans {
         self.audit.done(caller, "delete", "scan", &record.name, json!({})).await
     }
 
-    /// A scan's results are in the catalogue as soon as they are found; there is nothing left to take over, which is only true for a
-    /// pool that has a scan.
+    /// Results of a scan are in the catalogue as soon as they are found, so nothing is left to take over: of a primary pool, whether its
+    /// scan is a repeating one or a task's. No other pool is scanned.
     pub async fn take_over(&self, pool: PoolId) -> Outcome<()> {
-        match self.of(pool).await? {
-            Some(_) => Ok(()),
-            None => Err(Failure::new(Kind::NotFound, "this pool has no scan").with_code("not-found")),
+        match self.catalogue.pool(pool).await?.role {
+            PoolRole::Primary => Ok(()),
+            _ => {
+                Err(Failure::invalid("only a primary pool is scanned, so this one has no results to take over")
+                    .with_code("invalid"))
+            }
         }
     }
 }

@@ -7,8 +7,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use capstan_catalogue::Options as CatalogueOptions;
+use capstan_domain::job::Verify;
 use capstan_jobs::Limits as JobLimits;
+use capstan_mover::Limits as MoverLimits;
 use capstan_runtime::Limits;
+use capstan_services::Limits as ServiceLimits;
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -20,6 +24,8 @@ pub struct Settings {
     pub spaces: SpaceSettings,
     pub plugins: PluginSettings,
     pub guests: GuestSettings,
+    pub services: ServiceSettings,
+    pub mover: MoverSettings,
     pub jobs: JobSettings,
     pub log: LogSettings,
 }
@@ -36,13 +42,22 @@ pub struct ApiSettings {
     pub connections_max: usize,
     /// Milliseconds a client may take for the head of a request; then the connection is closed.
     pub head_timeout_ms: u64,
+    /// Bytes of a request's body, components apart; a larger one is refused.
+    pub body_bytes_max: usize,
     /// Milliseconds running requests and jobs get at shutdown; then they are cut, and jobs are taken up again at the next start.
     pub drain_ms: u64,
 }
 
 impl Default for ApiSettings {
     fn default() -> Self {
-        Self { listen: None, threads: 2, connections_max: 4096, head_timeout_ms: 15_000, drain_ms: 20_000 }
+        Self {
+            listen: None,
+            threads: 2,
+            connections_max: 4096,
+            head_timeout_ms: 15_000,
+            body_bytes_max: 1 << 20,
+            drain_ms: 20_000,
+        }
     }
 }
 
@@ -60,6 +75,14 @@ pub struct TlsSettings {
 pub struct CatalogueSettings {
     /// `sqlite://…` or `postgres://…`; none: SQLite in the data directory. `--database` wins.
     pub url: Option<String>,
+    /// Connections that read at the same time (SQLite), or all connections (PostgreSQL); further callers wait.
+    pub connections: Option<u32>,
+    /// Milliseconds a caller waits for a connection; then it is refused as busy.
+    pub acquire_ms: Option<u64>,
+    /// Milliseconds SQLite waits for a lock that another process holds; then the call is refused as busy.
+    pub busy_ms: Option<u64>,
+    /// Page cache of each SQLite connection, KiB.
+    pub cache_kib: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -113,7 +136,90 @@ pub struct GuestSettings {
     pub health_faults: Option<usize>,
 }
 
+/// What the services of one target may use; what is left out has the services' own default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServiceSettings {
+    /// HTTP connections in use at once; a call waits, then is refused as busy.
+    pub connections: Option<usize>,
+    /// Calls that may wait for a connection; more are refused as busy.
+    pub connection_waiters: Option<usize>,
+    /// Milliseconds a call waits for a connection of its target.
+    pub connection_wait_ms: Option<u64>,
+    /// Milliseconds for name resolution, TCP, proxy and TLS together; then timed out.
+    pub connect_ms: Option<u64>,
+    /// Milliseconds of silence before a server answers; then timed out.
+    pub first_byte_ms: Option<u64>,
+    /// Milliseconds of silence in the middle of an answer; then timed out.
+    pub idle_body_ms: Option<u64>,
+    /// Milliseconds an unused connection is kept.
+    pub keep_alive_ms: Option<u64>,
+    /// Calls of the file service that occupy a thread at once; more wait.
+    pub file_operations: Option<usize>,
+    /// Log lines a second; more are dropped and counted.
+    pub log_lines_per_second: Option<u32>,
+}
+
+/// What each transfer may use; what is left out has the mover's own default. What exceeds one waits.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MoverSettings {
+    /// A file up to this many bytes is held in memory whole.
+    pub small_file_bytes: Option<u64>,
+    /// Small files that are settled together.
+    pub batch_files: Option<usize>,
+    /// Bytes of small files that are settled together.
+    pub batch_bytes: Option<u64>,
+    /// Batches in flight.
+    pub batches: Option<usize>,
+    /// Large files in flight.
+    pub large_files: Option<usize>,
+    /// Tries of one file, the first one included; then it has failed.
+    pub tries: Option<u32>,
+    /// Blocks of 16 MiB read back together of one large file.
+    pub verify_streams: Option<usize>,
+    /// Lists of found items between the walk and the workers.
+    pub walk_queue: Option<usize>,
+}
+
 impl Settings {
+    pub(crate) fn catalogue_options(&self) -> CatalogueOptions {
+        let (mut options, given) = (CatalogueOptions::default(), &self.catalogue);
+        options.connections = given.connections.map_or(options.connections, |connections| connections.max(1));
+        options.acquire = given.acquire_ms.map_or(options.acquire, Duration::from_millis);
+        options.busy = given.busy_ms.map_or(options.busy, Duration::from_millis);
+        options.cache_kib = given.cache_kib.unwrap_or(options.cache_kib);
+        options
+    }
+
+    pub(crate) fn service_limits(&self) -> ServiceLimits {
+        let (mut limits, given) = (ServiceLimits::default(), &self.services);
+        let ms = Duration::from_millis;
+        limits.connections = given.connections.map_or(limits.connections, |connections| connections.max(1));
+        limits.connection_waiters = given.connection_waiters.unwrap_or(limits.connection_waiters);
+        limits.connection_wait = given.connection_wait_ms.map_or(limits.connection_wait, ms);
+        limits.connect = given.connect_ms.map_or(limits.connect, ms);
+        limits.first_byte = given.first_byte_ms.map_or(limits.first_byte, ms);
+        limits.idle_body = given.idle_body_ms.map_or(limits.idle_body, ms);
+        limits.keep_alive = given.keep_alive_ms.map_or(limits.keep_alive, ms);
+        limits.file_operations = given.file_operations.map_or(limits.file_operations, |operations| operations.max(1));
+        limits.log_lines_per_second = given.log_lines_per_second.unwrap_or(limits.log_lines_per_second);
+        limits
+    }
+
+    fn mover_limits(&self) -> MoverLimits {
+        let (mut limits, given) = (MoverLimits::default(), &self.mover);
+        limits.small_file = given.small_file_bytes.unwrap_or(limits.small_file);
+        limits.batch_files = given.batch_files.map_or(limits.batch_files, |files| files.max(1));
+        limits.batch_bytes = given.batch_bytes.unwrap_or(limits.batch_bytes);
+        limits.batches = given.batches.map_or(limits.batches, |batches| batches.max(1));
+        limits.large_files = given.large_files.map_or(limits.large_files, |files| files.max(1));
+        limits.tries = given.tries.map_or(limits.tries, |tries| tries.max(1));
+        limits.verify_streams = given.verify_streams.map_or(limits.verify_streams, |streams| streams.max(1));
+        limits.walk_queue = given.walk_queue.map_or(limits.walk_queue, |lists| lists.max(1));
+        limits
+    }
+
     pub(crate) fn job_limits(&self) -> JobLimits {
         let (mut limits, given) = (JobLimits::default(), &self.jobs);
         limits.workers = given.workers.unwrap_or(limits.workers);
@@ -121,6 +227,7 @@ impl Settings {
         limits.attempts = given.attempts.unwrap_or(limits.attempts);
         limits.guard_percent = given.guard_percent.unwrap_or(limits.guard_percent);
         limits.guard_entries = given.guard_entries.unwrap_or(limits.guard_entries);
+        limits.transfer = self.mover_limits();
         limits
     }
 
@@ -156,6 +263,9 @@ impl Settings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct JobSettings {
+    /// How copies are proved whose task does not say: "read_back" (every byte, the default) or "claim" (the target's own checksum or
+    /// size). A move reads back whatever this says: its source goes.
+    pub verify: Verify,
     /// Jobs that run together; more wait in the queue.
     pub workers: Option<usize>,
     /// Milliseconds a worker holds a job without a sign of life; then another takes it up.
@@ -180,5 +290,27 @@ pub struct LogSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self { filter: "info".into(), json: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_becomes_a_limit_and_what_is_left_out_keeps_its_default() {
+        let settings = Settings {
+            services: ServiceSettings { connections: Some(3), first_byte_ms: Some(1500), ..ServiceSettings::default() },
+            mover: MoverSettings { large_files: Some(0), ..MoverSettings::default() },
+            catalogue: CatalogueSettings { cache_kib: Some(64), ..CatalogueSettings::default() },
+            ..Settings::default()
+        };
+        let services = settings.service_limits();
+        assert_eq!((services.connections, services.first_byte), (3, Duration::from_millis(1500)));
+        assert_eq!(services.connect, ServiceLimits::default().connect);
+        // None at all would wait for ever.
+        assert_eq!(settings.job_limits().transfer.large_files, 1);
+        assert_eq!(settings.job_limits().transfer.tries, MoverLimits::default().tries);
+        assert_eq!(settings.catalogue_options().cache_kib, 64);
     }
 }

@@ -34,6 +34,8 @@ pub struct SpaceRequest {
     /// Absolute, under a configured root; none: the name under the default root.
     pub directory: Option<String>,
     pub quota_bytes: Option<u64>,
+    /// Of it, what may lie on the host's own disks.
+    pub cache_quota_bytes: Option<u64>,
     pub push_pool: Option<PoolId>,
     pub cleaning_pool: Option<PoolId>,
     pub attributes: Value,
@@ -45,6 +47,7 @@ pub struct SpaceChange {
     pub name: Option<String>,
     pub comment: Option<Option<String>>,
     pub quota_bytes: Option<Option<u64>>,
+    pub cache_quota_bytes: Option<Option<u64>>,
     pub push_pool: Option<Option<PoolId>>,
     pub cleaning_pool: Option<Option<PoolId>>,
     pub attributes: Option<Value>,
@@ -82,6 +85,7 @@ impl Spaces {
 
     pub async fn create(&self, caller: &Caller, new: SpaceRequest) -> Outcome<Space> {
         check_name(&new.name)?;
+        check_quotas(new.quota_bytes, new.cache_quota_bytes)?;
         let directory = self.directory(&new.name, new.directory.as_deref())?;
         let made = tokio::task::spawn_blocking({
             let directory = directory.clone();
@@ -96,6 +100,7 @@ impl Spaces {
             comment: new.comment,
             directory: text.to_owned(),
             quota_bytes: new.quota_bytes,
+            cache_quota_bytes: new.cache_quota_bytes,
             push_pool: new.push_pool,
             cleaning_pool: new.cleaning_pool,
             attributes: new.attributes,
@@ -120,6 +125,8 @@ impl Spaces {
         }
         space.comment = change.comment.unwrap_or(space.comment);
         space.quota_bytes = change.quota_bytes.unwrap_or(space.quota_bytes);
+        space.cache_quota_bytes = change.cache_quota_bytes.unwrap_or(space.cache_quota_bytes);
+        check_quotas(space.quota_bytes, space.cache_quota_bytes)?;
         space.push_pool = change.push_pool.unwrap_or(space.push_pool);
         space.cleaning_pool = change.cleaning_pool.unwrap_or(space.cleaning_pool);
         space.attributes = change.attributes.unwrap_or(space.attributes);
@@ -161,6 +168,18 @@ impl Spaces {
             return Err(wrong("has to lie under a root that the host's configuration names (spaces.roots)"));
         }
         Ok(directory)
+    }
+}
+
+/// The share on the host's disks is a part of the whole. What a space holds already may be more than a new quota: nothing more is taken
+/// in then, and nothing is removed.
+fn check_quotas(whole: Option<u64>, cache: Option<u64>) -> Outcome<()> {
+    match (whole, cache) {
+        (Some(whole), Some(cache)) if cache > whole => {
+            Err(Failure::invalid(format!("the quota on the cache cannot be more than the whole quota of {whole} bytes"))
+                .with_code("quota-on-cache"))
+        }
+        _ => Ok(()),
     }
 }
 

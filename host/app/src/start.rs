@@ -8,12 +8,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use capstan_catalogue::{Catalogue, Options};
+use capstan_catalogue::Catalogue;
 use capstan_domain::ports::StateStore;
 use capstan_domain::{Failure, Outcome};
 use capstan_grants::Policy;
 use capstan_runtime::{Runtime, RuntimeOptions};
-use capstan_services::Limits as ServiceLimits;
 
 use crate::App;
 use crate::audit::Audit;
@@ -59,7 +58,7 @@ impl App {
         let Start { settings, data, listening } = start;
         let data = own_directory(&data)?;
         let url = settings.catalogue.url.clone().unwrap_or_else(|| data.join(CATALOGUE_FILE).to_string_lossy().into_owned());
-        let catalogue = Catalogue::open(&url, Options::default()).await?;
+        let catalogue = Catalogue::open(&url, settings.catalogue_options()).await?;
         let sealer = Arc::new(Sealer::open(&data)?);
         let audit = Audit::new(catalogue.clone());
         let identity = Identity::new(catalogue.clone(), audit.clone(), Arc::clone(&sealer)).await?;
@@ -68,8 +67,9 @@ impl App {
         let runtime = Runtime::new(RuntimeOptions {
             directory: data.join("plugins"),
             limits: settings.guest_limits(),
-            services: ServiceLimits::default(),
+            services: settings.service_limits(),
             policy,
+            signatures: capstan_runtime::Signatures::default(),
             state,
         })?;
 
@@ -101,9 +101,9 @@ impl App {
             entries: Entries::new(catalogue.clone()),
             grants: Grants::new(catalogue.clone(), audit.clone(), targets.clone(), &data),
             identity,
-            jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, engine),
+            jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, settings.jobs.verify, engine),
             locations: Locations::new(catalogue.clone(), audit.clone()),
-            metrics: Metrics::new(&runtime),
+            metrics: Metrics::new(&runtime, &catalogue),
             mounts: Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data),
             plugins,
             pools: Pools::new(catalogue.clone(), audit.clone()),

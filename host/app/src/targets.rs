@@ -308,7 +308,7 @@ impl Targets {
 
 /// Hosts and ports that the configuration names, if it is an administrator's.
 fn configured_powers(caller: &Caller, description: &Description, configuration: &Value) -> Outcome<Vec<Power>> {
-    if !caller.administrator {
+    if !caller.is_administrator() {
         return Ok(Vec::new());
     }
     let all = requested(&description.grants, configuration)?;

@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Look at jobs, pause, resume and stop them.
     #[command(subcommand)]
     Job(Job),
+    /// Make users, change what they may do, disable them. Passwords come from standard input.
+    #[command(subcommand)]
+    User(User),
     /// Show the audit log, newest first.
     Audit(Window),
 }
@@ -195,6 +198,49 @@ pub(crate) enum Job {
     Stop {
         job: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    List(Window),
+    Show {
+        user: String,
+    },
+    /// Make a user; the password is the first line of standard input.
+    Create {
+        name: String,
+        #[arg(long, value_enum)]
+        role: Role,
+    },
+    /// Give a user another role.
+    Role {
+        user: String,
+        #[arg(value_enum)]
+        role: Role,
+    },
+    /// Set a user's password, or with none named your own; the first line of standard input. Your own needs the old one in
+    /// CAPSTAN_PASSWORD, as every command does.
+    Password {
+        user: Option<String>,
+    },
+    /// Refuse a user's password and keys from now on.
+    Disable {
+        user: String,
+    },
+    Enable {
+        user: String,
+    },
+    /// Remove a user and their keys.
+    Remove {
+        user: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Role {
+    Administrator,
+    Operator,
+    Reader,
 }
 
 #[cfg(test)]

@@ -49,6 +49,10 @@ impl Client {
         }
     }
 
+    pub(crate) async fn put(&self, path: &[&str], body: &Value) -> anyhow::Result<Value> {
+        self.call(Method::PUT, path, &[], Body::from(body.to_string()), Some("application/json")).await
+    }
+
     pub(crate) async fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
         self.call(Method::DELETE, path, &[], Body::empty(), None).await
     }

@@ -15,7 +15,7 @@ pub(crate) fn load(options: &Serve) -> anyhow::Result<Settings> {
             let named = || format!("configuration {}", path.display());
             let size = std::fs::metadata(path).with_context(named)?.len();
             anyhow::ensure!(size <= CONFIG_BYTES_MAX, "{} has more than {CONFIG_BYTES_MAX} bytes", named());
-            toml::from_str(&std::fs::read_to_string(path).with_context(named)?).with_context(named)?
+            parse(&std::fs::read_to_string(path).with_context(named)?).with_context(named)?
         }
     };
     if options.listen.is_some() {
@@ -30,6 +30,38 @@ pub(crate) fn load(options: &Serve) -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
+fn parse(text: &str) -> anyhow::Result<Settings> {
+    toml::from_str(text).map_err(|error| match nearest(error.message()) {
+        Some(name) => anyhow::anyhow!("{error}did you mean `{name}`?"),
+        None => error.into(),
+    })
+}
+
+/// Letters that may differ for a name to be the one that was meant.
+const SLIPS_MAX: usize = 3;
+
+/// From "unknown field `a`, expected one of `b`, `c`": the name that is most like the first.
+fn nearest(message: &str) -> Option<&str> {
+    let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let given = names.next()?;
+    let (slips, name) = names.map(|name| (slips(given, name), name)).min()?;
+    (slips <= SLIPS_MAX.min(given.chars().count().div_ceil(2))).then_some(name)
+}
+
+/// Letters to insert, to remove or to change to make one of the other (Levenshtein).
+fn slips(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (at, letter) in from.chars().enumerate() {
+        let mut next = vec![at + 1];
+        for ((other, above), beside) in to.chars().zip(row.iter().skip(1)).zip(&row) {
+            let left = next.last().copied().unwrap_or_default();
+            next.push((beside + usize::from(letter != other)).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +70,38 @@ mod tests {
     fn the_example_is_a_configuration() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/configuration/capstan.toml");
         toml::from_str::<Settings>(&std::fs::read_to_string(file).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_told_with_the_name_that_is_nearest() {
+        for (text, name) in [
+            ("[api]\ndrain-mss = 5\n", "drain-ms"),
+            ("[gests]\ncpu-ms = 5\n", "guests"),
+            ("[services]\nconnection_waiters = 5\n", "connection-waiters"),
+            ("[mover]\nlarge-file = 5\n", "large-files"),
+        ] {
+            let told = parse(text).unwrap_err().to_string();
+            assert!(told.ends_with(&format!("did you mean `{name}`?")), "{told}");
+        }
+        assert!(!parse("[wholly-different-thing]\n").unwrap_err().to_string().contains("did you mean"));
+    }
+
+    #[test]
+    fn the_example_shows_every_setting() {
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/configuration/capstan.toml")).unwrap();
+        // Of each section, the names that an unknown one is told.
+        for section in ["api", "tls", "catalogue", "spaces", "plugins", "guests", "services", "mover", "jobs", "log"] {
+            let told = toml::from_str::<Settings>(&format!("[{section}]\nno-such-name = 1\n")).unwrap_err().message().to_owned();
+            let names: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
+            assert!(!names.is_empty(), "{section}: {told}");
+            let shown = text.split('[').find(|part| part.starts_with(&format!("{section}]"))).unwrap_or_default();
+            for name in names {
+                let stands =
+                    |line: &str| line.trim_start_matches("# ").split('=').next().is_some_and(|before| before.trim() == name);
+                assert!(shown.lines().any(stands), "{section}: {name} is not shown");
+            }
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         cli::Command::Grant(command) => commands::run(&arguments.remote, |client| commands::grant::run(client, command)),
         cli::Command::Target(command) => commands::run(&arguments.remote, |client| commands::target::run(client, command)),
         cli::Command::Job(command) => commands::run(&arguments.remote, |client| commands::job::run(client, command)),
+        cli::Command::User(command) => commands::run(&arguments.remote, |client| commands::user::run(client, command)),
         cli::Command::Audit(window) => commands::run(&arguments.remote, |client| commands::audit::run(client, window)),
     };
     match result {

@@ -72,7 +72,8 @@ async fn host(settings: &Settings, options: &Serve, work: &Runtime) -> anyhow::R
         head_timeout: Duration::from_millis(settings.api.head_timeout_ms),
         drain: Duration::from_millis(settings.api.drain_ms),
     };
-    let serving = tokio::spawn(serve(listener, tls, capstan_doors::router(Arc::clone(&app)), bounds, stopping));
+    let router = capstan_doors::router(Arc::clone(&app), settings.api.body_bytes_max);
+    let serving = tokio::spawn(serve(listener, tls, router, bounds, stopping));
     announce(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(%address, took_ms = millis(started.elapsed()), "ready");
 

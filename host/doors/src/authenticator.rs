@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use capstan_api_http::{Authenticator, Caller, Credentials, NotAuthenticated, Scope};
+use capstan_api_http::{Authenticator, Caller, Credentials, NotAuthenticated, Rights, Scope};
 use capstan_app::App;
+use capstan_domain::identity::Role;
 use capstan_domain::secret::SecretText;
 use capstan_domain::{Failure, Kind, Outcome, identity};
 
@@ -25,9 +26,29 @@ impl Authenticator for Proof {
         Ok(Caller {
             id: caller.user.to_string(),
             name: caller.name,
-            administrator: caller.administrator,
+            role: word(caller.role),
+            rights: rights(caller.role),
             scopes: caller.scopes.map(|scopes| scopes.into_iter().map(scope).collect()),
         })
+    }
+}
+
+const ROLES: [Role; 3] = [Role::Administrator, Role::Operator, Role::Reader];
+
+fn word(role: Role) -> String {
+    match role {
+        Role::Administrator => "administrator",
+        Role::Operator => "operator",
+        Role::Reader => "reader",
+    }
+    .to_owned()
+}
+
+fn rights(role: Role) -> Rights {
+    match role {
+        Role::Administrator => |noun, verb| Role::Administrator.may(noun, verb),
+        Role::Operator => |noun, verb| Role::Operator.may(noun, verb),
+        Role::Reader => |noun, verb| Role::Reader.may(noun, verb),
     }
 }
 
@@ -48,7 +69,10 @@ pub(crate) fn caller_of(caller: &Caller) -> Outcome<identity::Caller> {
     Ok(identity::Caller {
         user: caller.id.parse().map_err(|error| Failure::host("The caller has no identity", error))?,
         name: caller.name.clone(),
-        administrator: caller.administrator,
+        role: ROLES
+            .into_iter()
+            .find(|role| word(*role) == caller.role)
+            .ok_or_else(|| Failure::host("The caller has no role", &caller.role))?,
         scopes: caller.scopes.as_ref().map(|scopes| scopes.iter().map(scope).collect()),
     })
 }

@@ -27,7 +27,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    match app.metrics.text() {
+    match app.metrics.text().await {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
         Err(failure) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", failure.message)).into_response(),
     }

@@ -25,7 +25,10 @@ struct Doorman;
 #[async_trait]
 impl Authenticator for Doorman {
     async fn authenticate(&self, credentials: Credentials) -> Result<Caller, NotAuthenticated> {
-        let caller = |administrator, scopes| Caller { id: "1".into(), name: "ada".into(), administrator, scopes };
+        let caller = |everything: bool, scopes| {
+            let rights = if everything { |_: &str, _: &str| true } else { |_: &str, _: &str| false };
+            Caller { id: "1".into(), name: "ada".into(), role: "role".into(), rights, scopes }
+        };
         match credentials {
             Credentials::Basic { user, password } if user == "admin" && password.reveal() == "pw" => Ok(caller(true, None)),
             Credentials::Basic { user, password } if user == "guest" && password.reveal() == "pw" => Ok(caller(false, None)),

@@ -1,5 +1,5 @@
 use capstan_domain::Kind;
-use capstan_domain::identity::{Caller, Scope};
+use capstan_domain::identity::{Caller, Role, Scope};
 use capstan_domain::listing::Listing;
 use capstan_domain::secret::SecretText;
 
@@ -14,7 +14,7 @@ fn scope(noun: &str, verb: &str) -> Scope {
 async fn the_administrator_is_made_once() {
     let host = bare().await;
     assert!(matches!(first_start(&host.app).await, FirstStart::No));
-    assert!(host.app.identity.verify_basic("admin", &SecretText::new(PASSWORD)).await.unwrap().administrator);
+    assert!(host.app.identity.verify_basic("admin", &SecretText::new(PASSWORD)).await.unwrap().is_administrator());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,8 @@ async fn nobody_gives_away_a_scope_they_do_not_have_nor_sees_anothers_keys() {
     let limited = identity.verify_key(&secret).await.unwrap();
     let more = identity.create_api_key(&limited, "more".into(), vec![scope("pools", "destroy")]).await.unwrap_err();
     assert_eq!(more.kind, Kind::Denied);
-    let stranger = Caller { user: capstan_domain::ids::UserId::new(), name: "eve".into(), administrator: true, scopes: None };
+    let stranger =
+        Caller { user: capstan_domain::ids::UserId::new(), name: "eve".into(), role: Role::Administrator, scopes: None };
     assert_eq!(identity.api_key(&stranger, key.number).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(identity.list_api_keys(&stranger, Listing::first(10)).await.unwrap().count, 0);
 }

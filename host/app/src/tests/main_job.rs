@@ -15,6 +15,7 @@ async fn space(host: &Host, name: &str) -> capstan_domain::space::Space {
         comment: None,
         directory: None,
         quota_bytes: None,
+        cache_quota_bytes: None,
         push_pool: None,
         cleaning_pool: None,
         attributes: json!({}),

@@ -4,4 +4,6 @@ mod host;
 mod identity;
 mod main_job;
 mod plugins;
+mod quotas;
 mod spaces;
+mod users;

@@ -10,6 +10,7 @@ fn request(name: &str, directory: Option<String>) -> SpaceRequest {
         comment: None,
         directory,
         quota_bytes: None,
+        cache_quota_bytes: None,
         push_pool: None,
         cleaning_pool: None,
         attributes: json!({}),

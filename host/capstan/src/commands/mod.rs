@@ -6,6 +6,7 @@ pub(crate) mod job;
 pub(crate) mod plugin;
 pub(crate) mod table;
 pub(crate) mod target;
+pub(crate) mod user;
 
 use std::io::Write;
 

@@ -5,6 +5,7 @@ mod grants;
 mod jobs;
 mod plugins;
 mod targets;
+mod users;
 mod words;
 
 use std::sync::Arc;
@@ -27,7 +28,8 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         grants: Arc::<AdminDoor>::clone(&door),
         targets: Arc::<AdminDoor>::clone(&door),
         jobs: Arc::<AdminDoor>::clone(&door),
-        audit: door,
+        audit: Arc::<AdminDoor>::clone(&door),
+        users: door,
     };
     capstan_api_admin::router(nouns, authenticator)
 }

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use capstan_api_http::{Caller, Reference};
 use capstan_api_nodeum::{
-    ActiveJob, ActiveJobState, Answer, CloudConnector, CloudConnectorInput, CloudConnectors, Error, Found, Listing, Page,
+    ActiveJob, ActiveJobState, Answer, CloudConnector, CloudConnectorInput, CloudConnectors, Code, Error, Found, Listing, Page,
 };
 use capstan_app::targets::TargetChange;
 use capstan_domain::identity;
 use capstan_domain::job::Work;
-use capstan_domain::listing::Operator;
+use capstan_domain::listing::{self, Filter, Operator};
 use capstan_domain::target::{NewTarget, Target};
 use serde_json::Value;
 
@@ -16,19 +16,85 @@ use super::connector_settings::{SECRET_KEY, Settings, connector, settings};
 use super::failures::{error, missing};
 use super::listing::{Column, Columns, filter, listing};
 use super::providers::CLOUD_PLUGINS;
-use super::{Door, attributes, jobs};
+use super::{Door, attributes, jobs, words};
 
 const COLUMNS: Columns = &[
     ("id", Column::Is("number")),
     ("name", Column::Is("name")),
     ("url", Column::Is("configuration/endpoint")),
     ("url_proxy", Column::Is("configuration/proxy")),
-    ("provider", Column::Is("attributes/nodeum/provider")),
+    ("provider", Column::Is(PROVIDER)),
     ("region", Column::Is("configuration/region")),
     ("access_key", Column::Is("configuration/access-key")),
 ];
 
+const PROVIDER: &str = "attributes/nodeum/provider";
+/// Connectors whose provider is looked at for one list, a page at a time; with more, a filter by provider is refused.
+const LOOKED_AT_MAX: u64 = 10_000;
+const LOOKED_AT: u32 = 1_000;
+
+/// As the dialect compares words.
+fn matches(criterion: &Filter, word: &str) -> bool {
+    let one = criterion.values.first().map(String::as_str).unwrap_or_default();
+    let any = criterion.values.iter().any(|value| value == word);
+    match criterion.operator {
+        Operator::Equal | Operator::In => any,
+        Operator::NotEqual | Operator::NotIn => !any,
+        Operator::Greater => word > one,
+        Operator::GreaterOrEqual => word >= one,
+        Operator::Less => word < one,
+        Operator::LessOrEqual => word <= one,
+        Operator::Like => like(one.as_bytes(), word.as_bytes()),
+        Operator::NotLike => !like(one.as_bytes(), word.as_bytes()),
+    }
+}
+
+/// A pattern of SQL: `%` any run, `_` one character. Providers are ASCII words.
+fn like(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern.split_first(), text.split_first()) {
+        (None, None) => true,
+        (Some((b'%', rest)), None) => like(rest, text),
+        (Some((b'%', rest)), Some((_, tail))) => like(rest, text) || like(pattern, tail),
+        (Some((b'_', rest)), Some((_, tail))) => like(rest, tail),
+        (Some((wanted, rest)), Some((found, tail))) => wanted.eq_ignore_ascii_case(found) && like(rest, tail),
+        _ => false,
+    }
+}
+
 impl Door {
+    /// A target that another door made says no provider: it is told from its plugin and its address, which no column holds. So filters
+    /// by provider become the numbers of the connectors that match.
+    async fn by_provider(&self, asked: &mut listing::Listing) -> Answer<()> {
+        let (wanted, others) = std::mem::take(&mut asked.filters).into_iter().partition(|filter| filter.field == PROVIDER);
+        let wanted: Vec<Filter> = wanted;
+        asked.filters = others;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut numbers = Vec::new();
+        let mut window = listing::Listing::first(LOOKED_AT);
+        window.filters.push(filter("plugin", Operator::In, CLOUD_PLUGINS.map(str::to_owned).to_vec()));
+        loop {
+            let page = self.app.targets.list(window.clone()).await.map_err(error)?;
+            if page.count > LOOKED_AT_MAX {
+                let message = format!("more than {LOOKED_AT_MAX} connectors cannot be filtered by provider");
+                return Err(Error::because("provider", Code::TooLong, message));
+            }
+            for target in &page.items {
+                let provider = words::word(connector(target, None).provider);
+                if wanted.iter().all(|criterion| matches(criterion, &provider)) {
+                    numbers.push(target.number.to_string());
+                }
+            }
+            window.offset += u64::from(LOOKED_AT);
+            if window.offset >= page.count {
+                break;
+            }
+        }
+        asked.filters.push(filter("number", Operator::In, numbers));
+        Ok(())
+    }
+
     /// A target that is a cloud connector in this dialect.
     pub(super) async fn connector(&self, at: &Reference) -> Answer<Target> {
         let target = self.app.targets.find(at.text()).await.map_err(missing("cloud_connector_id", at.text()))?;
@@ -64,6 +130,7 @@ impl CloudConnectors for Door {
     async fn index(&self, caller: &Caller, given: Listing, reveal: bool) -> Answer<Page<CloudConnector>> {
         let caller = self.caller(caller)?;
         let mut asked = listing(&given, COLUMNS)?;
+        self.by_provider(&mut asked).await?;
         asked.filters.push(filter("plugin", Operator::In, CLOUD_PLUGINS.map(str::to_owned).to_vec()));
         let page = self.app.targets.list(asked).await.map_err(error)?;
         let mut items = Vec::with_capacity(page.items.len());
@@ -120,5 +187,19 @@ impl CloudConnectors for Door {
         let job = self.job(job, |job| matches!(job.work, Work::Probe { .. })).await?;
         let active = jobs::active(&job);
         if active.status == ActiveJobState::Completed { jobs::found(&job).map(Found::Buckets) } else { Ok(Found::NotYet(active)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_compared_as_the_catalogue_compares_words() {
+        let of = |operator, value: &str| matches(&filter(PROVIDER, operator, vec![value.to_owned()]), "amazon_aws_s3");
+        assert!(of(Operator::Equal, "amazon_aws_s3") && !of(Operator::NotEqual, "amazon_aws_s3"));
+        assert!(of(Operator::Like, "amazon%") && of(Operator::Like, "%S3") && of(Operator::Like, "amazon_aws_s_"));
+        assert!(!of(Operator::Like, "amazon") && of(Operator::NotLike, "generic%"));
+        assert!(of(Operator::Less, "b") && !of(Operator::Greater, "b"));
     }
 }

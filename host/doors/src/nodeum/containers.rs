@@ -9,39 +9,43 @@ use capstan_app::spaces::{SpaceChange, SpaceRequest};
 use capstan_domain::ids::{Number, PoolId};
 use capstan_domain::listing::{self, Operator};
 use capstan_domain::space::Space;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::json;
 
+use super::Door;
 use super::failures::{error, missing};
 use super::listing::{Column, Columns, filter, listing};
 use super::words::{count, moment};
-use super::{Door, attributes};
 
 const COLUMNS: Columns = &[
     ("id", Column::Is("number")),
     ("name", Column::Is("name")),
     ("comment", Column::Is("comment")),
     ("quota_total_size", Column::Is("quota_bytes")),
-    ("quota_on_cache", Column::Kept("attributes/nodeum/quota_on_cache")),
+    ("quota_on_cache", Column::Is("cache_quota_bytes")),
     ("stat_total_files", Column::Is("file_count")),
     ("stat_total_size", Column::Is("file_bytes")),
-    ("stat_size_on_cache", Column::Absent),
-    ("guest_right", Column::Is("attributes/nodeum/guest_right")),
+    ("stat_size_on_cache", Column::Is("resident_bytes")),
+    // No container is shared over NFS, SMB or S3, so there are no guests.
+    ("guest_right", Column::Always("none")),
     ("last_update", Column::Is("updated")),
 ];
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Kept {
-    quota_on_cache: Option<i64>,
-    guest_right: Option<GuestRight>,
+/// A right that could not be kept is refused rather than shown and not honoured.
+fn check_guests(input: &ContainerInput) -> Answer<()> {
+    match input.guest_right {
+        None | Some(GuestRight::None) => Ok(()),
+        Some(_) => {
+            let message =
+                "This host shares no container over NFS, SMB or S3, so guests have no right that could be set but \"none\"";
+            Err(Error::because("guest_right", Code::Invalid, message))
+        }
+    }
 }
 
 /// Numbers of pools by id.
 type PoolNumbers = HashMap<PoolId, Number>;
 
 fn container(space: &Space, pools: &PoolNumbers) -> Container {
-    let kept: Kept = attributes::read(&space.attributes);
     let number = |pool: Option<PoolId>| pool.and_then(|pool| pools.get(&pool).copied());
     Container {
         id: space.number,
@@ -50,13 +54,13 @@ fn container(space: &Space, pools: &PoolNumbers) -> Container {
         push_pool_id: number(space.push_pool),
         cleaning_pool_id: number(space.cleaning_pool),
         quota_total_size: space.quota_bytes.map(count),
-        quota_on_cache: kept.quota_on_cache,
+        quota_on_cache: space.cache_quota_bytes.map(count),
         stat_total_files: count(space.file_count),
         only_on_cache_file_count: None,
         stat_total_size: count(space.file_bytes),
-        stat_size_on_cache: None,
+        stat_size_on_cache: Some(count(space.resident_bytes)),
         only_on_cache_file_size_sum: None,
-        guest_right: kept.guest_right.unwrap_or(GuestRight::None),
+        guest_right: GuestRight::None,
         last_update: Some(moment(space.updated)),
     }
 }
@@ -128,15 +132,16 @@ impl Containers for Door {
     }
 
     async fn create(&self, caller: &Caller, input: ContainerInput) -> Answer<Container> {
-        let kept = Kept { quota_on_cache: input.quota_on_cache.value(), guest_right: input.guest_right };
+        check_guests(&input)?;
         let request = SpaceRequest {
             name: input.name.unwrap_or_default(),
             comment: input.comment,
             directory: None,
             quota_bytes: input.quota_total_size.value().and_then(quota),
+            cache_quota_bytes: input.quota_on_cache.value().and_then(quota),
             push_pool: self.given_pool("push_pool_id", input.push_pool_id).await?.flatten(),
             cleaning_pool: self.given_pool("cleaning_pool_id", input.cleaning_pool_id).await?.flatten(),
-            attributes: attributes::write(&Value::Null, &kept)?,
+            attributes: json!({}),
         };
         let space = self.app.spaces.create(&self.caller(caller)?, request).await.map_err(error)?;
         self.container(&space).await
@@ -149,16 +154,15 @@ impl Containers for Door {
 
     async fn update(&self, caller: &Caller, at: &Reference, input: ContainerInput) -> Answer<Container> {
         let old = self.space(at).await?;
-        let mut kept: Kept = attributes::read(&old.attributes);
-        kept.quota_on_cache = input.quota_on_cache.change().unwrap_or(kept.quota_on_cache);
-        kept.guest_right = input.guest_right.or(kept.guest_right);
+        check_guests(&input)?;
         let change = SpaceChange {
             name: input.name,
             comment: input.comment.map(Some),
             quota_bytes: input.quota_total_size.change().map(|bytes| bytes.and_then(quota)),
+            cache_quota_bytes: input.quota_on_cache.change().map(|bytes| bytes.and_then(quota)),
             push_pool: self.given_pool("push_pool_id", input.push_pool_id).await?,
             cleaning_pool: self.given_pool("cleaning_pool_id", input.cleaning_pool_id).await?,
-            attributes: Some(attributes::write(&old.attributes, &kept)?),
+            attributes: None,
         };
         let space = self.app.spaces.update(&self.caller(caller)?, old.id, change).await.map_err(error)?;
         self.container(&space).await

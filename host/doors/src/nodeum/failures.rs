@@ -43,6 +43,7 @@ fn invalid(code: &str, message: String) -> Error {
         "blank" => Error::refused(Code::Blank, message),
         "too-long" | "too-many" => Error::refused(Code::TooLong, message),
         "locations" => Error::because("cloud_bucket_ids", Code::Invalid, message),
+        "quota-on-cache" => Error::because("quota_on_cache", Code::QuotaOnCache, message),
         "plugin" => Error::because("provider", Code::Invalid, message),
         "not-found" => Error::refused(Code::NotFound, message),
         _ => Error::refused(Code::Invalid, message),

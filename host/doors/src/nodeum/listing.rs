@@ -17,6 +17,8 @@ pub(super) enum Column {
     Kept(&'static str),
     /// Another column, or another value, each criterion translated by hand.
     By(fn(&Criterion) -> Option<Vec<Filter>>),
+    /// The same word for every row.
+    Always(&'static str),
     /// The host knows no value for it.
     Absent,
 }
@@ -34,7 +36,7 @@ pub(super) fn listing(given: &api::Listing, columns: Columns) -> Answer<Listing>
             Column::Is(field) | Column::Words(field, _) => field,
             Column::Kept(_) | Column::By(_) => return Err(unfit(order.field, "cannot be sorted by")),
             // All rows are alike in it.
-            Column::Absent => continue,
+            Column::Always(_) | Column::Absent => continue,
         };
         listing.sort.push(Sort { field: field.to_owned(), descending: order.descending });
     }
@@ -61,6 +63,12 @@ fn filters(criterion: &Criterion, column: Column) -> Answer<Vec<Filter>> {
         Column::Kept(_) if ordered => Err(unfit(criterion.field, "can only be compared for being equal")),
         Column::Kept(field) => Ok(vec![filter(field, operator, criterion.values.clone())]),
         Column::By(translate) => translate(criterion).ok_or_else(|| unfit(criterion.field, "cannot be compared in this way")),
+        Column::Always(_) if pattern || ordered => Err(unfit(criterion.field, "can only be compared for being equal")),
+        Column::Always(word) => {
+            let named = criterion.values.iter().any(|value| value == word);
+            let wanted = matches!(operator, Operator::Equal | Operator::In);
+            Ok(if named == wanted { Vec::new() } else { vec![nothing()] })
+        }
         Column::Absent if matches!(operator, Operator::NotEqual | Operator::NotIn | Operator::NotLike) => Ok(Vec::new()),
         Column::Absent => Ok(vec![nothing()]),
     }
@@ -102,6 +110,7 @@ mod tests {
         ("id", Column::Is("number")),
         ("status", Column::Words("status", &[("in_queue", "queued")])),
         ("region", Column::Absent),
+        ("guest_right", Column::Always("none")),
         ("folder_id", Column::Kept("given/folder_id")),
     ];
 
@@ -124,6 +133,14 @@ mod tests {
     fn an_absent_value_matches_the_negative_operators_only() {
         assert_eq!(of("region", api::Operator::Equal, "x").unwrap(), [nothing()]);
         assert_eq!(of("region", api::Operator::NotEqual, "x").unwrap(), []);
+    }
+
+    #[test]
+    fn a_word_that_all_rows_have_matches_all_or_none() {
+        assert_eq!(of("guest_right", api::Operator::Equal, "none").unwrap(), []);
+        assert_eq!(of("guest_right", api::Operator::Equal, "read").unwrap(), [nothing()]);
+        assert_eq!(of("guest_right", api::Operator::NotEqual, "none").unwrap(), [nothing()]);
+        assert_eq!(of("guest_right", api::Operator::NotEqual, "read").unwrap(), []);
     }
 
     #[test]

@@ -90,14 +90,10 @@ fn check(input: &TaskInput) -> Answer<()> {
         let attribute = if input.source_type == Some(Where::SecondaryTape) { "source_type" } else { "destination_type" };
         return Err(Error::because(attribute, Code::Invalid, "This host has no tape library"));
     }
-    if input.conflict_resolution == Some(ConflictResolution::Rename) {
-        let message = "This host overwrites or ignores a file that is there and differs; it does not rename";
-        return Err(Error::because("conflict_resolution", Code::Invalid, message));
-    }
     Ok(())
 }
 
-/// The options of the definition with what the task says about conflicts.
+/// The options of the definition with what the task says about conflicts and its place in the queue.
 fn options(old: &Value, input: &TaskInput) -> Value {
     let mut options = match old {
         Value::Object(options) => options.clone(),
@@ -105,6 +101,10 @@ fn options(old: &Value, input: &TaskInput) -> Value {
     };
     if let Some(resolution) = input.conflict_resolution {
         options.insert("overwrite".to_owned(), Value::from(resolution == ConflictResolution::Overwrite));
+        options.insert("rename".to_owned(), Value::from(resolution == ConflictResolution::Rename));
+    }
+    if let Some(priority) = input.priority {
+        options.insert("priority".to_owned(), Value::from(priority));
     }
     Value::Object(options)
 }
