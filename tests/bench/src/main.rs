@@ -4,6 +4,7 @@
 //! Medians are printed with their spread, and what it ran against; a comparison whose other side cannot be had says so and is left out.
 
 mod api;
+mod catalogue;
 mod latency;
 mod local;
 mod measure;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 8] = [
+const BENCHES: [(&str, &str, Bench); 9] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
@@ -31,6 +32,7 @@ const BENCHES: [(&str, &str, Bench); 8] = [
     ("start", "start of a host with ten compiled components", start::run),
     ("swap", "a plugin exchanged under 32 workers", swap::run),
     ("local", "directory to directory, every byte read back, against rclone and rsync", local::run),
+    ("catalogue", "a million rows against raw sqlite3, and pages out of ten million (--rows N)", catalogue::run),
     ("scan", "a tree into the catalogue, against find -printf", scan::run),
 ];
 
