@@ -152,7 +152,10 @@ impl Grounds {
             )));
         }
         match connection.files() {
-            Some(files) => Ok(Arc::new(FileTree::new(id, Some(location.id), location.name.clone(), prefix, files))),
+            Some(files) => {
+                let capabilities = connection.capabilities();
+                Ok(Arc::new(FileTree::new(id, Some(location.id), location.name.clone(), prefix, files, &capabilities)))
+            }
             None => {
                 Err(Failure::unsupported(format!("the plugin of location {} holds neither objects nor files", location.name)))
             }

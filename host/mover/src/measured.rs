@@ -96,10 +96,7 @@ impl Measured {
     pub fn digest(&self) -> Option<Digest> {
         let blocks = self.shared.lock();
         let values: Vec<Value> = blocks.values.iter().copied().collect::<Option<_>>()?;
-        Some(Digest {
-            root: digest::root(&values, self.shared.size, blocks.size)?,
-            subtrees: digest::coarse(&values, self.shared.size, blocks.size)?,
-        })
+        Some(Digest { root: blocks.root()?, subtrees: digest::coarse(&values, self.shared.size, blocks.size)? })
     }
 
     /// The digest; blocks that no store has read whole are read now.
@@ -194,6 +191,7 @@ impl RangeHasher {
                 let value = if self.shared.size <= block { hasher.finish_alone() } else { hasher.finish() };
                 self.shared.prove((end - 1) / block, block, &value)?;
                 self.shared.lock().set((end - 1) / block, block, value);
+                self.shared.prove_whole()?;
             }
             bytes = later;
         }
@@ -215,6 +213,14 @@ impl Shared {
             return Err(not_what_was_stored(index * block));
         }
         Ok(())
+    }
+
+    /// Once every block has a value, also where only the hash of the whole is known: whoever stores the content then lacks its last
+    /// piece, and nothing wrong becomes visible.
+    fn prove_whole(&self) -> Outcome<()> {
+        let Some(expected) = &self.expected else { return Ok(()) };
+        let root = self.lock().root();
+        if root.is_some_and(|root| root != expected.root) { Err(not_what_was_stored(0)) } else { Ok(()) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Blocks> {
@@ -255,6 +261,12 @@ impl Blocks {
         {
             *place = Some(value);
         }
+    }
+
+    /// None while a block has no value.
+    fn root(&self) -> Option<Value> {
+        let values: Vec<Value> = self.values.iter().copied().collect::<Option<_>>()?;
+        digest::root(&values, self.file, self.size)
     }
 
     /// Offset and length of each block without a value.

@@ -11,6 +11,7 @@ use capstan_domain::{Failure, Outcome};
 use tokio::sync::mpsc;
 
 use crate::control::Control;
+use crate::digest::{self, Value};
 use crate::item::{Found, Item};
 use crate::ledger::Ledger;
 use crate::local::LocalFile;
@@ -97,8 +98,20 @@ pub trait Tree: Send + Sync + 'static {
     /// Whole files, one result per item, in order. A file larger than `limit` bytes answers `Conflict`, code "grown".
     async fn read_small(&self, items: &[Item], limit: u64) -> Vec<Outcome<Small>>;
 
+    /// The BLAKE3 of whole files, read as `read_small` does.
+    async fn hash_small(&self, items: &[Item], limit: u64) -> Vec<Outcome<(Item, Value)>> {
+        let read = self.read_small(items, limit).await;
+        read.into_iter().map(|read| read.map(|small| (small.item, digest::of(&small.bytes)))).collect()
+    }
+
     /// Reading fails with `Conflict`, code "source-changed", once the file is no longer the one that was opened.
     async fn open(&self, item: &Item) -> Outcome<Opened>;
+
+    /// Asks for a file that cannot be read because it lies in cold storage. True: it was asked for, now or before, and comes in time.
+    /// False: that is not why.
+    async fn recall(&self, _item: &Item, _attempt: &str) -> Outcome<bool> {
+        Ok(false)
+    }
 
     /// Whole files, one result per item, in order; durable when this answers.
     async fn store_small(&self, files: Vec<(Arrival, Bytes)>) -> Vec<Outcome<Stored>>;
@@ -106,8 +119,12 @@ pub trait Tree: Send + Sync + 'static {
     /// A large file: visible whole or not at all, durable when this answers, resumed from the ledger's part table.
     async fn store(&self, arrival: &Arrival, content: Arc<Measured>, ledger: &dyn Ledger, control: &Control) -> Outcome<Stored>;
 
-    /// Gives up what an unfinished store of this path left: parts, a temporary file, their record.
-    async fn abandon(&self, path: &str, ledger: &dyn Ledger) -> Outcome<()>;
+    /// What the ledger keeps an unfinished store of this path under.
+    fn upload_key(&self, path: &str) -> Outcome<String>;
+
+    /// Gives up what an unfinished store left: parts, a temporary file. `key` and `upload` as in its record. What is gone already is
+    /// a success.
+    async fn give_up(&self, key: &str, upload: &str) -> Outcome<()>;
 
     /// Whether folders are things of their own here, with attributes.
     fn keeps_folders(&self) -> bool;

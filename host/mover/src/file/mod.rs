@@ -1,6 +1,7 @@
 //! A share as a tree, through the files port: NAS shares, directories behind a plugin.
 
 mod content;
+mod large;
 mod walk;
 
 use std::sync::Arc;
@@ -10,16 +11,17 @@ use bytes::Bytes;
 use capstan_domain::content::{Content, Source};
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::LocationId;
-use capstan_domain::ports::{Attributes, Files, Node, NodeKind, PutOptions};
+use capstan_domain::ports::{Attributes, Files, NamedValues, Node, NodeKind, PutOptions};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
-use futures::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::control::Control;
-use crate::held::Held;
+use crate::digest::BLOCK;
+use crate::held::{Held, gather};
 use crate::item::{Found, Identity, Item, ItemKind};
 use crate::ledger::Ledger;
+use crate::local::is_temporary;
 use crate::measured::Measured;
 use crate::names;
 use crate::transfer::LOCATION_GONE;
@@ -27,6 +29,8 @@ use crate::tree::{Arrival, Children, Opened, Small, Stored, Tree, each};
 
 /// Calls of one tree that are under way at a time; more wait.
 const CALLS_IN_FLIGHT: usize = 16;
+/// Bytes of a name, unless the target says otherwise.
+const LONGEST_NAME: usize = 255;
 
 #[derive(Clone)]
 pub struct FileTree {
@@ -42,19 +46,38 @@ struct Inner {
     prefix: String,
     files: Arc<dyn Files>,
     calls: Semaphore,
+    /// Bytes of a name: the capability "max-name-bytes".
+    longest_name: usize,
+    /// Characters that the share mangles or refuses: the capability "name-escape".
+    bad: String,
+    /// Whether a file can be written in ranges: the capability "ranged-write".
+    in_ranges: bool,
 }
 
 impl FileTree {
+    /// `capabilities`: what the plugin said of the names it can hold and the ways it can write.
     pub fn new(
         id: impl Into<String>,
         location: Option<LocationId>,
         share: impl Into<String>,
         prefix: &str,
         files: Arc<dyn Files>,
+        capabilities: &NamedValues,
     ) -> Self {
-        let prefix = prefix.trim_matches('/').to_owned();
-        let calls = Semaphore::new(CALLS_IN_FLIGHT);
-        Self { inner: Arc::new(Inner { id: id.into(), location, share: share.into(), prefix, files, calls }) }
+        let said = |name: &str| capabilities.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        Self {
+            inner: Arc::new(Inner {
+                id: id.into(),
+                location,
+                share: share.into(),
+                prefix: prefix.trim_matches('/').to_owned(),
+                files,
+                calls: Semaphore::new(CALLS_IN_FLIGHT),
+                longest_name: said("max-name-bytes").and_then(|value| value.parse().ok()).unwrap_or(LONGEST_NAME),
+                bad: said("name-escape").unwrap_or_default().to_owned(),
+                in_ranges: said("ranged-write") == Some("true"),
+            }),
+        }
     }
 }
 
@@ -62,8 +85,28 @@ impl Inner {
     /// The share's path of a path in the tree; names that are not UTF-8 stay escaped, the contract's names are UTF-8.
     fn native(&self, path: &str) -> Outcome<String> {
         let path = names::checked(path)?;
-        let native: Vec<String> = path.split('/').map(|name| names::to_native(name, |c| c == '/' || c == '\0')).collect();
+        if path.is_empty() {
+            return Ok(self.prefix.clone());
+        }
+        let mut native = Vec::new();
+        for name in path.split('/') {
+            let name = names::to_native(name, |c| self.is_bad(c));
+            if name.len() > self.longest_name {
+                let message =
+                    format!("A name in {path:?} takes {} bytes there; the target holds {}", name.len(), self.longest_name);
+                return Err(Failure::invalid(message).with_code("name-too-long"));
+            }
+            if is_temporary(name.as_bytes()) {
+                let message = format!("{path:?} holds a name that the host keeps for itself");
+                return Err(Failure::invalid(message).with_code("reserved-name"));
+            }
+            native.push(name);
+        }
         Ok(names::join(&self.prefix, &native.join("/")))
+    }
+
+    fn is_bad(&self, c: char) -> bool {
+        c == '/' || c == '\0' || self.bad.contains(c)
     }
 
     fn native_of(&self, item: &Item) -> Outcome<String> {
@@ -85,29 +128,15 @@ impl Inner {
     async fn read_one(&self, item: &Item, limit: u64) -> Outcome<Small> {
         let native = self.native_of(item)?;
         let _permit = self.permit().await?;
-        let (node, mut body) = self.files.read(&self.share, &native, None).await.map_err(content::while_reading)?;
-        if node.size > limit {
-            return Err(Failure::new(Kind::Conflict, format!("{:?} has grown while it was read", item.path)).with_code("grown"));
-        }
-        let size = usize::try_from(node.size).unwrap_or(usize::MAX);
-        let mut bytes = Vec::with_capacity(size);
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk?;
-            if bytes.len() + chunk.len() > size {
-                return Err(content::changed());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let (node, body) = self.files.read(&self.share, &native, None).await.map_err(content::while_reading)?;
+        let bytes = gather(body, &item.path, node.size, limit, content::changed).await?;
         let read = item_of(item.path.clone(), item.native.clone(), &node);
-        let after = item_of(
-            item.path.clone(),
-            item.native.clone(),
-            &self.files.stat(&self.share, &native).await.map_err(content::while_reading)?,
-        );
-        if bytes.len() != size || !after.same_content(&read) {
+        let after = self.files.stat(&self.share, &native).await.map_err(content::while_reading)?;
+        // A file has no tag that would tell: it stood still if it looks the same before and after.
+        if !item_of(item.path.clone(), None, &after).same_content(&read) {
             return Err(content::changed());
         }
-        Ok(Small { item: read, bytes: Bytes::from(bytes) })
+        Ok(Small { item: read, bytes })
     }
 
     async fn put(&self, arrival: &Arrival, content: Content) -> Outcome<Stored> {
@@ -115,6 +144,12 @@ impl Inner {
         let _permit = self.permit().await?;
         let options = PutOptions { if_absent: !arrival.overwrite, ..PutOptions::default() };
         let written = self.files.write(&self.share, &native, content, &arrival.attempt, options).await.map_err(while_storing)?;
+        let node = self.dress(&native, arrival).await?.unwrap_or(written);
+        Ok(Stored { item: item_of(arrival.path.clone(), None, &node), key: native })
+    }
+
+    /// Gives a file its attributes. None: a share that keeps none keeps the bytes, which is what was asked for first.
+    async fn dress(&self, native: &str, arrival: &Arrival) -> Outcome<Option<Node>> {
         let attributes = Attributes {
             modified: Some(arrival.modified.0),
             mode: arrival.mode.map(|mode| mode & 0o1777),
@@ -122,13 +157,11 @@ impl Inner {
             group: None,
             extras: Vec::new(),
         };
-        let node = match self.files.set_attributes(&self.share, &native, attributes, &arrival.attempt).await {
-            Ok(node) => node,
-            // A share that keeps no attributes keeps the bytes, which is what was asked for first.
-            Err(failure) if matches!(failure.kind, Kind::Unsupported | Kind::Denied) => written,
-            Err(failure) => return Err(failure),
-        };
-        Ok(Stored { item: item_of(arrival.path.clone(), None, &node), key: native })
+        match self.files.set_attributes(&self.share, native, attributes, &arrival.attempt).await {
+            Ok(node) => Ok(Some(node)),
+            Err(failure) if matches!(failure.kind, Kind::Unsupported | Kind::Denied) => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     async fn remove_one(&self, item: &Item, if_unchanged: bool, attempt: &str) -> Outcome<()> {
@@ -243,9 +276,12 @@ impl Tree for FileTree {
         results
     }
 
-    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, _ledger: &dyn Ledger, control: &Control) -> Outcome<Stored> {
+    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, ledger: &dyn Ledger, control: &Control) -> Outcome<Stored> {
         control.ready().await?;
         let size = content.size();
+        if self.inner.in_ranges && size > BLOCK {
+            return large::store(self, arrival, content, ledger, control).await;
+        }
         let stored = self.inner.put(arrival, content).await?;
         if stored.item.size == size {
             self.sync().await?;
@@ -253,9 +289,12 @@ impl Tree for FileTree {
         Ok(stored)
     }
 
-    async fn abandon(&self, _path: &str, _ledger: &dyn Ledger) -> Outcome<()> {
-        // A write leaves nothing: the plugin's temporary file goes with it.
-        Ok(())
+    fn upload_key(&self, path: &str) -> Outcome<String> {
+        self.inner.native(path)
+    }
+
+    async fn give_up(&self, _key: &str, upload: &str) -> Outcome<()> {
+        large::give_up(&self.inner, upload).await
     }
 
     fn keeps_folders(&self) -> bool {

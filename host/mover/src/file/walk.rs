@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{Inner, item_of};
 use crate::item::{Found, Item, ItemKind};
+use crate::local::is_temporary;
 use crate::names;
 use crate::tree::Children;
 
@@ -36,11 +37,16 @@ impl Level {
         }
         self.ended = page.next.is_none();
         self.after = page.next;
-        Ok(page.nodes.iter().map(|node| self.item(node)).collect())
+        Ok(self.items(inner, &page.nodes))
     }
 
-    fn item(&self, node: &Node) -> Item {
-        let (name, exact) = names::from_native(&node.name, |c| c == '/' || c == '\0');
+    /// What is still being written is not there yet.
+    fn items(&self, inner: &Inner, nodes: &[Node]) -> Vec<Item> {
+        nodes.iter().filter(|node| !is_temporary(node.name.as_bytes())).map(|node| self.item(inner, node)).collect()
+    }
+
+    fn item(&self, inner: &Inner, node: &Node) -> Item {
+        let (name, exact) = names::from_native(&node.name, |c| inner.is_bad(c));
         let native = names::join(&self.native, &node.name);
         // Below a folder with a spelling of its own everything has one.
         let keep = !exact || !self.native.ends_with(&self.path);
@@ -51,7 +57,7 @@ impl Level {
 pub(super) async fn children(inner: &Inner, path: &str, after: Option<&str>, limit: u32) -> Outcome<Children> {
     let level = Level::new(path.to_owned(), inner.native(path)?);
     let page = inner.files.read_directory(&inner.share, &level.native, after, limit).await?;
-    Ok(Children { items: page.nodes.iter().map(|node| level.item(node)).collect(), next: page.next })
+    Ok(Children { items: level.items(inner, &page.nodes), next: page.next })
 }
 
 pub(super) async fn walk(inner: &Inner, start: &str, found: &mpsc::Sender<Vec<Found>>) -> Outcome<()> {

@@ -4,6 +4,7 @@
 //! reached, whatever links and renames others make meanwhile. Files appear under their name whole and synced, or not at all.
 
 mod beneath;
+pub(crate) mod direct;
 mod fault;
 mod links;
 mod read;
@@ -27,6 +28,7 @@ use rustix::fs::{Mode, OFlags};
 use tokio::sync::mpsc;
 
 use crate::control::Control;
+use crate::digest::Value;
 use crate::item::{Found, Item};
 use crate::ledger::Ledger;
 use crate::measured::Measured;
@@ -34,7 +36,7 @@ use crate::names;
 use crate::tree::{Arrival, Children, Opened, Small, Stored, Tree};
 use beneath::{Parents, Root};
 pub use read::LocalFile;
-pub(crate) use store_large::describe;
+pub(crate) use store::{is_temporary, temporary};
 use sync::GroupSync;
 
 pub struct LocalTree {
@@ -121,6 +123,12 @@ impl Tree for LocalTree {
         all.unwrap_or_else(|failure| vec![Err(failure); count])
     }
 
+    async fn hash_small(&self, items: &[Item], limit: u64) -> Vec<Outcome<(Item, Value)>> {
+        let (items, count) = (items.to_vec(), items.len());
+        let all = self.blocking(move |root| read::hash_small(root, &items, limit)).await;
+        all.unwrap_or_else(|failure| vec![Err(failure); count])
+    }
+
     async fn open(&self, item: &Item) -> Outcome<Opened> {
         let path = item.path.clone();
         self.blocking(move |root| read::open(root, &path)).await?
@@ -134,8 +142,13 @@ impl Tree for LocalTree {
         store_large::store(self, arrival, content, ledger, control).await
     }
 
-    async fn abandon(&self, path: &str, ledger: &dyn Ledger) -> Outcome<()> {
-        store_large::abandon(self, path, ledger).await
+    fn upload_key(&self, path: &str) -> Outcome<String> {
+        names::checked(path).map(str::to_owned)
+    }
+
+    async fn give_up(&self, key: &str, _upload: &str) -> Outcome<()> {
+        let path = names::checked(key)?.to_owned();
+        self.blocking(move |root| store_large::give_up(root, &path)).await?
     }
 
     fn keeps_folders(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use capstan_domain::content::{Body, Content, Source};
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::time::Timestamp;
@@ -12,13 +12,18 @@ use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::beneath::{Parents, Root, look, native, open_folder, os};
+use super::direct::{self, Piece};
 use super::{fault, on_disk, store};
+use crate::digest::{self, Value};
+use crate::held::grown;
 use crate::item::{Identity, Item, ItemKind};
 use crate::names;
 use crate::tree::{Children, Opened, Small};
 
 /// Bytes read at a time into a stream.
 const CHUNK: usize = 1 << 20;
+/// Bytes of memory that small files share.
+const MEMORY: usize = 1 << 20;
 
 pub(crate) fn item_of(parent: impl AsFd, name: &[u8], path: String, stat: &Stat) -> Result<Item, Errno> {
     let kind = match FileType::from_raw_mode(stat.st_mode) {
@@ -138,30 +143,59 @@ fn open_file(parents: &mut Parents<'_>, path: &str) -> Outcome<(OwnedFd, Item)> 
     if item.kind == ItemKind::File { Ok((file, item)) } else { Err(changed(path)) }
 }
 
+/// Neighbours share pieces of memory: one for each file costs more than reading it.
 pub(crate) fn read_small(root: &Root, items: &[Item], limit: u64) -> Vec<Outcome<Small>> {
-    let mut parents = Parents::of(root);
-    items.iter().map(|item| read_one(&mut parents, &item.path, limit)).collect()
+    let (mut parents, mut memory) = (Parents::of(root), BytesMut::new());
+    items
+        .iter()
+        .map(|item| {
+            let (item, size) = read_one(&mut parents, &item.path, limit, &mut memory)?;
+            let bytes = memory.split_to(size).freeze();
+            memory.clear();
+            Ok(Small { item, bytes })
+        })
+        .collect()
 }
 
-fn read_one(parents: &mut Parents<'_>, path: &str, limit: u64) -> Outcome<Small> {
+/// Reads and forgets: only the hash is wanted, so one piece of memory serves all.
+pub(crate) fn hash_small(root: &Root, items: &[Item], limit: u64) -> Vec<Outcome<(Item, Value)>> {
+    let (mut parents, mut memory) = (Parents::of(root), BytesMut::new());
+    items
+        .iter()
+        .map(|item| {
+            let (item, size) = read_one(&mut parents, &item.path, limit, &mut memory)?;
+            let value = digest::of(memory.get(..size).unwrap_or_default());
+            memory.clear();
+            Ok((item, value))
+        })
+        .collect()
+}
+
+/// To the front of `memory`; answers how many bytes.
+fn read_one(parents: &mut Parents<'_>, path: &str, limit: u64, memory: &mut BytesMut) -> Outcome<(Item, usize)> {
     let (file, item) = open_file(parents, path)?;
     if item.size > limit {
-        return Err(Failure::new(Kind::Conflict, format!("{path:?} has grown while it was read")).with_code("grown"));
+        return Err(grown(path));
     }
     // One byte more than there should be: a file that grows is seen to.
     let size = usize::try_from(item.size).unwrap_or(usize::MAX);
-    let mut bytes = Vec::with_capacity(size + 1);
-    while bytes.len() <= size {
-        let read = rustix::io::read(&file, rustix::buffer::spare_capacity(&mut bytes)).map_err(|errno| fault::of(errno, path))?;
-        if read == 0 {
-            break;
+    memory.clear();
+    if memory.capacity() <= size {
+        *memory = BytesMut::with_capacity((size + 1).max(MEMORY));
+    }
+    memory.resize(size + 1, 0);
+    let mut filled = 0;
+    while let Some(room) = memory.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match rustix::io::read(&file, room).map_err(|errno| fault::of(errno, path))? {
+            0 => break,
+            read => filled += read,
         }
     }
     let after = rustix::fs::fstat(&file).map_err(|errno| fault::of(errno, path))?;
-    if bytes.len() != size || !same(&item, &after) {
+    if filled != size || !same(&item, &after) {
         return Err(changed(path));
     }
-    Ok(Small { item, bytes: Bytes::from(bytes) })
+    Ok((item, size))
 }
 
 pub(crate) fn open(root: &Root, path: &str) -> Outcome<Opened> {
@@ -201,10 +235,17 @@ impl LocalFile {
         Ok(())
     }
 
-    /// Lets the page cache forget the file, so that reading it again asks the disk. Only clean pages go, so sync first.
-    pub(crate) fn forget_cache(&self) {
-        // A hint; without it the read-back is of the cache.
-        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    /// At most `most` bytes, of a piece; fewer only at the end of the file.
+    pub(crate) fn read_piece(&self, offset: u64, piece: &mut Piece, most: usize) -> Outcome<()> {
+        piece.read(&self.file, offset, most).map_err(|errno| fault::of(errno, &self.item.path))
+    }
+
+    /// From now on the disk is asked, not the memory that the bytes may just have gone through, as far as the file system can.
+    pub(crate) fn ask_the_disk(&self) {
+        if direct::switch(&self.file, true).is_err() {
+            // A hint; without it the read-back is of the cache. Only clean pages go, so sync first.
+            let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+        }
     }
 }
 

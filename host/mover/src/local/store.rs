@@ -35,7 +35,7 @@ pub(crate) fn is_temporary(name: &[u8]) -> bool {
 }
 
 /// The same for the same path, so that a later run finds or replaces what a killed one left.
-pub(super) fn temporary(path: &str) -> Vec<u8> {
+pub(crate) fn temporary(path: &str) -> Vec<u8> {
     let hash = blake3::hash(path.as_bytes()).to_hex();
     let digits = hash.get(..TEMPORARY_DIGITS).unwrap_or_default();
     [TEMPORARY.0, digits.as_bytes(), TEMPORARY.1].concat()

@@ -5,12 +5,15 @@
 
 mod attributes;
 mod content;
+mod in_order;
 mod keys;
 mod parts;
+mod recall;
 mod store;
 mod walk;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,11 +21,11 @@ use capstan_domain::failure::Kind;
 use capstan_domain::ids::LocationId;
 use capstan_domain::ports::{GetOptions, ListOptions, NamedValues, Objects, Uploads};
 use capstan_domain::{Failure, Outcome};
-use futures::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::backoff;
 use crate::control::Control;
+use crate::held::gather;
 use crate::item::{Found, Item, ItemKind};
 use crate::ledger::Ledger;
 use crate::measured::Measured;
@@ -49,6 +52,8 @@ struct Inner {
     objects: Arc<dyn Objects>,
     uploads: Option<Arc<dyn Uploads>>,
     calls: Semaphore,
+    /// The target was seen to answer a range with the whole object.
+    no_ranges: AtomicBool,
 }
 
 impl ObjectTree {
@@ -65,7 +70,8 @@ impl ObjectTree {
     ) -> Self {
         let keys = Keys::new(prefix, capabilities);
         let calls = Semaphore::new(CALLS_IN_FLIGHT);
-        Self { inner: Arc::new(Inner { id: id.into(), location, bucket: bucket.into(), keys, objects, uploads, calls }) }
+        let (id, bucket, no_ranges) = (id.into(), bucket.into(), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { id, location, bucket, keys, objects, uploads, calls, no_ranges }) }
     }
 }
 
@@ -108,26 +114,12 @@ impl Inner {
     async fn read_one(&self, item: &Item, limit: u64) -> Outcome<Small> {
         let key = self.keys.of_item(item)?;
         let _permit = self.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
-        let (object, mut body) =
+        let (object, body) =
             self.objects.get(&self.bucket, &key, None, GetOptions::default()).await.map_err(content::while_reading)?;
-        if object.size > limit {
-            return Err(Failure::new(Kind::Conflict, format!("{:?} has grown while it was read", item.path)).with_code("grown"));
-        }
-        let size = usize::try_from(object.size).unwrap_or(usize::MAX);
-        let mut bytes = bytes::BytesMut::with_capacity(size);
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk?;
-            if bytes.len() + chunk.len() > size {
-                return Err(content::wrong_length());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        if bytes.len() != size {
-            return Err(content::wrong_length());
-        }
+        let bytes = gather(body, &item.path, object.size, limit, content::wrong_length).await?;
         let mut read = attributes::item_of(item.path.clone(), &object);
         read.native.clone_from(&item.native);
-        Ok(Small { item: read, bytes: bytes.freeze() })
+        Ok(Small { item: read, bytes })
     }
 
     async fn remove_one(&self, item: &Item) -> Outcome<()> {
@@ -201,6 +193,10 @@ impl Tree for ObjectTree {
         content::open(&self.inner, item).await
     }
 
+    async fn recall(&self, item: &Item, attempt: &str) -> Outcome<bool> {
+        recall::recall(&self.inner, item, attempt).await
+    }
+
     async fn store_small(&self, files: Vec<(Arrival, Bytes)>) -> Vec<Outcome<Stored>> {
         let puts = files.into_iter().map(|(arrival, bytes)| {
             let inner = Arc::clone(&self.inner);
@@ -218,9 +214,13 @@ impl Tree for ObjectTree {
         }
     }
 
-    async fn abandon(&self, path: &str, ledger: &dyn Ledger) -> Outcome<()> {
+    fn upload_key(&self, path: &str) -> Outcome<String> {
+        self.inner.keys.of(path)
+    }
+
+    async fn give_up(&self, key: &str, upload: &str) -> Outcome<()> {
         match &self.inner.uploads {
-            Some(uploads) => parts::abandon(&self.inner, uploads, path, ledger).await,
+            Some(uploads) => parts::abort(&self.inner, uploads, key, upload).await,
             None => Ok(()),
         }
     }

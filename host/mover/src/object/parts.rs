@@ -17,8 +17,8 @@ use crate::backoff;
 use crate::control::Control;
 use crate::digest;
 use crate::ledger::{Ledger, PartRecord, UploadKey, UploadRecord};
-use crate::local::describe;
 use crate::measured::Measured;
+use crate::resumable::describe;
 use crate::tree::{Arrival, Stored};
 
 /// From this size on an object goes in parts.
@@ -167,14 +167,11 @@ async fn begin(
 }
 
 /// An upload that nobody will finish.
-pub(super) async fn abandon(inner: &Inner, uploads: &Arc<dyn Uploads>, path: &str, ledger: &dyn Ledger) -> Outcome<()> {
-    let key = inner.keys.of(path)?;
-    let table = UploadKey { tree: inner.id.clone(), key };
-    if let Some(record) = ledger.find_upload(&table).await? {
-        uploads.abort(&inner.bucket, &table.key, &record.id).await?;
-        ledger.forget_upload(&table, &record.id).await?;
+pub(super) async fn abort(inner: &Inner, uploads: &Arc<dyn Uploads>, key: &str, id: &str) -> Outcome<()> {
+    match inner.asked(|| uploads.abort(&inner.bucket, key, id)).await {
+        Err(failure) if failure.kind != Kind::NotFound => Err(failure),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn adopt(content: &Measured, record: &UploadRecord, done: &mut BTreeMap<u32, Part>) {

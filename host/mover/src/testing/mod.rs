@@ -1,5 +1,6 @@
 //! What tests stand a transfer on: a ledger in memory and trees that break at a chosen moment.
 
+mod files;
 mod ledger;
 mod objects;
 
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use capstan_domain::job::Verify;
+pub(crate) use files::MemoryFiles;
 pub(crate) use ledger::{Crash, MemoryLedger};
 pub(crate) use objects::MemoryObjects;
 
@@ -17,6 +19,7 @@ pub(crate) fn options() -> Options {
         verify: Verify::ReadBack,
         remove_source: false,
         overwrite: true,
+        rename: false,
         bandwidth: None,
         storage_class: None,
         attempt: "job-1".to_owned(),

@@ -12,13 +12,13 @@ use capstan_domain::{Failure, Outcome};
 
 use super::plan::{Run, Task};
 use super::small::{self, arrival, copied, differs};
-use super::{fate, remove};
+use super::{fate, numbered, recalled, remove};
 use crate::backoff;
 use crate::digest;
 use crate::item::{Item, ItemKind};
-use crate::ledger::{Copied, Settled};
+use crate::ledger::{Copied, Ledger, Settled, UploadKey};
 use crate::measured::{Digest, Measured};
-use crate::tree::Stored;
+use crate::tree::{Stored, Tree};
 
 pub(super) async fn settle(run: &Run, task: Task) {
     let most = run.transfer.limits.tries.max(1);
@@ -30,6 +30,7 @@ pub(super) async fn settle(run: &Run, task: Task) {
         let settled = match attempt(run, &task).await {
             Ok(settled) => settled,
             Err(failure) if fate::is_interruption(&failure) => return,
+            Err(failure) if recalled::is_recalled(run, &task, &failure).await => return,
             Err(failure) => match backoff::wait_after(&failure, tries, most) {
                 Some(wait) => {
                     tracing::debug!(path = %task.item.path, %failure, ?wait, tries, "a large file is tried again");
@@ -71,12 +72,26 @@ pub(super) async fn attempt(run: &Run, task: &Task) -> Outcome<Settled> {
         Measured::new(opened, expected, Arc::clone(&run.throttle), transfer.control.clone(), Arc::clone(&transfer.counters));
     let (mut copies, mut stored) = (Vec::new(), false);
     for index in 0..transfer.destinations.len() {
+        let admitted = run.ledger().admit(index, &[small::wanted(task, item.size)]).await?;
+        admitted.into_iter().collect::<Outcome<()>>()?;
         match into(run, index, task, &content).await? {
             Arrived::New(copy) => {
                 stored = true;
                 copies.push(copy);
             }
             Arrived::WasThere(copy) => copies.push(copy),
+            Arrived::InTheWay if transfer.options.rename => {
+                let (place, arrived) = beside(run, index, task, &content).await?;
+                tracing::debug!(path = %task.item.path, place, "stored beside what differs");
+                match arrived {
+                    Arrived::New(copy) => {
+                        stored = true;
+                        copies.push(copy);
+                    }
+                    Arrived::WasThere(copy) => copies.push(copy),
+                    Arrived::InTheWay => return Ok(Settled::skipped(task.source, item, differs(&place))),
+                }
+            }
             Arrived::InTheWay => return Ok(Settled::skipped(task.source, item, differs(&task.place))),
         }
     }
@@ -95,6 +110,19 @@ pub(super) async fn attempt(run: &Run, task: &Task) -> Outcome<Settled> {
     })
 }
 
+/// Into the first name beside what differs that is free or holds the very content.
+async fn beside(run: &Run, index: usize, task: &Task, content: &Arc<Measured>) -> Outcome<(String, Arrived)> {
+    for number in 1..=numbered::TRIES {
+        let place = numbered::numbered(&task.place, number);
+        let task = Task { place: place.clone(), ..task.clone() };
+        match into(run, index, &task, content).await? {
+            Arrived::InTheWay => {}
+            arrived => return Ok((place, arrived)),
+        }
+    }
+    Err(numbered::none_free(&task.place))
+}
+
 async fn unchanged(run: &Run, task: &Task) -> Outcome<Option<Settled>> {
     let known = run.ledger().known(task.source, std::slice::from_ref(&task.item)).await?.into_iter().next().flatten();
     let Some((known, copies)) = known.and_then(|known| Some((small::copies_for(run, task, &known)?, known))).map(|(c, k)| (k, c))
@@ -108,6 +136,16 @@ async fn unchanged(run: &Run, task: &Task) -> Outcome<Option<Settled>> {
         }
     }
     Ok(Some(small::unchanged(run, task, &known)))
+}
+
+/// Gives up an unfinished store, and then its record.
+async fn abandon(tree: &Arc<dyn Tree>, path: &str, ledger: &dyn Ledger) -> Outcome<()> {
+    let key = UploadKey { tree: tree.id().to_owned(), key: tree.upload_key(path)? };
+    if let Some(record) = ledger.find_upload(&key).await? {
+        tree.give_up(&key.key, &record.id).await?;
+        ledger.forget_upload(&key, &record.id).await?;
+    }
+    Ok(())
 }
 
 enum Arrived {
@@ -134,7 +172,7 @@ async fn into(run: &Run, index: usize, task: &Task, content: &Arc<Measured>) -> 
                 let digest = content.complete().await?;
                 if prove::matches(run, tree, &there, &digest).await? {
                     // What a killed run left of it on the way is not needed any more.
-                    tree.abandon(&task.place, run.ledger()).await?;
+                    abandon(tree, &task.place, run.ledger()).await?;
                     let stored = Stored { key: there.native.clone().unwrap_or_else(|| there.path.clone()), item: there };
                     return Ok(Arrived::WasThere(copied((index, number), tree.location(), stored, true)));
                 }

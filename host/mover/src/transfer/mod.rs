@@ -17,7 +17,9 @@
 
 mod fate;
 mod large;
+mod numbered;
 mod plan;
+mod recalled;
 mod remove;
 mod small;
 #[cfg(test)]
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use capstan_domain::Outcome;
 use capstan_domain::job::Verify;
 pub(crate) use fate::LOCATION_GONE;
+pub use recalled::RECALLED;
 
 use crate::control::Control;
 use crate::ledger::Ledger;
@@ -59,6 +62,8 @@ pub struct Options {
     pub remove_source: bool,
     /// Replace what differs; false: such a path is skipped, a warning.
     pub overwrite: bool,
+    /// Where `overwrite` is false: store it beside what differs, under a name with a number, rather than skip it.
+    pub rename: bool,
     /// Bytes a second; none: unlimited.
     pub bandwidth: Option<u64>,
     pub storage_class: Option<String>,

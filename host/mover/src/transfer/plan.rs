@@ -1,6 +1,7 @@
 //! What is done when: walks on one side, a bounded number of workers on the other.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::fate::Fate;
 use super::watched::Watched;
-use super::{Summary, Transfer, large, remove, small};
+use super::{Summary, Transfer, large, recalled, remove, small};
 use crate::item::{Found, Item, ItemKind};
 use crate::ledger::{Ledger, Settled};
 use crate::names;
@@ -40,6 +41,8 @@ pub(super) struct Run {
     pub(super) fresh: Vec<bool>,
     /// Per destination: the tree that takes files now.
     pub(super) current: Vec<std::sync::atomic::AtomicUsize>,
+    /// Files that were asked for from cold storage.
+    pub(super) recalled: AtomicU64,
     summary: Mutex<Summary>,
 }
 
@@ -52,7 +55,16 @@ pub(super) async fn run(transfer: Arc<Transfer>, throttle: Arc<Throttle>) -> Out
     let current = transfer.destinations.iter().map(|_| std::sync::atomic::AtomicUsize::new(0)).collect();
     let fate = Arc::new(Fate::default());
     let ledger = Watched::new(Arc::clone(&transfer.ledger), Arc::clone(&fate));
-    let run = Arc::new(Run { transfer, throttle, fate, ledger, fresh, current, summary: Mutex::default() });
+    let run = Arc::new(Run {
+        transfer,
+        throttle,
+        fate,
+        ledger,
+        fresh,
+        current,
+        recalled: AtomicU64::new(0),
+        summary: Mutex::default(),
+    });
     let walked = work(&run).await;
     // A stop by the user and a broken ledger are told apart from what they cause.
     run.fate.check()?;
@@ -60,6 +72,9 @@ pub(super) async fn run(transfer: Arc<Transfer>, throttle: Arc<Throttle>) -> Out
     walked?;
     if run.transfer.options.remove_source {
         remove::tidy(&run.transfer).await?;
+    }
+    if let Some(failure) = recalled::waits(&run) {
+        return Err(failure);
     }
     Ok(*run.summary.lock().await)
 }

@@ -4,7 +4,7 @@ mod look;
 mod put;
 
 pub(super) use look::{copies_for, is_of, is_still, unchanged};
-pub(super) use put::{trees, wrong_size};
+pub(super) use put::{trees, wanted, wrong_size};
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 
 use super::plan::{Run, Task};
-use super::{fate, remove};
+use super::{fate, recalled, remove};
 use crate::backoff;
 use crate::digest;
 use crate::item::{Item, ItemKind};
@@ -52,6 +52,7 @@ pub(super) async fn settle(run: &Run, tasks: Vec<Task>) {
             match outcome {
                 Ok(one) => settled.push(one),
                 Err(failure) if fate::is_interruption(&failure) => {}
+                Err(failure) if recalled::is_recalled(run, &task, &failure).await => {}
                 Err(failure) => match backoff::wait_after(&failure, tries, run.transfer.limits.tries) {
                     Some(asked) => {
                         wait = wait.max(asked);

@@ -1,4 +1,7 @@
-//! The rules of a transfer, on the host's disk and an object store in memory.
+//! The rules of a transfer, on the host's disk, and an object store and a share in memory.
 
 mod crash;
+mod paths;
+mod shares;
 mod trees;
+mod unproved;

@@ -10,19 +10,17 @@ use super::super::plan::Run;
 use crate::backoff;
 use crate::digest::{BLOCK, BlockHasher, Value};
 use crate::item::Item;
+use crate::local::direct::Piece;
 use crate::local::{LocalFile, on_disk};
 use crate::measured::{Digest, not_what_was_stored};
 use crate::tree::{Opened, Tree};
 
-/// Bytes of a local file that are read and hashed at a time; stays in the processor's cache.
-const BUFFER: usize = 256 << 10;
-
 /// Fails with `Corrupt` at the first block that is not what it should be.
 pub(super) async fn read_back(run: &Run, tree: &Arc<dyn Tree>, item: &Item, digest: &Digest) -> Outcome<()> {
     let opened = tree.open(item).await?;
-    if let Some(file) = opened.file.as_ref().filter(|_| run.transfer.options.remove_source) {
-        // Where the source is to go, the disk is asked, not the memory that the bytes just went through.
-        file.forget_cache();
+    // What went past the page cache is not in it; and where the source is to go, only the disk's own answer counts.
+    if let Some(file) = opened.file.as_ref().filter(|_| run.transfer.options.remove_source || item.size > BLOCK) {
+        file.ask_the_disk();
     }
     let blocks = futures::stream::iter(blocks(item.size)).map(|(offset, length)| {
         let opened = opened.clone();
@@ -93,16 +91,15 @@ async fn value(opened: &Opened, offset: u64, length: u64, size: u64) -> Outcome<
 
 fn local_value(file: &LocalFile, offset: u64, length: u64, size: u64) -> Outcome<Value> {
     let mut hasher = BlockHasher::new(offset);
-    let mut buffer = Vec::new();
+    let mut piece = Piece::new();
     let mut done = 0;
     while done < length {
-        let most = usize::try_from(length - done).unwrap_or(usize::MAX).min(BUFFER);
-        file.read_at(offset + done, &mut buffer, most)?;
-        if buffer.is_empty() {
+        file.read_piece(offset + done, &mut piece, usize::try_from(length - done).unwrap_or(usize::MAX))?;
+        if piece.bytes().is_empty() {
             return Err(not_what_was_stored(offset));
         }
-        hasher.update(&buffer);
-        done += buffer.len() as u64;
+        hasher.update(piece.bytes());
+        done += piece.bytes().len() as u64;
     }
     Ok(finish(&hasher, size))
 }
