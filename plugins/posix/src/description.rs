@@ -18,6 +18,7 @@ pub(crate) fn describe() -> Description {
             named("list-order", "bytewise"),
             named("conditional-put", "if-absent"),
             named("max-name-bytes", "255"),
+            named("ranged-write", "true"),
             named("xattrs", "true"),
             named("links", "true"),
             named("acl", "none"),

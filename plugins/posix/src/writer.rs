@@ -32,6 +32,9 @@ pub(crate) async fn write(place: &Place, content: &Content, attempt: &str, optio
     if is_temporary(place.name()) {
         return Err(invalid(format!("{} is a name this target needs itself", place.subject())));
     }
+    if let Some(offset) = offset(options)? {
+        return write_range(place, &directory, content, offset).await;
+    }
     if options.if_absent
         && let Some(done) = occupied(place, attempt).await?
     {
@@ -54,6 +57,35 @@ pub(crate) async fn write(place: &Place, content: &Content, attempt: &str, optio
         }
     }
     reader::stat(place).await
+}
+
+/// Where in the file the content goes, if it is a range of one (capability `ranged-write`).
+fn offset(options: &PutOptions) -> Outcome<Option<u64>> {
+    let said = options.extras.iter().find(|extra| extra.name == "offset");
+    said.map(|extra| extra.value.parse().map_err(|_| invalid(format!("{:?} is no offset in a file", extra.value)))).transpose()
+}
+
+/// In place, under the name itself. Not durable before `sync`.
+async fn write_range(place: &Place, directory: &Place, content: &Content, offset: u64) -> Outcome<Node> {
+    let size = content.size();
+    let written = match put_range(place, content, offset).await {
+        Err(Failure::NotFound(_)) => {
+            tree::make_directories(directory).await?;
+            put_range(place, content, offset).await?
+        }
+        other => other?,
+    };
+    if written != size {
+        let short = || corrupt(format!("the content ended after {written} of {size} bytes"));
+        return Err(content.broken().unwrap_or_else(short));
+    }
+    reader::stat(place).await
+}
+
+async fn put_range(place: &Place, content: &Content, offset: u64) -> Outcome<u64> {
+    let data = content.open(0, content.size());
+    let written = files::write(ROOT.to_owned(), place.path.clone(), Creation::Keep, offset, data).await;
+    written.map_err(|failure| content.broken().unwrap_or(failure))
 }
 
 /// Somebody's file is in the way, or this attempt's own, whose answer was lost.
@@ -116,6 +148,21 @@ async fn forget(temporary: &Place) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_says_where_it_goes() {
+        let with = |value: Option<&str>| PutOptions {
+            content_type: None,
+            if_match: None,
+            if_absent: false,
+            metadata: Vec::new(),
+            checksums: Vec::new(),
+            extras: value.map(|value| capstan_sdk::named("offset", value)).into_iter().collect(),
+        };
+        assert_eq!(offset(&with(None)).unwrap(), None);
+        assert_eq!(offset(&with(Some("16777216"))).unwrap(), Some(16_777_216));
+        assert!(offset(&with(Some("-1"))).is_err());
+    }
 
     #[test]
     fn a_temporary_name_is_known_again_and_nobody_elses_is_taken_for_one() {
