@@ -18,7 +18,8 @@ pub(super) async fn recall(inner: &Inner, item: &Item, attempt: &str) -> Outcome
             inner.asked(|| inner.objects.restore(&inner.bucket, &key, DAYS, attempt, Vec::new())).await?;
             Ok(true)
         }
-        Some("restoring") => Ok(true),
+        // It may have come between the read that failed and this look.
+        Some("restoring" | "restored") => Ok(true),
         _ => Ok(false),
     }
 }
