@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 
+use crate::leftovers;
 use crate::limits::Limits;
 use crate::places::{Places, Probes};
 use crate::run::run;
@@ -30,6 +31,8 @@ pub(crate) struct Engine {
     /// True once the host goes down.
     pub(crate) closing: watch::Sender<bool>,
     pub(crate) bell: Notify,
+    /// A job came to a final state.
+    pub(crate) ended: Notify,
     /// One permit a job that only this process can do.
     own: Arc<Semaphore>,
     /// Where work runs, whoever asks for it: a door's threads only serve requests.
@@ -57,9 +60,14 @@ impl Jobs {
             worker: JobId::new().to_string(),
             closing: watch::Sender::new(false),
             bell: Notify::new(),
+            ended: Notify::new(),
             work: Handle::current(),
         });
-        let loops = vec![tokio::spawn(claim(engine.clone())), tokio::spawn(scheduler::watch(engine.clone()))];
+        let loops = vec![
+            tokio::spawn(claim(engine.clone())),
+            tokio::spawn(scheduler::watch(engine.clone())),
+            tokio::spawn(leftovers::watch(engine.clone())),
+        ];
         Self { engine, loops: Arc::new(tokio::sync::Mutex::new(loops)) }
     }
 
@@ -87,6 +95,9 @@ impl Jobs {
     pub async fn request(&self, job: JobId, request: Request) -> Outcome<Job> {
         let job = self.engine.catalogue.request_job(job, request).await?;
         self.engine.bell.notify_one();
+        if job.state.is_final() {
+            self.engine.ended.notify_one();
+        }
         Ok(job)
     }
 

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use capstan_catalogue::{Begun, Catalogue, NewReplica, Record, StoredPart};
+use capstan_catalogue::{Admission, Asked, Begun, Catalogue, Key, NewReplica, Record, StoredPart};
 use capstan_domain::Outcome;
 use capstan_domain::entry::{EntryKind, NewEntry, Tree};
 use capstan_domain::ids::{JobId, LocationId};
 use capstan_domain::job::PathOutcome;
 use capstan_domain::time::Timestamp;
 use capstan_mover::names::join;
-use capstan_mover::{Copied, Evidence, Item, ItemKind, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord};
+use capstan_mover::{Copied, Evidence, Item, ItemKind, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord, Wanted};
 
 /// What the catalogue knows of one tree of the transfer.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub(crate) struct Side {
 pub(crate) struct CatalogueLedger {
     pub(crate) catalogue: Catalogue,
     pub(crate) job: JobId,
+    /// What spaces may still take.
+    pub(crate) admission: Admission,
     /// As the transfer numbers its sources.
     pub(crate) sources: Vec<Side>,
     /// As the transfer numbers its destinations, and their trees.
@@ -218,16 +220,34 @@ impl Ledger for CatalogueLedger {
         Ok(keys.iter().map(|key| evidence.get(key).cloned()).collect())
     }
 
+    async fn admit(&self, destination: usize, files: &[Wanted]) -> Outcome<Vec<Outcome<()>>> {
+        // A catalogued destination is one tree; the trees of a pool have no quota.
+        let side = self.destinations.get(destination).and_then(|sides| sides.first());
+        let Some((side, tree)) = side.and_then(|side| Some((side, side.catalogued?))) else {
+            return Ok(files.iter().map(|_| Ok(())).collect());
+        };
+        let asked: Vec<Asked> = files
+            .iter()
+            .map(|file| Asked { key: (file.source, file.path.clone()), path: side.shown(&file.place), size: file.size })
+            .collect();
+        self.admission.admit(tree, &asked).await
+    }
+
     async fn record(&self, settled: Vec<Settled>) -> Outcome<()> {
         let mut record = Gathered::default();
+        let keys: Vec<Key> = settled.iter().map(|settled| (settled.source, settled.item.path.clone())).collect();
         for settled in settled {
             self.add(settled, &mut record);
         }
-        self.catalogue.record(record.into_record()).await
+        self.admission.record(&keys, record.into_record()).await
     }
 
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
         let found = self.catalogue.upload(&key.tree, &key.key).await?;
+        // Begun by a job before: from here on it is this one that would leave it behind.
+        if found.as_ref().is_some_and(|(begun, _)| begun.job != Some(self.job)) {
+            self.catalogue.take_upload_over(&key.tree, &key.key, self.job).await?;
+        }
         Ok(found.map(|(begun, parts)| UploadRecord {
             id: begun.id,
             size: begun.size,
@@ -245,6 +265,7 @@ impl Ledger for CatalogueLedger {
             part_size: upload.part_size,
             content: upload.content.clone(),
             extras: upload.extras.clone(),
+            job: Some(self.job),
         };
         self.catalogue.begin_upload(&key.tree, &key.key, &begun).await
     }

@@ -7,6 +7,7 @@
 mod calendar;
 mod engine;
 mod ledger;
+mod leftovers;
 mod limits;
 mod meter;
 mod places;

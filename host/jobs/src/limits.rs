@@ -16,6 +16,8 @@ pub struct Limits {
     pub poll: Duration,
     /// Between two looks at the schedule.
     pub schedule: Duration,
+    /// Between two looks for what ended jobs left at their targets, when no job ended meanwhile.
+    pub leftovers: Duration,
     /// Times a job is taken up because its target was away, the first one included; then it has failed.
     pub attempts: u32,
     /// The first pause before such a job is taken up again; doubled each time.
@@ -30,6 +32,8 @@ pub struct Limits {
     pub guard_percent: u64,
     /// Entries that may vanish by inference at once (D12).
     pub guard_entries: u64,
+    /// Of each transfer.
+    pub transfer: capstan_mover::Limits,
     /// Up to so many vanish without asking for the share: half of a handful is no accident.
     pub guard_floor: u64,
 }
@@ -43,6 +47,7 @@ impl Default for Limits {
             tick: Duration::from_millis(500),
             poll: Duration::from_secs(2),
             schedule: Duration::from_secs(5),
+            leftovers: Duration::from_secs(60),
             attempts: 8,
             pause: Duration::from_secs(2),
             longest_pause: Duration::from_secs(300),
@@ -50,6 +55,7 @@ impl Default for Limits {
             scan_batch: 4096,
             guard_percent: 25,
             guard_entries: 10_000,
+            transfer: capstan_mover::Limits::default(),
             guard_floor: 16,
         }
     }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use capstan_catalogue::Release;
+use capstan_domain::context::JobContext;
 use capstan_domain::failure::Retry;
-use capstan_domain::job::{Job, JobState, Progress, Request};
+use capstan_domain::job::{Job, JobState, Progress, Request, Work};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
-use capstan_mover::{Command, Control, Counters};
+use capstan_mover::{Command, Control, Counters, RECALLED};
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
 use crate::meter::Meter;
@@ -60,12 +61,17 @@ async fn follow(
     let mut held_until = Instant::now() + engine.limits.lease;
     let mut tick = tokio::time::interval(engine.limits.tick);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut work = perform(engine.clone(), job.clone(), control.clone(), counters.clone());
+    let context = JobContext::new(job.id.to_string());
+    let work = context.scope(perform(engine.clone(), job.clone(), control.clone(), counters.clone()));
+    let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             end = &mut work => return Left::Ended(end),
             () = async { drop(closing.wait_for(|closing| *closing).await) }, if control.command() != Command::Stop => control.set(Command::Stop),
             _ = tick.tick() => {
+                if let Some(report) = context.take_report() {
+                    debug!(job = %job.id, done = report.done, total = report.total, note = report.note, "a plugin reports on job {}", job.id);
+                }
                 let progress = meter.read(counters.snapshot(), counters.walk_ended(), Instant::now());
                 let until = Timestamp::now().plus(engine.limits.lease);
                 match engine.catalogue.beat_job(job.id, &engine.worker, until, shown_state(counters), &progress).await {
@@ -75,6 +81,10 @@ async fn follow(
                         *asked = request.filter(|request| *request != Request::Resume);
                         if asked.is_some() {
                             control.set(Command::Stop);
+                        }
+                        // A pause lets the calls that are under way come to their end; who stops does not want their answers.
+                        if *asked == Some(Request::Stop) {
+                            context.cancel();
                         }
                     }
                     Err(failure) if failure.code.as_deref() == Some("lease-lost") => return Left::LeaseLost,
@@ -95,15 +105,26 @@ fn shown_state(counters: &Counters) -> JobState {
 }
 
 async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Progress, asked: Option<Request>) -> Outcome<()> {
+    let only_here = matches!(job.work, Work::Probe { .. });
     let release = match end {
         Ok(End { state, failure, answer }) => Release::Finished { state, failure, answer },
         Err(failure) if failure.kind == Kind::Cancelled && asked == Some(Request::Pause) => Release::Paused,
         Err(failure) if failure.kind == Kind::Cancelled && asked == Some(Request::Stop) => {
             Release::Finished { state: JobState::StoppedByUser, failure: None, answer: None }
         }
+        // The configuration goes down with this process.
+        Err(failure) if failure.kind == Kind::Cancelled && only_here => {
+            let failure = failure.with_next_step("test it again");
+            Release::Finished { state: JobState::StoppedBySystem, failure: Some(failure), answer: None }
+        }
         // The host goes down, or a pause was taken back before it was reached.
         Err(failure) if failure.kind == Kind::Cancelled => Release::Again { ready: Timestamp::now(), failure: None },
-        Err(failure) if failure.retry != Retry::Never && job.attempt < engine.limits.attempts => {
+        // Files that come out of cold storage take hours, and that is nobody's fault: such a job waits as long as it takes.
+        Err(failure)
+            if failure.retry != Retry::Never
+                && (job.attempt < engine.limits.attempts || failure.code.as_deref() == Some(RECALLED))
+                && !only_here =>
+        {
             let pause = pause(engine, job.attempt, &failure);
             warn!(job = %job.id, %failure, ?pause, "job {} waits before it goes on", job.id);
             Release::Again { ready: Timestamp::now().plus(pause), failure: Some(failure) }
@@ -114,8 +135,22 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
             Release::Finished { state: JobState::Failed, failure: Some(failure), answer: None }
         }
     };
-    info!(job = %job.id, ?release, "job {} is let go", job.id);
-    engine.catalogue.release_job(job.id, &engine.worker, progress, release).await
+    info!(job = %job.id, end = shown(&release), "job {} is let go", job.id);
+    let last = matches!(release, Release::Finished { .. });
+    engine.catalogue.release_job(job.id, &engine.worker, progress, release).await?;
+    if last {
+        engine.ended.notify_one();
+    }
+    Ok(())
+}
+
+/// In a word, for the log: what the work answered belongs to whoever asked for it.
+fn shown(release: &Release) -> String {
+    match release {
+        Release::Finished { state, .. } => format!("{state:?}"),
+        Release::Paused => "Paused".to_owned(),
+        Release::Again { .. } => "Queued".to_owned(),
+    }
 }
 
 fn pause(engine: &Engine, attempt: u32, failure: &Failure) -> Duration {

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::ledger::{Gathered, Side};
 use crate::places::Plot;
 use crate::work::scan::left_out;
-use crate::work::{End, transfer::side};
+use crate::work::{End, folders, transfer::side};
 
 /// Lists of found items between the walk and the removal; the walk waits.
 const QUEUE: usize = 4;
@@ -83,6 +83,7 @@ async fn clear(
     walk.await.map_err(|cause| capstan_domain::Failure::host("the walk broke off", cause))??;
     plot.tree.remove_empty_folders(&plot.path, &job.id.to_string()).await?;
     plot.tree.sync().await?;
+    folders::forget_vanished(engine, plot, side, control).await?;
     Ok((good, bad))
 }
 

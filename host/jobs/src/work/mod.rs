@@ -1,6 +1,7 @@
 //! What a job does, one kind a file.
 
 mod erase;
+mod folders;
 mod locations;
 mod probe;
 mod scan;

@@ -38,8 +38,13 @@ pub(super) async fn transfer(
         to_sides.push(ground.plots.iter().map(|plot| side(&ground, plot)).collect());
         to.push(Destination { trees: ground.plots.into_iter().map(|plot| plot.tree).collect() });
     }
-    let ledger =
-        CatalogueLedger { catalogue: engine.catalogue.clone(), job: job.id, sources: from_sides, destinations: to_sides };
+    let ledger = CatalogueLedger {
+        catalogue: engine.catalogue.clone(),
+        job: job.id,
+        admission: engine.catalogue.admission(),
+        sources: from_sides,
+        destinations: to_sides,
+    };
     let transfer = Transfer {
         sources: from,
         destinations: to,
@@ -50,11 +55,12 @@ pub(super) async fn transfer(
             verify,
             remove_source,
             overwrite: options.overwrite,
+            rename: options.rename,
             bandwidth: options.bandwidth,
             storage_class: options.storage_class,
             attempt: job.id.to_string(),
         },
-        limits: capstan_mover::Limits::default(),
+        limits: engine.limits.transfer.clone(),
     };
     transfer.run().await?;
     // Of the whole job, not of this run only: it may have been taken up more than once.

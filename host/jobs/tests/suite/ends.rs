@@ -94,7 +94,53 @@ async fn erase_removes_files_their_entries_and_empty_folders() {
     assert_eq!((erase.state, erase.progress.files_finalized), (JobState::Done, 12));
     assert_eq!(std::fs::read_dir(&space.directory).unwrap().count(), 0);
     assert_eq!(world.catalogue.space(space.id).await.unwrap().file_count, 0);
+    for folder in ["d0", "d1", "d2"] {
+        assert!(world.catalogue.entry_at(Tree::Space(space.id), folder).await.is_err(), "{folder} is still in the catalogue");
+    }
     world.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn erase_of_a_folder_keeps_what_is_beside_it_and_the_folder_itself() {
+    let world = World::new().await;
+    let space = world.space("s").await;
+    let root = Path::new(&space.directory);
+    for path in ["a/b/c/f", "a/b/d/g", "a/b0/h", "a/k"] {
+        std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        std::fs::write(root.join(path), path).unwrap();
+    }
+    let scan = world.submit(Work::Scan { places: vec![whole(space.id)] }).await;
+    assert_eq!(world.ended(scan.id).await.state, JobState::Done);
+    let place = capstan_domain::job::Place::Space { space: space.id, path: "a/b".to_owned() };
+    let erase = world.submit(Work::Erase { places: vec![place] }).await;
+    assert_eq!(world.ended(erase.id).await.state, JobState::Done);
+    let tree = Tree::Space(space.id);
+    for (path, there) in
+        [("a", true), ("a/b", true), ("a/b/c", false), ("a/b/d", false), ("a/b0", true), ("a/b0/h", true), ("a/k", true)]
+    {
+        assert_eq!(world.catalogue.entry_at(tree, path).await.is_ok(), there, "{path}");
+    }
+    world.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_interrupted_by_a_restart_is_stopped_by_the_system() {
+    let world = World::new().await;
+    let new =
+        capstan_domain::job::NewJob { definition: None, name: "j".to_owned(), work: Work::Probe { plugin: "s3".to_owned() } };
+    // Killed: the lease runs out, and the next process has no configuration.
+    world.jobs.close().await;
+    let holder = capstan_catalogue::Holder { worker: "dead".to_owned(), until: capstan_domain::time::Timestamp::now() };
+    let killed = world.catalogue.create_job(&new, Some(holder)).await.unwrap();
+    let next = world.again().await;
+    let ended = next.ended(killed.id).await;
+    assert_eq!(ended.state, JobState::StoppedBySystem);
+    assert!(ended.failure.is_some(), "it says why");
+    // Taken down in good order while the probe runs.
+    let waiting = next.jobs.submit_own(&new, |job| next.probes.hang(job)).await.unwrap();
+    next.until(waiting.id, |_| next.probes.asked(waiting.id)).await;
+    next.jobs.close().await;
+    assert_eq!(next.ended(waiting.id).await.state, JobState::StoppedBySystem);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,9 @@
 //! A host in small: a catalogue in a directory, spaces as directories beside it, and jobs over both.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ pub(crate) struct World {
     pub(crate) jobs: Jobs,
     /// How often the next looks for a place fail as if its target were away.
     pub(crate) away: Arc<AtomicU32>,
+    pub(crate) probes: Arc<NoProbes>,
     directory: PathBuf,
     _kept: Arc<tempfile::TempDir>,
 }
@@ -64,11 +66,31 @@ impl Places for Grounds {
     }
 }
 
-struct NoProbes;
+/// Knows no configuration; some jobs' targets never answer.
+#[derive(Default)]
+pub(crate) struct NoProbes {
+    hanging: Mutex<HashSet<JobId>>,
+    asked: Mutex<HashSet<JobId>>,
+}
+
+impl NoProbes {
+    pub(crate) fn hang(&self, job: JobId) {
+        self.hanging.lock().unwrap().insert(job);
+    }
+
+    pub(crate) fn asked(&self, job: JobId) -> bool {
+        self.asked.lock().unwrap().contains(&job)
+    }
+}
 
 #[async_trait]
 impl Probes for NoProbes {
-    async fn probe(&self, _: JobId) -> Outcome<ProbeReport> {
+    async fn probe(&self, job: JobId) -> Outcome<ProbeReport> {
+        self.asked.lock().unwrap().insert(job);
+        let hangs = self.hanging.lock().unwrap().contains(&job);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         Err(Failure::not_found("the configuration went with the process"))
     }
 }
@@ -97,8 +119,9 @@ impl World {
         let catalogue = Catalogue::open(url.to_str().unwrap(), capstan_catalogue::Options::default()).await.unwrap();
         let away = Arc::new(AtomicU32::new(away));
         let places = Arc::new(Grounds { catalogue: catalogue.clone(), away: away.clone() });
-        let jobs = Jobs::start(catalogue.clone(), places, Arc::new(NoProbes), limits());
-        Self { catalogue, jobs, away, directory, _kept: kept }
+        let probes = Arc::new(NoProbes::default());
+        let jobs = Jobs::start(catalogue.clone(), places, probes.clone(), limits());
+        Self { catalogue, jobs, away, probes, directory, _kept: kept }
     }
 
     /// The same disks under a new process. What the old one left running is for the caller to kill.
@@ -114,6 +137,7 @@ impl World {
             comment: None,
             directory: directory.to_str().unwrap().to_owned(),
             quota_bytes: None,
+            cache_quota_bytes: None,
             push_pool: None,
             cleaning_pool: None,
             attributes: serde_json::json!({}),
