@@ -12,6 +12,7 @@ use capstan_bindings::function::Function;
 use capstan_bindings::latest::WitFailure;
 use capstan_domain::Outcome;
 use capstan_domain::content::{Body, Content};
+use capstan_domain::context::JobContext;
 use capstan_services::stream::{Returned, unwrap_download};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
@@ -75,7 +76,12 @@ pub(crate) trait Call: Send + 'static {
     ) -> wasmtime::Result<Taken<Self::Value>>;
 }
 
-pub(crate) fn task<C: Call>(mut call: C, guard: Guard, reply: oneshot::Sender<Outcome<C::Value>>) -> Task {
+pub(crate) fn task<C: Call>(
+    mut call: C,
+    job: Option<JobContext>,
+    guard: Guard,
+    reply: oneshot::Sender<Outcome<C::Value>>,
+) -> Task {
     Box::new(move |accessor, seat| {
         async move {
             let mut guard = Some(guard);
@@ -89,18 +95,30 @@ pub(crate) fn task<C: Call>(mut call: C, guard: Guard, reply: oneshot::Sender<Ou
             };
             // A borrow: the plugin may use it until it answers, the entry stays the host's and is removed here.
             let parameters = call.parameters(lent.map(Resource::new_borrow))?;
-            accessor.with(|mut access| access.data_mut().meter.progress());
-            let (answer,) = function.call_concurrent(accessor, parameters).await?;
+            let (started, for_job) = accessor.with(|mut access| {
+                access.data_mut().meter.progress();
+                let started = function.start_call_concurrent(&mut access, parameters)?;
+                let for_job = job.map(|job| {
+                    access.data_mut().services.begin_call(started.task(), job);
+                    started.task()
+                });
+                Ok::<_, wasmtime::Error>((started, for_job))
+            })?;
+            let (answer,) = function.finish_call_concurrent(accessor, started).await?;
             accessor.with(|mut access| {
                 let state = access.data_mut();
-                state.meter.progress();
-                lent.map(|rep| state.services.table.delete(Resource::<HeldContent>::new_own(rep))).transpose()
+                let taken = lent.map(|rep| state.services.table.delete(Resource::<HeldContent>::new_own(rep))).transpose();
+                state.called();
+                taken
             })?;
             let (value, occupied) = call.value(accessor, answer, &mut guard)?;
             // Whoever asked may have gone; then nobody wants the answer.
             let _ = reply.send(value);
             if let Some(occupied) = occupied {
                 occupied.await;
+            }
+            if let Some(call) = for_job {
+                accessor.with(|mut access| access.data_mut().services.end_call(call));
             }
             drop(guard);
             Ok(())
@@ -197,7 +215,7 @@ where
     W: Send + 'static,
 {
     type Function = F;
-    type Value = (W, Body);
+    type Value = (W, Downloaded);
 
     fn parameters(&mut self, _lent: Option<Resource<HeldContent>>) -> wasmtime::Result<F::Parameters> {
         once(&mut self.0)
@@ -208,7 +226,7 @@ where
         accessor: &Accessor<StoreState>,
         answer: F::Answer,
         guard: &mut Option<Guard>,
-    ) -> wasmtime::Result<Taken<(W, Body)>> {
+    ) -> wasmtime::Result<Taken<(W, Downloaded)>> {
         let (record, stream, end) = match answer {
             Ok(parts) => parts,
             Err(failure) => return Ok((Err(failure.into()), None)),
@@ -218,14 +236,20 @@ where
             unwrap_download(&mut access, stream, end, &counters)
         })?;
         match returned {
-            Returned::Native(body) => Ok((Ok((record, body)), None)),
+            Returned::Native(body) => Ok((Ok((record, Downloaded { body, piped: false })), None)),
             Returned::Piped(body) => {
                 let (occupied, over) = oneshot::channel();
                 let body = Box::pin(Occupying { body, guard: guard.take(), occupied: Some(occupied) });
-                Ok((Ok((record, body)), Some(over.map(drop).boxed())))
+                Ok((Ok((record, Downloaded { body, piped: true })), Some(over.map(drop).boxed())))
             }
         }
     }
+}
+
+/// A body, and whether its bytes come through the store, which it then occupies.
+pub(crate) struct Downloaded {
+    pub body: Body,
+    pub piped: bool,
 }
 
 /// A body whose bytes come through a store: until it ends, or is dropped, the store stays and its place is taken.

@@ -2,18 +2,21 @@
 //!
 //! It never changes; an upgrade or a new configuration makes another one beside it, and this one ends when its last call has.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use capstan_bindings::function::Function;
 use capstan_domain::Outcome;
+use capstan_domain::context::JobContext;
 use capstan_domain::failure::{Blame, Failure, Kind, Retry};
 use capstan_services::TargetServices;
 use futures::FutureExt;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::task::JoinHandle;
 
+use crate::asked::{Asked, Running};
 use crate::call::{Call, Guard, task};
 use crate::machine::Machine;
 use crate::metrics::{Held, Metrics, count};
@@ -25,12 +28,14 @@ use crate::worker::Worker;
 const PICKS: usize = 3;
 
 pub(crate) struct Incarnation {
-    machine: Arc<Machine>,
+    pub machine: Arc<Machine>,
     pub prepared: Arc<Prepared>,
     pub services: Arc<TargetServices>,
     workers: Mutex<Workers>,
     /// Crashes since a call last came to a good end.
     crashes: AtomicU32,
+    /// Calls that wait for a place.
+    waiting: AtomicUsize,
     places: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
     stop: watch::Sender<bool>,
@@ -39,16 +44,20 @@ pub(crate) struct Incarnation {
 #[derive(Default)]
 struct Workers {
     alive: Vec<Arc<Worker>>,
+    /// The one that has, or had, an exclusive session: the next one waits for its end.
+    last: Option<Arc<Worker>>,
     not_before: Option<Instant>,
 }
 
 /// How a call wants to be made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct How {
     /// Bytes it moves, as far as known: they decide over the store and the deadline.
     pub bytes: u64,
     /// It changes something, so that a lost answer leaves the question whether it did.
     pub mutates: bool,
+    /// On whose behalf it is made.
+    pub job: Option<JobContext>,
 }
 
 impl Incarnation {
@@ -63,6 +72,7 @@ impl Incarnation {
             services,
             workers: Mutex::default(),
             crashes: AtomicU32::new(0),
+            waiting: AtomicUsize::new(0),
             places,
             transfers,
             stop: watch::Sender::new(false),
@@ -77,17 +87,35 @@ impl Incarnation {
         lease: Option<OwnedRwLockReadGuard<()>>,
     ) -> Outcome<C::Value> {
         count(&self.machine.metrics.calls);
-        let result = self.attempt(call, how, lease).await;
-        match result {
+        self.prepared.ledger.called();
+        let mutates = how.mutates;
+        match self.attempt(call, how, lease).await {
             Ok(value) => {
                 self.crashes.store(0, Ordering::Relaxed);
                 Ok(value)
             }
-            Err(failure) => {
-                count(&self.machine.metrics.failures);
-                Err(self.sign::<C::Function>(failure, how))
-            }
+            Err(failure) => Err(self.blame(self.sign::<C::Function>(failure, mutates))),
         }
+    }
+
+    /// What the host found out about an answer after the call: a plugin that lied answers for it.
+    pub(crate) fn claim<F: Function, T>(&self, outcome: Outcome<T>) -> Outcome<T> {
+        outcome.map_err(|failure| self.claim_failure::<F>(failure))
+    }
+
+    pub(crate) fn claim_failure<F: Function>(&self, failure: Failure) -> Failure {
+        self.blame(self.sign::<F>(failure, false))
+    }
+
+    /// Counts a failure, and holds it against the plugin if it is the plugin's own: not that of its caller, its target or the host.
+    /// A lost store was counted when it was lost, however many calls it took with it.
+    fn blame(&self, failure: Failure) -> Failure {
+        count(&self.machine.metrics.failures);
+        let hosts_own = matches!(failure.code.as_deref(), Some(RESTART_PAUSE | QUARANTINED));
+        if failure.blame == Blame::Plugin && failure.kind != Kind::PluginFault && !hosts_own {
+            self.machine.blamed(&self.prepared, &failure);
+        }
+        failure
     }
 
     async fn attempt<C: Call>(self: &Arc<Self>, call: C, how: How, lease: Option<OwnedRwLockReadGuard<()>>) -> Outcome<C::Value> {
@@ -107,8 +135,8 @@ impl Incarnation {
     async fn alone<C: Call>(self: &Arc<Self>, call: C, how: How, guard: Guard) -> Outcome<C::Value> {
         count(&self.machine.metrics.fresh_stores);
         let (reply, answer) = oneshot::channel();
-        let task = task(call, guard, reply);
         let deadline = self.machine.limits.deadline(how.bytes);
+        let task = task(call, how.job, guard, reply);
         let mut stopped = self.stop.subscribe();
         let machine = Arc::clone(&self.machine);
         let stop = async move {
@@ -121,15 +149,28 @@ impl Incarnation {
             }
         };
         let (machine, prepared, services) = (Arc::clone(&self.machine), Arc::clone(&self.prepared), Arc::clone(&self.services));
-        let run = async move { machine.live(&prepared, services, Arc::new(Usage::default()), task, stop.boxed()).await };
-        let mut running = Running(Some(self.machine.guests.spawn(run)));
+        let mut run =
+            async move { machine.live(&prepared, services, Arc::new(Usage::default()), task, stop.boxed()).await }.boxed();
+        let mut running = match self.first_step(run.as_mut()) {
+            Poll::Ready(ended) => Running { ended, task: None },
+            Poll::Pending => Running { ended: None, task: Some(self.machine.guests.spawn(run)) },
+        };
         match answer.await {
             Ok(outcome) => {
                 // What is left of the task is the end of a piped body, or the drop of the store.
-                running.0 = None;
+                running.task = None;
                 outcome
             }
             Err(_) => Err(running.why().await),
+        }
+    }
+
+    /// Of a store that lives for one call, where the caller's thread may take it. Whatever it waits for then, it will ask for again on
+    /// the guests' threads.
+    fn first_step<T>(&self, run: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
+        match self.machine.lends_a_hand() {
+            Some(_as_a_guest) => run.poll(&mut Context::from_waker(Waker::noop())),
+            None => Poll::Pending,
         }
     }
 
@@ -142,7 +183,8 @@ impl Incarnation {
     ) -> Outcome<C::Value> {
         let (reply, answer) = oneshot::channel();
         let worker = self.worker()?;
-        let mut pending = Some(task(call, guard(worker.begin()), reply));
+        let deadline = self.machine.limits.deadline(how.bytes);
+        let mut pending = Some(task(call, how.job, guard(worker.begin()), reply));
         let mut worker = worker;
         for _ in 0..PICKS {
             let Some(task) = pending.take() else { break };
@@ -157,14 +199,14 @@ impl Incarnation {
         if pending.is_some() {
             return Err(worker.end().await);
         }
-        let deadline = self.machine.limits.deadline(how.bytes);
-        match tokio::time::timeout(deadline, answer).await {
+        let mut asked = Asked { answer: Some(answer), deadline: Instant::now() + deadline, of: Arc::clone(self), worker };
+        match asked.answered(deadline).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(worker.end().await),
+            Ok(Err(_)) => Err(asked.worker.end().await),
             Err(_) => {
                 count(&self.machine.metrics.deadlines);
                 // The guest cannot be told to give up one call: the store takes no new ones and goes when its others had their time.
-                self.retire(&worker);
+                self.retire(&asked.worker);
                 Err(overdue(deadline))
             }
         }
@@ -174,23 +216,32 @@ impl Incarnation {
         if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
             return Ok(permit);
         }
+        let limits = &self.machine.limits;
+        let _place = Waiting::enter(&self.waiting, limits.queue_depth).ok_or_else(|| self.busy())?;
         let _waiting = Held::new(Gauge(Arc::clone(&self.machine)), |metrics: &Metrics| &metrics.waiting);
-        match tokio::time::timeout(self.machine.limits.queue_wait, Arc::clone(places).acquire_owned()).await {
+        match tokio::time::timeout(limits.queue_wait, Arc::clone(places).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            _ => {
-                count(&self.machine.metrics.busy);
-                Err(Failure::new(Kind::Busy, "Too many calls wait for the target.")
-                    .with_blame(Blame::Host)
-                    .with_code("target-queue-full"))
-            }
+            _ => Err(self.busy()),
         }
+    }
+
+    fn busy(&self) -> Failure {
+        count(&self.machine.metrics.busy);
+        Failure::new(Kind::Busy, "Too many calls wait for the target.")
+            .with_blame(Blame::Host)
+            .with_code("target-queue-full")
+            .with_next_step("Try again later, or raise the limits `calls-per-store` or `stores-per-target`.")
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Workers> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A worker with room; started if there is none, or if all have work and there may be more.
     fn worker(&self) -> Outcome<Arc<Worker>> {
         let limits = &self.machine.limits;
         let most = if self.prepared.exclusive { 1 } else { limits.stores_per_target.max(1) };
-        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut workers = self.workers();
         let before = workers.alive.len();
         workers.alive.retain(|worker| worker.is_alive());
         let died = before - workers.alive.len();
@@ -220,7 +271,7 @@ impl Incarnation {
             return least.ok_or_else(|| {
                 let mut failure = Failure::new(Kind::Unavailable, "The plugin crashed repeatedly and is started again shortly.")
                     .with_blame(Blame::Plugin)
-                    .with_code("restart-pause");
+                    .with_code(RESTART_PAUSE);
                 failure.retry_after_ms = u64::try_from(wait.as_millis()).ok();
                 failure
             });
@@ -228,7 +279,9 @@ impl Incarnation {
         if died > 0 {
             count(&self.machine.metrics.restarts);
         }
-        let worker = Worker::start(&self.machine, &self.prepared, &self.services);
+        let before = workers.last.take();
+        let worker = Worker::start(&self.machine, &self.prepared, &self.services, before);
+        workers.last = self.prepared.exclusive.then(|| Arc::clone(&worker));
         workers.alive.push(Arc::clone(&worker));
         Ok(worker)
     }
@@ -240,18 +293,18 @@ impl Incarnation {
                 let (id, version) = (&self.prepared.description.id, &self.prepared.description.version);
                 Err(Failure::new(
                     Kind::Unavailable,
-                    format!("Plugin {id} {version} crashed too often and is quarantined. Last: {}", why.message),
+                    format!("Plugin {id} {version} failed too often and is quarantined. Last: {}", why.message),
                 )
                 .with_blame(Blame::Plugin)
                 .with_retry(Retry::Never)
-                .with_code("quarantined")
+                .with_code(QUARANTINED)
                 .with_next_step(format!("Activate another version, or the same again: capstan plugin activate {id} {version}")))
             }
         }
     }
 
-    fn sign<F: Function>(&self, mut failure: Failure, how: How) -> Failure {
-        if how.mutates && (failure.kind == Kind::PluginFault || failure.code.as_deref() == Some(DEADLINE)) {
+    fn sign<F: Function>(&self, mut failure: Failure, mutates: bool) -> Failure {
+        if mutates && (failure.kind == Kind::PluginFault || failure.code.as_deref() == Some(DEADLINE)) {
             failure.maybe_done = true;
         }
         let facet = F::INTERFACE.split_once('/').map_or(F::INTERFACE, |(_, rest)| rest).split('@').next().unwrap_or_default();
@@ -261,13 +314,21 @@ impl Incarnation {
         })
     }
 
-    /// Takes a worker out of service; it ends with its last call, or at the deadline.
-    fn retire(&self, worker: &Arc<Worker>) {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner).alive.retain(|other| !Arc::ptr_eq(other, worker));
-        let (worker, deadline) = (Arc::clone(worker), self.machine.limits.drain_deadline);
+    /// Takes a worker out of service; it ends with its last call, or at the deadline. One with an exclusive session ends now: nobody
+    /// else can have the session while it hangs.
+    pub(crate) fn retire(&self, worker: &Arc<Worker>) {
+        self.workers().alive.retain(|other| !Arc::ptr_eq(other, worker));
+        worker.close();
+        if self.prepared.exclusive {
+            worker.kill();
+            return;
+        }
+        let (worker, deadline) = (Arc::downgrade(worker), self.machine.limits.drain_deadline);
         self.machine.guests.spawn(async move {
             tokio::time::sleep(deadline).await;
-            worker.kill();
+            if let Some(worker) = worker.upgrade() {
+                worker.kill();
+            }
         });
     }
 
@@ -287,12 +348,12 @@ impl Incarnation {
     /// Drops every store now.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
-        for worker in self.workers.lock().unwrap_or_else(PoisonError::into_inner).alive.drain(..) {
+        for worker in self.workers().alive.drain(..) {
             worker.kill();
         }
     }
 
-    /// Waits until no call is left, up to the drain deadline; then stops those that are.
+    /// Waits until no call is left, up to the drain deadline; then stops those that are. Its stores are gone when this ends.
     pub(crate) async fn finish(&self) {
         let limits = &self.machine.limits;
         let all = |semaphore: &Semaphore, most: usize| semaphore.available_permits() >= most;
@@ -303,10 +364,54 @@ impl Incarnation {
         {
             tokio::time::sleep(limits.epoch).await;
         }
-        self.stop();
+        self.stop.send_replace(true);
+        self.let_go(Duration::ZERO).await;
+    }
+
+    /// Has the long-lived store of an exclusive session served enough?
+    pub(crate) fn is_spent(&self) -> bool {
+        self.prepared.exclusive && self.workers().alive.iter().any(|worker| worker.is_spent(&self.machine.limits))
+    }
+
+    /// Gives the session back, so that the next call begins another in a store of its own. Nobody may be calling.
+    pub(crate) async fn renew(&self) {
+        count(&self.machine.metrics.recycled);
+        self.let_go(self.machine.limits.drain_deadline).await;
+    }
+
+    /// Ends all workers, and waits for it; those that have not ended by themselves in time are killed.
+    async fn let_go(&self, patience: Duration) {
+        let workers = std::mem::take(&mut self.workers().alive);
+        for worker in &workers {
+            worker.close();
+        }
+        for worker in workers {
+            if tokio::time::timeout(patience, worker.end()).await.is_err() {
+                worker.kill();
+                worker.end().await;
+            }
+        }
     }
 }
 
+/// Counts a call among those that wait, if there is room.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let waiting = Self(count);
+        (count.fetch_add(1, Ordering::Relaxed) < most).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+const RESTART_PAUSE: &str = "restart-pause";
+const QUARANTINED: &str = "quarantined";
 const DEADLINE: &str = "deadline";
 
 fn overdue(deadline: std::time::Duration) -> Failure {
@@ -325,26 +430,5 @@ struct Gauge(Arc<Machine>);
 impl AsRef<Metrics> for Gauge {
     fn as_ref(&self) -> &Metrics {
         &self.0.metrics
-    }
-}
-
-/// A store's task; given up when its caller is, unless it was let go.
-struct Running(Option<JoinHandle<Option<Failure>>>);
-
-impl Running {
-    async fn why(&mut self) -> Failure {
-        let lost = || Failure::host("The call was lost.", "the store ended without an answer");
-        match &mut self.0 {
-            Some(handle) => handle.await.ok().flatten().unwrap_or_else(lost),
-            None => lost(),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(handle) = &self.0 {
-            handle.abort();
-        }
     }
 }

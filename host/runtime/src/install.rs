@@ -1,16 +1,17 @@
 //! Installing, activating, rolling back and removing versions.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, Weak};
 
 use bytes::Bytes;
 use capstan_bindings::latest;
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure, Kind};
-use capstan_domain::plugin::{Facet, PluginVersion, VersionState};
+use capstan_domain::plugin::{Description, Facet, PluginVersion, VersionState};
 use capstan_domain::time::Timestamp;
 use capstan_grants::Grants;
 use capstan_services::log::Speaker;
 use capstan_services::{Settings, TargetServices};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::gate;
 use crate::metrics::count;
@@ -40,6 +41,16 @@ pub struct Activation {
 impl Runtime {
     /// Takes a component through the load gate. It is idle then, until it is activated. The same bytes again are no change.
     pub async fn install(&self, bytes: Bytes, by: Option<String>) -> Result<PluginVersion, Box<Refusal>> {
+        self.install_signed(bytes, None, by).await
+    }
+
+    /// The same with the component's detached signature, the content of its `.minisig` file.
+    pub async fn install_signed(
+        &self,
+        bytes: Bytes,
+        signature: Option<Bytes>,
+        by: Option<String>,
+    ) -> Result<PluginVersion, Box<Refusal>> {
         let mut version = PluginVersion {
             plugin: String::new(),
             version: String::new(),
@@ -54,77 +65,113 @@ impl Runtime {
             installed_by: by,
             activated: None,
         };
-        match self.pass(bytes, &mut version).await {
-            Ok(Passed::Known(known)) => Ok(*known),
-            Ok(Passed::New(prepared)) => {
-                let _changing = self.changes.lock().await;
-                self.registry.insert(version.clone(), Ok(prepared));
-                Ok(version)
-            }
-            Err(failure) => {
-                let failure = failure.at(|origin| {
-                    let known = |text: &String| (!text.is_empty()).then(|| text.clone());
-                    origin.plugin = origin.plugin.take().or_else(|| known(&version.plugin));
-                    origin.version = origin.version.take().or_else(|| known(&version.version));
-                    origin.digest = origin.digest.take().or_else(|| known(&version.digest));
-                });
-                version.state = VersionState::Refused { failure: failure.clone() };
-                Err(Box::new(Refusal { version, failure }))
-            }
-        }
+        self.pass(bytes, signature, &mut version).await.map_err(|failure| {
+            let failure = failure.at(|origin| {
+                let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+                origin.plugin = origin.plugin.take().or_else(|| known(&version.plugin));
+                origin.version = origin.version.take().or_else(|| known(&version.version));
+                origin.digest = origin.digest.take().or_else(|| known(&version.digest));
+            });
+            version.state = VersionState::Refused { failure: failure.clone() };
+            Box::new(Refusal { version: version.clone(), failure })
+        })
     }
 
     /// The gate, in order; `version` is filled in on the way.
-    async fn pass(&self, bytes: Bytes, version: &mut PluginVersion) -> Outcome<Passed> {
+    async fn pass(&self, bytes: Bytes, signature: Option<Bytes>, version: &mut PluginVersion) -> Outcome<PluginVersion> {
         let most = self.limits.component_bytes;
         if bytes.len() > most {
             return Err(Failure::invalid(format!("The component has {} bytes; this host takes {most} at most.", bytes.len()))
                 .with_code("component-too-large")
                 .with_next_step("Strip its debug information, or raise the limit `component_bytes`."));
         }
-        let (vault, file) = (Arc::clone(&self.vault), bytes.clone());
-        let (digest, outline) = self
-            .compiler
-            .run(move || {
-                let digest = vault::digest(&file);
-                let kept = vault.keep(&digest, &file);
-                Ok((digest, kept.and_then(|()| gate::outline(&file))))
-            })
-            .await?;
+        let (verifier, file, signed) = (Arc::clone(&self.verifier), bytes.clone(), signature.clone());
+        let (digest, judged) =
+            self.compiler.run(move || Ok((vault::digest(&file), verifier.judge(&file, signed.as_deref())))).await?;
         version.digest.clone_from(&digest);
+        judged?;
+        // The same bytes twice at a time are looked through once; the second finds them installed.
+        let _alone = self.alone_with(&digest).await;
         if let Some(known) = self.registry.by_digest(&digest) {
-            return Ok(Passed::Known(Box::new(known)));
+            if let Some(signature) = signature {
+                self.vault.keep_signature(&digest, &signature)?;
+            }
+            return Ok(known);
         }
-        let result = self.look_through(bytes, outline, version).await;
-        if result.is_err() && self.registry.by_digest(&digest).is_none() {
-            // A refused component is kept by what is known of it, not by its bytes.
-            self.vault.remove(&digest)?;
-        }
-        result
+        let passed = self.look_through(bytes, signature, version).await;
+        let (linked, description) = match passed {
+            Ok(passed) => passed,
+            Err(failure) => {
+                if self.registry.by_digest(&digest).is_none() {
+                    // A refused component is kept by what is known of it, not by its bytes.
+                    self.vault.remove(&digest)?;
+                }
+                return Err(failure);
+            }
+        };
+        let _changing = self.changes.lock().await;
+        let description = self.named_apart(description, &digest);
+        version.version.clone_from(&description.version);
+        version.description = Some(description.clone());
+        let prepared = Prepared::new(linked, description, digest, version.facets.clone());
+        self.registry.insert(version.clone(), Ok(prepared));
+        Ok(version.clone())
     }
 
-    async fn look_through(&self, bytes: Bytes, outline: Outcome<gate::Outline>, version: &mut PluginVersion) -> Outcome<Passed> {
-        let outline = outline?;
+    /// Waits until nobody else installs or forgets these bytes.
+    async fn alone_with(&self, digest: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut installing = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+            installing.retain(|_, turn| turn.strong_count() > 0);
+            match installing.get(digest).and_then(Weak::upgrade) {
+                Some(turn) => turn,
+                None => {
+                    let turn = Arc::default();
+                    installing.insert(digest.to_owned(), Arc::downgrade(&turn));
+                    turn
+                }
+            }
+        };
+        turn.lock_owned().await
+    }
+
+    async fn look_through(
+        &self,
+        bytes: Bytes,
+        signature: Option<Bytes>,
+        version: &mut PluginVersion,
+    ) -> Outcome<(Linked, Description)> {
+        let (vault, file, digest) = (Arc::clone(&self.vault), bytes.clone(), version.digest.clone());
+        let keep = move || {
+            vault.keep(&digest, &file)?;
+            signature.map_or(Ok(()), |signature| vault.keep_signature(&digest, &signature))?;
+            gate::outline(&file)
+        };
+        let outline = self.compiler.run(keep).await?;
         version.imports.clone_from(&outline.imports);
         version.facets = gate::facets(&outline.exports);
         version.facets = gate::compare(&outline)?;
         latest::TRACK.clone_into(&mut version.track);
         let component = self.compiler.component(&version.digest, Some(bytes)).await?;
         let linked = Linked::new(&component, &self.linker)?;
-        let mut description = self.describe(&linked, &version.facets).await?;
-        if self.registry.record(&description.id, &description.version).is_some_and(|other| other.digest != version.digest) {
-            // Another build under the same version: both can be kept, and told apart.
-            let separator = if description.version.contains('+') { '.' } else { '+' };
-            let build: String = version.digest.chars().take(BUILD_DIGITS).collect();
-            description.version = format!("{}{separator}{build}", description.version);
-        }
+        let description = self.describe(&linked, &version.facets).await?;
         version.plugin.clone_from(&description.id);
         version.version.clone_from(&description.version);
         version.description = Some(description.clone());
-        Ok(Passed::New(Prepared::new(linked, description, version.digest.clone(), version.facets.clone())))
+        Ok((linked, description))
     }
 
-    async fn describe(&self, linked: &Linked, facets: &[Facet]) -> Outcome<capstan_domain::plugin::Description> {
+    /// Another build under the same version: both can be kept, and told apart.
+    fn named_apart(&self, mut description: Description, digest: &str) -> Description {
+        if self.registry.record(&description.id, &description.version).is_some_and(|other| other.digest != digest) {
+            let separator = if description.version.contains('+') { '.' } else { '+' };
+            let build: String = digest.chars().take(BUILD_DIGITS).collect();
+            description.version = format!("{}{separator}{build}", description.version);
+        }
+        description
+    }
+
+    async fn describe(&self, linked: &Linked, facets: &[Facet]) -> Outcome<Description> {
         let services = TargetServices::new(Settings {
             speaker: Speaker::default(),
             configuration: serde_json::Value::Null,
@@ -163,6 +210,12 @@ impl Runtime {
     }
 
     async fn prepare(&self, version: &PluginVersion) -> Outcome<Arc<Prepared>> {
+        if self.verifier.looks() {
+            // The policy may have become stricter since it was installed. What is read here has the digest that the code runs under.
+            let (vault, verifier, digest) = (Arc::clone(&self.vault), Arc::clone(&self.verifier), version.digest.clone());
+            let judge = move || verifier.judge(&vault.read(&digest)?, vault.read_signature(&digest).as_deref());
+            self.compiler.run(judge).await?;
+        }
         let component = self.compiler.component(&version.digest, None).await?;
         let linked = Linked::new(&component, &self.linker)?;
         let description = match &version.description {
@@ -180,7 +233,9 @@ impl Runtime {
         self.rehearse(plugin, &prepared).await?;
         prepared.quarantined.store(None);
         if from.as_deref() != Some(version) {
-            prepared.ledger.begin_trial(self.limits.health_window);
+            let before = from.as_deref().and_then(|from| self.registry.prepared(plugin, from).ok());
+            let record = before.map(|before| before.ledger.record()).unwrap_or_default();
+            prepared.ledger.begin_trial(self.limits.health_window, record);
         }
         self.switch(plugin, version, VersionState::Idle).await?;
         Ok(Activation { from: from.filter(|from| from != version), to: version.to_owned() })
@@ -202,10 +257,11 @@ impl Runtime {
 
     /// Forgets a version that no target uses.
     pub async fn remove(&self, plugin: &str, version: &str) -> Outcome<()> {
+        let unknown = || Failure::not_found(format!("Version {version} of plugin {plugin} is not installed."));
+        let digest = self.registry.record(plugin, version).ok_or_else(unknown)?.digest;
+        let _alone = self.alone_with(&digest).await;
         let _changing = self.changes.lock().await;
-        let Some(record) = self.registry.record(plugin, version) else {
-            return Err(Failure::not_found(format!("Version {version} of plugin {plugin} is not installed.")));
-        };
+        let record = self.registry.record(plugin, version).ok_or_else(unknown)?;
         let in_use: Vec<String> = self
             .slots_of(plugin)
             .iter()
@@ -280,10 +336,4 @@ impl Runtime {
             }
         }
     }
-}
-
-enum Passed {
-    /// These bytes are installed already.
-    Known(Box<PluginVersion>),
-    New(Arc<Prepared>),
 }

@@ -4,12 +4,15 @@
 //! (`vault`). Each target has an incarnation of its plugin's active version: a few long-lived stores for small calls, a store of its
 //! own for each large transfer. The store is the fault domain: what traps, spins or grows too large loses its store and nothing else.
 //! A new version, or a new configuration, is another incarnation beside the old one, exchanged under running calls. A version that
-//! keeps crashing is rolled back while it is new and quarantined when it is not; it is never deleted.
+//! fails more than the one before is rolled back while it is new, one that keeps crashing is quarantined; it is never deleted.
 //!
-//! Guests run on threads of their own. To the floors above, a target is the domain's ports; no type of the engine leaves this room.
+//! Guests run on threads of their own, but for the first step of a call that a thread of the host's work makes (`drive`); threads that
+//! serve requests run none. To the floors above, a target is the domain's ports; no type of the engine leaves this room.
 
+mod asked;
 mod call;
 mod compiler;
+mod drive;
 mod engine;
 mod faults;
 mod gate;
@@ -31,6 +34,7 @@ mod target;
 mod vault;
 mod worker;
 
+pub use gate::{SignaturePolicy, Signatures};
 pub use install::{Activation, Refusal};
 pub use limits::Limits;
 pub use metrics::Metrics;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// A setting each; the defaults suit a host with a few dozen targets.
-#[derive(Clone, Debug)]
+use serde::{Deserialize, Deserializer};
+
+/// A setting each, under these names in kebab case; the defaults suit a host with a few dozen targets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     /// Bytes of a component's file. Refuses.
     pub component_bytes: usize,
@@ -12,8 +15,10 @@ pub struct Limits {
     /// Compiles waiting for a thread. Refuses.
     pub compile_queue: usize,
     /// Wall clock of instantiation and `describe` at the load gate. Refuses the component.
+    #[serde(rename = "describe-ms", deserialize_with = "milliseconds")]
     pub describe_deadline: Duration,
     /// Threads that run guests; 0: one for each core.
+    #[serde(rename = "threads")]
     pub guest_threads: usize,
     /// Stores of all targets together. Waits up to `queue_wait`, then refuses.
     pub stores: u32,
@@ -23,17 +28,23 @@ pub struct Limits {
     pub calls_per_store: usize,
     /// Stores of their own for large transfers of one target. Waits up to `queue_wait`, then refuses.
     pub transfers_per_target: usize,
+    /// Calls of one target that may wait for a place. Refuses as `busy`.
+    pub queue_depth: usize,
     /// How long a call waits for a place.
+    #[serde(rename = "queue-wait-ms", deserialize_with = "milliseconds")]
     pub queue_wait: Duration,
     /// Wall clock of a call that moves little. The call fails.
+    #[serde(rename = "call-ms", deserialize_with = "milliseconds")]
     pub call_deadline: Duration,
     /// A transfer may take `call_deadline` and this many bytes a second more. The transfer fails.
     pub slowest_bytes_per_second: u64,
     /// Puts and gets from this size on take a store of their own. Bytes.
     pub large_bytes: u64,
     /// CPU time without any call of the store coming to an end. The store is dropped.
+    #[serde(rename = "cpu-ms", deserialize_with = "milliseconds")]
     pub cpu_budget: Duration,
     /// Length of an epoch: how long a guest runs before others get their turn.
+    #[serde(rename = "epoch-ms", deserialize_with = "milliseconds")]
     pub epoch: Duration,
     /// Bytes of all memories of a store together. A growth beyond it fails in the guest.
     pub memory_bytes: usize,
@@ -50,16 +61,24 @@ pub struct Limits {
     /// A long-lived store is replaced once its memories passed this. Bytes.
     pub recycle_memory_bytes: usize,
     /// First pause after a second crash in a row; it doubles with each. Calls are refused meanwhile.
+    #[serde(rename = "restart-pause-ms", deserialize_with = "milliseconds")]
     pub restart_pause: Duration,
     /// Longest of these pauses.
+    #[serde(rename = "restart-pause-most-ms", deserialize_with = "milliseconds")]
     pub restart_pause_most: Duration,
     /// Crashes of a version within `restart_window` before it is quarantined.
     pub restart_budget: usize,
+    #[serde(rename = "restart-window-ms", deserialize_with = "milliseconds")]
     pub restart_window: Duration,
-    /// After activation: the time within which `health_faults` crashes roll back to the version before.
+    /// After activation: the time within which a version is rolled back that fails too often.
+    #[serde(rename = "health-window-ms", deserialize_with = "milliseconds")]
     pub health_window: Duration,
+    /// Crashes, and calls whose failure is the plugin's fault, before a version on trial is compared with the one before.
     pub health_faults: usize,
+    /// So many times the share of faults the version before had, and more, is too often.
+    pub health_worse: u32,
     /// How long running calls may go on with a version, or a configuration, that was replaced. Then their stores are dropped.
+    #[serde(rename = "drain-ms", deserialize_with = "milliseconds")]
     pub drain_deadline: Duration,
     /// Lines of standard output and error a store may write a second; more are dropped.
     pub output_lines_per_second: u32,
@@ -78,6 +97,7 @@ impl Default for Limits {
             stores_per_target: 2,
             calls_per_store: 64,
             transfers_per_target: 32,
+            queue_depth: 4096,
             queue_wait: Duration::from_secs(30),
             call_deadline: Duration::from_secs(60),
             slowest_bytes_per_second: 128 << 10,
@@ -97,6 +117,7 @@ impl Default for Limits {
             restart_window: Duration::from_secs(60),
             health_window: Duration::from_secs(60),
             health_faults: 3,
+            health_worse: 2,
             drain_deadline: Duration::from_secs(30),
             output_lines_per_second: 100,
         }
@@ -123,6 +144,11 @@ impl Limits {
     }
 }
 
+/// Durations are written as whole milliseconds, and their names end so.
+fn milliseconds<'de, D: Deserializer<'de>>(given: D) -> Result<Duration, D::Error> {
+    u64::deserialize(given).map(Duration::from_millis)
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -130,6 +156,16 @@ fn cores() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_limit_is_a_setting_and_what_is_left_out_has_its_default() {
+        let given = serde_json::json!({ "cpu-ms": 7, "threads": 3, "queue-depth": 5, "health-worse": 4 });
+        let limits: Limits = serde_json::from_value(given).unwrap();
+        assert_eq!((limits.cpu_budget, limits.guest_threads), (Duration::from_millis(7), 3));
+        assert_eq!((limits.queue_depth, limits.health_worse), (5, 4));
+        assert_eq!(limits.call_deadline, Limits::default().call_deadline);
+        assert!(serde_json::from_value::<Limits>(serde_json::json!({ "cpu-mss": 7 })).is_err());
+    }
 
     #[test]
     fn a_transfer_gets_time_for_its_bytes() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use capstan_domain::failure::{Blame, Failure, Kind};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 use tokio::sync::{Semaphore, mpsc};
 use wasmtime::Engine;
 
@@ -29,6 +29,9 @@ pub(crate) struct Machine {
     pub limits: Limits,
     pub metrics: Arc<Metrics>,
     pub guests: Handle,
+    /// The runtime this one was started on: its threads do work, so they may take a guest's first step. No other's may: what serves
+    /// requests is never lent to a guest.
+    pub work: Option<tokio::runtime::Id>,
     pub stores: Arc<Semaphore>,
     pub alarms: mpsc::Sender<Alarm>,
 }
@@ -39,6 +42,12 @@ enum End {
 }
 
 impl Machine {
+    /// May this thread take a guest's first step? If so, timers and sockets made meanwhile are the guests' runtime's.
+    pub(crate) fn lends_a_hand(&self) -> Option<EnterGuard<'_>> {
+        let here = Handle::try_current().ok()?.id();
+        (self.work == Some(here)).then(|| self.guests.enter())
+    }
+
     /// Makes a store, runs `work` in it and drops it, at once when it broke or when `stop` ends first. Answers why, unless the work was
     /// simply done. The store is the fault domain: nothing of it is used again.
     pub(crate) async fn live(
@@ -61,7 +70,7 @@ impl Machine {
                 );
             }
         };
-        let mut store = new_store(&self.engine, services, &self.limits, usage);
+        let mut store = new_store(self, services, usage);
         let end = {
             let run = async {
                 let starting = prepared.linked.pre.instantiate_async(&mut store);
@@ -107,6 +116,16 @@ impl Machine {
             failure.message
         );
         let verdict = prepared.ledger.crashed(&self.limits);
+        self.judge(prepared, verdict, failure);
+    }
+
+    /// A call was answered with something that speaks against the plugin, though its store lives on.
+    pub(crate) fn blamed(&self, prepared: &Arc<Prepared>, failure: &Failure) {
+        count(&self.metrics.plugin_faults);
+        self.judge(prepared, prepared.ledger.blamed(&self.limits), failure);
+    }
+
+    fn judge(&self, prepared: &Arc<Prepared>, verdict: Verdict, failure: &Failure) {
         if verdict == Verdict::Exhausted && prepared.quarantined.load().is_none() {
             prepared.quarantined.store(Some(Arc::new(failure.clone())));
         }

@@ -14,6 +14,8 @@ pub struct Metrics {
     pub failures: AtomicU64,
     /// Stores dropped because the guest trapped or overran a limit.
     pub traps: AtomicU64,
+    /// Calls whose answer spoke against the plugin: a lie, or a failure it takes the blame for.
+    pub plugin_faults: AtomicU64,
     /// Calls that passed their deadline.
     pub deadlines: AtomicU64,
     /// Long-lived stores started.
@@ -28,6 +30,10 @@ pub struct Metrics {
     pub streams: Arc<StreamCounters>,
     /// Calls refused because no place came free in time.
     pub busy: AtomicU64,
+    /// Stores that exist: gauge.
+    pub stores: AtomicI64,
+    /// Entries of stores' resource tables that outlived the call they were made for: gauge.
+    pub table_entries: AtomicI64,
     /// Calls waiting for a place: gauge.
     pub waiting: AtomicI64,
     /// Calls in flight: gauge.

@@ -29,7 +29,7 @@ impl Runtime {
         if let Some(Ok(old)) = old.map(|old| old.current()) {
             old.drain();
         }
-        Arc::new(Handle(slot))
+        Arc::new(Handle::new(slot))
     }
 
     /// Changes a target. New configuration, secrets, plugin or pin: new stores, while the old ones drain. Grants alone change under the
@@ -45,19 +45,27 @@ impl Runtime {
             && before.same_stores(&settings)
             && Arc::ptr_eq(&running.prepared, &next.prepared)
         {
-            running.services.set_grants(Arc::new(self.grants(&settings, &wanted)));
+            self.regrant(&slot, &settings, &running.prepared, Some(wanted));
             slot.set_settings(settings);
             return Ok(());
         }
         if let Ok(running) = slot.current() {
             // What was taken away is gone at once, also for calls that go on draining.
-            let wanted = requested_by(&settings, &Ok(Arc::clone(&running.prepared))).unwrap_or_default();
-            running.services.set_grants(Arc::new(self.grants(&settings, &wanted)));
+            self.regrant(&slot, &settings, &running.prepared, None);
         }
         let outcome = next.as_ref().map(|_| ()).map_err(Failure::clone);
         slot.set_settings(settings);
         slot.exchange(next).await;
         outcome
+    }
+
+    /// Gives the target's new grants to all that serves it, or goes on with what it began. Connections they do not cover are cut.
+    fn regrant(&self, slot: &TargetSlot, settings: &TargetSettings, prepared: &Arc<Prepared>, wanted: Option<Vec<Requested>>) {
+        let wanted = wanted.or_else(|| requested_by(settings, &Ok(Arc::clone(prepared))).ok()).unwrap_or_default();
+        let grants = Arc::new(self.grants(settings, &wanted));
+        for incarnation in slot.incarnations() {
+            incarnation.services.set_grants(Arc::clone(&grants));
+        }
     }
 
     /// Forgets a target; its running calls drain.

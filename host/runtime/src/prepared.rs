@@ -9,8 +9,8 @@ use capstan_bindings::latest::{files, objects, target, uploads};
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure, Kind};
 use capstan_domain::plugin::{Description, Facet};
+use wasmtime::AsContextMut;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Linker, TypedFunc};
-use wasmtime::{AsContextMut, Engine};
 
 use crate::faults::Ledger;
 use crate::state::StoreState;
@@ -53,10 +53,6 @@ impl Linked {
             .get(&(F::INTERFACE, F::NAME))
             .ok_or_else(|| wasmtime::Error::msg(format!("{} has no function {}", F::INTERFACE, F::NAME)))?;
         instance.get_typed_func(store, index)
-    }
-
-    pub(crate) fn engine(&self) -> &Engine {
-        self.pre.engine()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Failure, Kind};
@@ -10,11 +10,13 @@ use capstan_domain::ids::TargetId;
 use capstan_domain::plugin::{PluginVersion, VersionState};
 use capstan_domain::ports::{Connection, StateStore, Targets};
 use capstan_grants::Policy;
+use tokio::runtime::Handle as Threads;
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use wasmtime::component::Linker;
 
 use crate::compiler::Compiler;
 use crate::faults::Verdict;
+use crate::gate::{Signatures, Verifier};
 use crate::limits::Limits;
 use crate::linker::linker;
 use crate::machine::{Alarm, Machine};
@@ -38,6 +40,7 @@ pub struct RuntimeOptions {
     /// Limits of what plugins import.
     pub services: capstan_services::Limits,
     pub policy: Policy,
+    pub signatures: Signatures,
     pub state: Arc<dyn StateStore>,
 }
 
@@ -56,6 +59,9 @@ pub struct Runtime {
     pub(crate) machine: Arc<Machine>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) verifier: Arc<Verifier>,
+    /// By digest: held by whoever takes these bytes through the gate, or forgets them.
+    pub(crate) installing: std::sync::Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     pub(crate) compiler: Compiler,
     pub(crate) linker: Linker<StoreState>,
     pub(crate) registry: Registry,
@@ -70,9 +76,11 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts the engine and the guests' own threads. Nothing is loaded yet.
+    /// Starts the engine and the guests' own threads. Nothing is loaded yet. Where this is called inside an async runtime, that runtime is
+    /// taken for the one that does the host's work: its threads may take the first step of the calls they make.
     pub fn new(options: RuntimeOptions) -> Outcome<Arc<Self>> {
-        let RuntimeOptions { directory, limits, services, policy, state } = options;
+        let RuntimeOptions { directory, limits, services, policy, signatures, state } = options;
+        let verifier = Arc::new(Verifier::new(&signatures)?);
         let engine = engine::start(&limits)?;
         let vault = Arc::new(Vault::open(&directory, engine::fingerprint(&engine))?);
         let metrics = Arc::new(Metrics::default());
@@ -87,12 +95,21 @@ impl Runtime {
             .map_err(|error| Failure::host("The threads of guests do not start.", error))?;
         let (alarms, heard) = mpsc::channel(ALARMS);
         let stores = Arc::new(Semaphore::new(usize::try_from(limits.stores).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
-        let machine =
-            Arc::new(Machine { engine, limits: limits.clone(), metrics, guests: threads.handle().clone(), stores, alarms });
+        let machine = Arc::new(Machine {
+            engine,
+            limits: limits.clone(),
+            metrics,
+            guests: threads.handle().clone(),
+            work: Threads::try_current().ok().map(|here| here.id()),
+            stores,
+            alarms,
+        });
         let runtime = Arc::new(Self {
             machine,
             limits: Arc::new(limits),
             vault,
+            verifier,
+            installing: std::sync::Mutex::default(),
             compiler,
             linker,
             registry: Registry::default(),
@@ -132,7 +149,7 @@ impl Runtime {
 
     /// The target's connection, if it was opened.
     pub fn connection(&self, target: TargetId) -> Option<Arc<dyn Connection>> {
-        self.slot(target).map(|slot| Arc::new(Handle(slot)) as Arc<dyn Connection>)
+        self.slot(target).map(|slot| Arc::new(Handle::new(slot)) as Arc<dyn Connection>)
     }
 
     pub(crate) fn slot(&self, target: TargetId) -> Option<Arc<TargetSlot>> {

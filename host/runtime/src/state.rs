@@ -6,22 +6,25 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use capstan_bindings::latest::types;
 use capstan_services::{Services, TargetServices};
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::limits::Limits;
+use crate::machine::Machine;
+use crate::metrics::Metrics;
 use crate::output::Output;
 
 pub(crate) struct StoreState {
     pub services: Services,
     pub meter: Meter,
     pub output: Output,
+    left: Left,
     wasi: WasiCtx,
     wasi_table: ResourceTable,
 }
 
 /// A store for the guest of one target, with every limit set. It runs nothing yet.
-pub(crate) fn new_store(engine: &Engine, services: Arc<TargetServices>, limits: &Limits, usage: Arc<Usage>) -> Store<StoreState> {
+pub(crate) fn new_store(machine: &Machine, services: Arc<TargetServices>, usage: Arc<Usage>) -> Store<StoreState> {
+    let limits = &machine.limits;
     let output = Output::new(services.log().speaker().clone(), limits.output_lines_per_second);
     // No directory, no environment, no arguments, standard input at its end: the standard library links, and finds nothing.
     let wasi = WasiCtx::builder().stdout(output.clone()).stderr(output.clone()).build();
@@ -33,8 +36,10 @@ pub(crate) fn new_store(engine: &Engine, services: Arc<TargetServices>, limits: 
         refused: None,
         cpu_epochs: limits.cpu_epochs(),
     };
-    let state = StoreState { services: Services::new(services, None), meter, output, wasi, wasi_table: ResourceTable::new() };
-    let mut store = Store::new(engine, state);
+    machine.metrics.stores.fetch_add(1, Ordering::Relaxed);
+    let left = Left { metrics: Arc::clone(&machine.metrics), entries: 0 };
+    let state = StoreState { services: Services::new(services), meter, output, left, wasi, wasi_table: ResourceTable::new() };
+    let mut store = Store::new(&machine.engine, state);
     store.limiter(|state| &mut state.meter);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut context| {
@@ -46,6 +51,32 @@ pub(crate) fn new_store(engine: &Engine, services: Arc<TargetServices>, limits: 
         Ok(UpdateDeadline::Yield(1))
     });
     store
+}
+
+impl StoreState {
+    /// A call has ended: what it leaves in the table is counted, since nobody will ever take it out.
+    pub(crate) fn called(&mut self) {
+        self.meter.progress();
+        let entries = match self.services.table.is_empty() {
+            true => 0,
+            false => i64::try_from(self.services.table.iter_mut().count()).unwrap_or(i64::MAX),
+        };
+        self.left.metrics.table_entries.fetch_add(entries - self.left.entries, Ordering::Relaxed);
+        self.left.entries = entries;
+    }
+}
+
+/// What a store counts towards the gauges, for as long as it lives.
+struct Left {
+    metrics: Arc<Metrics>,
+    entries: i64,
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.metrics.stores.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.table_entries.fetch_sub(self.entries, Ordering::Relaxed);
+    }
 }
 
 impl WasiView for StoreState {

@@ -1,6 +1,7 @@
 //! A configured target: what its calls go to just now, and how that is exchanged under them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use capstan_domain::Outcome;
@@ -58,6 +59,9 @@ pub(crate) struct TargetSlot {
     current: ArcSwap<Current>,
     /// Held for reading by every call of an exclusive target, for writing while its one session is handed over.
     handover: Arc<RwLock<()>>,
+    /// Replaced, while their calls, or bodies that came out of them, go on: what is revoked is revoked from them too.
+    former: Mutex<Vec<Weak<Incarnation>>>,
+    renewing: AtomicBool,
     limits: Arc<Limits>,
 }
 
@@ -67,6 +71,8 @@ impl TargetSlot {
             settings: Mutex::new(Arc::new(settings)),
             current: ArcSwap::from_pointee(current),
             handover: Arc::default(),
+            former: Mutex::default(),
+            renewing: AtomicBool::new(false),
             limits,
         })
     }
@@ -77,6 +83,10 @@ impl TargetSlot {
 
     pub(crate) fn set_settings(&self, settings: TargetSettings) {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn current(&self) -> Current {
@@ -97,6 +107,11 @@ impl TargetSlot {
     /// new calls wait: two stores must never hold it together.
     pub(crate) async fn exchange(&self, next: Current) {
         let exclusive = |current: &Current| current.as_ref().is_ok_and(|incarnation| incarnation.prepared.exclusive);
+        if let Ok(old) = self.current() {
+            let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+            former.retain(|old| old.strong_count() > 0);
+            former.push(Arc::downgrade(&old));
+        }
         if exclusive(&next) || exclusive(&self.current()) {
             let drained = tokio::time::timeout(self.limits.drain_deadline, self.handover.write()).await;
             if let Ok(old) = self.current() {
@@ -112,7 +127,14 @@ impl TargetSlot {
         }
     }
 
-    pub(crate) async fn call<C: Call>(&self, call: C, how: How) -> Outcome<C::Value> {
+    /// What serves, and what was replaced and has not ended.
+    pub(crate) fn incarnations(&self) -> Vec<Arc<Incarnation>> {
+        let former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        former.iter().filter_map(Weak::upgrade).chain(self.current().ok()).collect()
+    }
+
+    /// Makes the call; answers who answered as well.
+    pub(crate) async fn call<C: Call>(self: &Arc<Self>, call: C, how: How) -> Outcome<(C::Value, Arc<Incarnation>)> {
         let mut incarnation = self.current()?;
         let mut lease = None;
         if incarnation.prepared.exclusive {
@@ -120,7 +142,21 @@ impl TargetSlot {
             // Who waited for the lease may find another version behind it.
             incarnation = self.current()?;
         }
-        incarnation.call(call, how, lease).await
+        let outcome = incarnation.call(call, how, lease).await;
+        if incarnation.is_spent() && !self.renewing.swap(true, Ordering::AcqRel) {
+            tokio::spawn(Arc::clone(self).renew(Arc::clone(&incarnation)));
+        }
+        outcome.map(|value| (value, incarnation))
+    }
+
+    /// Gives an exclusive session from a spent store to a fresh one, while new calls wait.
+    async fn renew(self: Arc<Self>, spent: Arc<Incarnation>) {
+        let drained = tokio::time::timeout(self.limits.drain_deadline, self.handover.write()).await;
+        if spent.is_spent() {
+            spent.renew().await;
+        }
+        self.renewing.store(false, Ordering::Release);
+        drop(drained);
     }
 
     async fn lease(&self) -> Outcome<OwnedRwLockReadGuard<()>> {

@@ -74,6 +74,19 @@ impl Vault {
             .with_next_step("Install the plugin again."))
     }
 
+    fn signature(&self, digest: &str) -> PathBuf {
+        self.components.join(format!("{digest}.minisig"))
+    }
+
+    /// Keeps the signature a component came with; a later one replaces it.
+    pub(crate) fn keep_signature(&self, digest: &str, signature: &[u8]) -> Outcome<()> {
+        self.write(&self.signature(digest), signature).map_err(|error| Failure::host("The signature cannot be stored.", error))
+    }
+
+    pub(crate) fn read_signature(&self, digest: &str) -> Option<Vec<u8>> {
+        fs::read(self.signature(digest)).ok()
+    }
+
     /// Keeps compiled code behind its own hash: the engine looks at a header only, and would run what a bad disk made of the rest.
     pub(crate) fn keep_compiled(&self, digest: &str, code: &[u8]) -> io::Result<()> {
         let mut file = Sha256::digest(code).to_vec();
@@ -94,6 +107,7 @@ impl Vault {
     /// Forgets a component and its code.
     pub(crate) fn remove(&self, digest: &str) -> Outcome<()> {
         let _ = fs::remove_file(self.compiled(digest));
+        let _ = fs::remove_file(self.signature(digest));
         match fs::remove_file(self.component(digest)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Failure::host("The component cannot be removed.", error))

@@ -1,26 +1,27 @@
 //! `capstan:host/job`: the work on whose behalf a call runs.
 
-use capstan_bindings::latest::host::job::Host;
+use capstan_bindings::latest::host::job::{Host, HostWithStore};
+use capstan_domain::context::Report;
+use wasmtime::component::Access;
 
-use crate::services::Services;
+use crate::limits;
+use crate::services::{Imports, Services, job};
 
-/// What a running job lets a plugin say and ask. Called from guests: it must answer at once.
-pub trait JobHandle: Send + Sync {
-    fn progress(&self, done: u64, total: Option<u64>, note: Option<&str>);
-    fn cancelled(&self) -> bool;
-    /// Its id, for the log.
-    fn id(&self) -> String;
-}
+impl Host for Services {}
 
-impl Host for Services {
-    fn progress(&mut self, done: u64, total: Option<u64>, note: Option<String>) -> wasmtime::Result<()> {
-        if let Some(job) = self.job() {
-            job.progress(done, total, note.as_deref());
+impl<T: Send + 'static> HostWithStore<T> for Imports {
+    fn progress(mut access: Access<'_, T, Self>, done: u64, total: Option<u64>, note: Option<String>) -> wasmtime::Result<()> {
+        if let Some(job) = job(&mut access)? {
+            let note = note.map(|mut note| {
+                note.truncate(note.floor_char_boundary(limits::NOTE_BYTES));
+                note
+            });
+            job.report(Report { done, total, note });
         }
         Ok(())
     }
 
-    fn cancelled(&mut self) -> wasmtime::Result<bool> {
-        Ok(self.job().is_some_and(|job| job.cancelled()))
+    fn cancelled(mut access: Access<'_, T, Self>) -> wasmtime::Result<bool> {
+        Ok(job(&mut access)?.is_some_and(|job| job.is_cancelled()))
     }
 }

@@ -23,7 +23,6 @@ pub mod stream;
 mod task;
 
 pub use config::Configuration;
-pub use job::JobHandle;
 pub use limits::Limits;
 pub use linker::add_to_linker;
 pub use secrets::Secrets;

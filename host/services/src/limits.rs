@@ -4,23 +4,31 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer};
+
 /// Bounds of one target's services. A target's stores share them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     /// HTTP connections in use at once. Waits, up to `connection_wait`, then refuses as `busy`.
     pub connections: usize,
     /// Calls that may wait for a connection. Refuses as `busy`.
     pub connection_waiters: usize,
     /// How long a call waits for a connection of its target.
+    #[serde(rename = "connection-wait-ms", deserialize_with = "milliseconds")]
     pub connection_wait: Duration,
     /// Name resolution, TCP, proxy and TLS together. Refuses as `timed-out`.
+    #[serde(rename = "connect-ms", deserialize_with = "milliseconds")]
     pub connect: Duration,
     /// Silence of the server before it answers, measured from the last byte that moved; "timeout-ms" of a request overrides it.
     /// Refuses as `timed-out`.
+    #[serde(rename = "first-byte-ms", deserialize_with = "milliseconds")]
     pub first_byte: Duration,
     /// Silence of the server in the middle of an answer. Refuses as `timed-out`.
+    #[serde(rename = "idle-body-ms", deserialize_with = "milliseconds")]
     pub idle_body: Duration,
     /// How long an unused connection is kept. Closed after that.
+    #[serde(rename = "keep-alive-ms", deserialize_with = "milliseconds")]
     pub keep_alive: Duration,
     /// Calls of the file service that occupy a thread at once. Waits.
     pub file_operations: usize,
@@ -42,6 +50,11 @@ impl Default for Limits {
             log_lines_per_second: 200,
         }
     }
+}
+
+/// Durations are written as whole milliseconds, and their names end so.
+fn milliseconds<'de, D: Deserializer<'de>>(given: D) -> Result<Duration, D::Error> {
+    u64::deserialize(given).map(Duration::from_millis)
 }
 
 /// Bytes of a URL. Refuses as `invalid`.
@@ -101,5 +114,18 @@ pub const LOG_FIELDS: usize = 16;
 
 /// Longest `clock.wait`. Longer ones count as this.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// How often a waiting or transferring call looks whether its job was cancelled.
-pub const CANCELLED_POLL: Duration = Duration::from_millis(200);
+/// Bytes of the note of a job's progress. Cut.
+pub const NOTE_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_a_setting_and_what_is_left_out_has_its_default() {
+        let limits: Limits = serde_json::from_value(serde_json::json!({ "connections": 3, "idle-body-ms": 40 })).unwrap();
+        assert_eq!((limits.connections, limits.idle_body), (3, Duration::from_millis(40)));
+        assert_eq!(limits.keep_alive, Limits::default().keep_alive);
+        assert!(serde_json::from_value::<Limits>(serde_json::json!({ "conections": 3 })).is_err());
+    }
+}

@@ -5,10 +5,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use capstan_bindings::latest::host::log::{Host, Level};
+use capstan_bindings::latest::host::log::{Host, HostWithStore, Level};
+use capstan_domain::context::JobContext;
+use wasmtime::component::Access;
 
 use crate::limits;
-use crate::services::Services;
+use crate::services::{Imports, Services, job};
 
 /// Whose lines they are.
 #[derive(Clone, Debug, Default)]
@@ -105,8 +107,15 @@ fn cut(text: &str, bytes: usize) -> String {
     text.get(..end).unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-impl Host for Services {
-    fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+impl Host for Services {}
+
+impl<T: Send + 'static> HostWithStore<T> for Imports {
+    fn write(
+        mut access: Access<'_, T, Self>,
+        level: Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
         let level = match level {
             Level::Trace => tracing::Level::TRACE,
             Level::Debug => tracing::Level::DEBUG,
@@ -114,8 +123,8 @@ impl Host for Services {
             Level::Warn => tracing::Level::WARN,
             Level::Error => tracing::Level::ERROR,
         };
-        let job = self.job().map(|job| job.id());
-        self.target().log.write(level, &message, &fields, job.as_deref());
+        let job = job(&mut access)?;
+        access.get().target().log.write(level, &message, &fields, job.as_ref().map(JobContext::id));
         Ok(())
     }
 }

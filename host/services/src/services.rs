@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use capstan_domain::context::JobContext;
 use capstan_domain::failure::Blame;
 use capstan_domain::ids::TargetId;
 use capstan_domain::ports::StateStore;
@@ -10,12 +11,12 @@ use capstan_domain::secret::SecretText;
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_grants::{DirectoryGrant, Grants};
 use tokio::sync::Semaphore;
-use wasmtime::component::{HasData, ResourceTable};
+use wasmtime::AsContextMut;
+use wasmtime::component::{Access, GuestTaskId, HasData, ResourceTable};
 
 use crate::config::Configuration;
 use crate::files::Directory;
 use crate::http::Client;
-use crate::job::JobHandle;
 use crate::limits::Limits;
 use crate::log::{Log, Speaker};
 use crate::secrets::Secrets;
@@ -129,25 +130,40 @@ impl TargetServices {
     }
 }
 
-/// One store's view: its own table of resources, its target's services, and the job it works for.
+/// One store's view: its own table of resources, its target's services, and the jobs its calls work for.
 pub struct Services {
     pub table: ResourceTable,
     target: Arc<TargetServices>,
-    job: Option<Arc<dyn JobHandle>>,
+    /// By the call in flight; those that work for no job are not here.
+    jobs: HashMap<GuestTaskId, JobContext>,
 }
 
 impl Services {
-    pub fn new(target: Arc<TargetServices>, job: Option<Arc<dyn JobHandle>>) -> Self {
-        Self { table: ResourceTable::new(), target, job }
+    pub fn new(target: Arc<TargetServices>) -> Self {
+        Self { table: ResourceTable::new(), target, jobs: HashMap::new() }
     }
 
     pub fn target(&self) -> &Arc<TargetServices> {
         &self.target
     }
 
-    pub(crate) fn job(&self) -> Option<Arc<dyn JobHandle>> {
-        self.job.clone()
+    /// Says for which job a call runs, until `end_call`.
+    pub fn begin_call(&mut self, call: GuestTaskId, job: JobContext) {
+        self.jobs.insert(call, job);
     }
+
+    pub fn end_call(&mut self, call: GuestTaskId) {
+        self.jobs.remove(&call);
+    }
+}
+
+/// The job of the call that this import came out of. A store makes many calls at a time, so the store is asked which one it is.
+pub(crate) fn job<T: Send + 'static>(access: &mut Access<'_, T, Imports>) -> wasmtime::Result<Option<JobContext>> {
+    if access.get().jobs.is_empty() {
+        return Ok(None);
+    }
+    let call = access.as_context_mut().async_call_stack()?.last();
+    Ok(call.and_then(|call| access.get().jobs.get(&call).cloned()))
 }
 
 /// Names `Services` as what the imports of a store work on.

@@ -36,6 +36,7 @@ impl Room {
             limits,
             services: capstan_services::Limits::default(),
             policy: Policy::default(),
+            signatures: capstan_runtime::Signatures::default(),
             state: Arc::new(NoState),
         })
         .map_err(failed)?;

@@ -40,6 +40,7 @@ impl Host {
             limits: Limits::default(),
             services: capstan_services::Limits::default(),
             policy: Policy::default(),
+            signatures: capstan_runtime::Signatures::default(),
             state: Arc::new(States::default()),
         })
         .map_err(told)?;

@@ -3,6 +3,7 @@
 mod convert;
 pub mod files;
 pub mod objects;
+mod provided;
 pub mod target;
 pub mod uploads;
 
@@ -21,12 +22,18 @@ mod generated {
         imports: {
             // Making a stream needs the store itself.
             "capstan:host/content.[method]content.open": store | trappable,
+            // Which call asks, and so for which job, only the store can tell.
+            "capstan:host/job.progress": store | trappable,
+            "capstan:host/job.cancelled": store | trappable,
+            "capstan:host/log.write": store | trappable,
             default: trappable,
         },
         with: { "capstan:host/content.content": crate::content::HeldContent },
         require_store_data_send: true,
     });
 }
+
+pub use provided::{PROVIDED, Provided};
 
 /// The interfaces a plugin may import: `Host` traits to implement, `add_to_linker` for each.
 pub use generated::capstan::host;
@@ -40,18 +47,3 @@ pub type WitFailure = host::types::Failure;
 pub const TRACK: &str = "0.1";
 /// The exact version of both packages that this build was made from.
 pub const VERSION: &str = "0.1.0";
-/// Interfaces the host can provide, without version. The load gate compares a plugin's imports with this table.
-pub const PROVIDED: [&str; 12] = [
-    "capstan:host/clock",
-    "capstan:host/config",
-    "capstan:host/content",
-    "capstan:host/crypto",
-    "capstan:host/files",
-    "capstan:host/http",
-    "capstan:host/job",
-    "capstan:host/log",
-    "capstan:host/secrets",
-    "capstan:host/state",
-    "capstan:host/types",
-    "capstan:target/types",
-];

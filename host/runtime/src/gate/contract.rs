@@ -51,8 +51,9 @@ pub(crate) fn facets(exports: &[String]) -> Vec<Facet> {
 pub(crate) fn compare(outline: &Outline) -> Outcome<Vec<Facet>> {
     let mut problems = Vec::new();
     let mut wanted_tracks = Vec::new();
-    for import in &outline.imports {
-        judge_import(import, &mut problems, &mut wanted_tracks);
+    let none = Vec::new();
+    for (import, functions) in outline.imports.iter().zip(outline.functions.iter().chain(std::iter::repeat(&none))) {
+        judge_import(import, functions, &mut problems, &mut wanted_tracks);
     }
     let ours: Vec<&String> = outline.exports.iter().filter(|export| export.starts_with("capstan:target/")).collect();
     for export in &ours {
@@ -87,10 +88,20 @@ pub(crate) fn compare(outline: &Outline) -> Outcome<Vec<Facet>> {
         .with_next_step(next_step))
 }
 
-fn judge_import(import: &str, problems: &mut Vec<String>, wanted_tracks: &mut Vec<String>) {
+fn judge_import(import: &str, functions: &[String], problems: &mut Vec<String>, wanted_tracks: &mut Vec<String>) {
     let (name, version) = split(import);
-    if latest::PROVIDED.contains(&name) {
+    if let Some((_, provided)) = latest::PROVIDED.iter().find(|(provided, _)| *provided == name) {
+        let before = problems.len();
         judge_version("imports", import, problems, wanted_tracks);
+        // A later patch of the track may have functions that this host has not; those of another track say nothing.
+        let missing: Vec<&str> = functions
+            .iter()
+            .map(String::as_str)
+            .filter(|function| problems.len() == before && !provided.contains(function))
+            .collect();
+        if !missing.is_empty() {
+            problems.push(format!("it imports {} of {import}, which this host does not have", missing.join(", ")));
+        }
     } else if name.starts_with("capstan:") {
         // A newer track may well have interfaces this one has not.
         let before = problems.len();
@@ -139,7 +150,7 @@ mod tests {
 
     fn outline(imports: &[&str], exports: &[&str]) -> Outline {
         let own = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
-        Outline { imports: own(imports), exports: own(exports) }
+        Outline { imports: own(imports), exports: own(exports), ..Outline::default() }
     }
 
     #[test]
@@ -155,6 +166,26 @@ mod tests {
             &["capstan:target/target@0.1.0", "capstan:target/objects@0.1.0", "capstan:target/uploads@0.1.0"],
         );
         assert_eq!(compare(&good).unwrap(), [Facet::Objects, Facet::Uploads]);
+    }
+
+    #[test]
+    fn every_function_the_host_has_not_is_named() {
+        let mut newer = outline(
+            &["capstan:host/clock@0.1.4", "capstan:host/content@0.1.4", "capstan:host/log@0.1.0"],
+            &["capstan:target/target@0.1.0", "capstan:target/objects@0.1.0"],
+        );
+        let own = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
+        newer.functions =
+            vec![own(&["wait", "now", "alarm"]), own(&["[method]content.open", "[method]content.seek"]), own(&["write"])];
+        let failure = compare(&newer).unwrap_err();
+        assert_eq!(failure.code.as_deref(), Some("contract-mismatch"));
+        for part in [
+            "it imports now, alarm of capstan:host/clock@0.1.4, which this host does not have",
+            "it imports [method]content.seek of capstan:host/content@0.1.4, which this host does not have",
+        ] {
+            assert!(failure.message.contains(part), "{part} not in {}", failure.message);
+        }
+        assert!(!failure.message.contains("host/log"), "{}", failure.message);
     }
 
     #[test]

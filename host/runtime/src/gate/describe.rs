@@ -25,7 +25,7 @@ pub(crate) async fn describe(
     facets: &[Facet],
     services: Arc<TargetServices>,
 ) -> Outcome<Description> {
-    let mut store = new_store(linked.engine(), services, &machine.limits, Arc::new(Usage::default()));
+    let mut store = new_store(machine, services, Arc::new(Usage::default()));
     let run = ask(linked, facets, &mut store);
     let answer = tokio::time::timeout(machine.limits.describe_deadline, run).await;
     let description = match answer {

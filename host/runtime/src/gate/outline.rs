@@ -2,16 +2,21 @@
 
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure};
+use wasmparser::component_types::ComponentEntityType;
+use wasmparser::types::TypesRef;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outline {
     pub imports: Vec<String>,
+    /// The functions of each imported interface that the component wants, in the order of `imports`; none for what is no interface.
+    pub functions: Vec<Vec<String>>,
     pub exports: Vec<String>,
 }
 
 pub(crate) fn outline(bytes: &[u8]) -> Outcome<Outline> {
-    Validator::new_with_features(WasmFeatures::all()).validate_all(bytes).map_err(|error| malformed(&error.to_string()))?;
+    let types =
+        Validator::new_with_features(WasmFeatures::all()).validate_all(bytes).map_err(|error| malformed(&error.to_string()))?;
     let mut outline = Outline::default();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -24,7 +29,9 @@ pub(crate) fn outline(bytes: &[u8]) -> Outcome<Outline> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    outline.imports.push(import.map_err(|error| malformed(&error.to_string()))?.name.name.to_owned());
+                    let name = import.map_err(|error| malformed(&error.to_string()))?.name.name;
+                    outline.imports.push(name.to_owned());
+                    outline.functions.push(functions(types.as_ref(), name));
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
@@ -36,6 +43,16 @@ pub(crate) fn outline(bytes: &[u8]) -> Outcome<Outline> {
         }
     }
     Ok(outline)
+}
+
+/// The functions of an imported interface.
+fn functions(types: TypesRef<'_>, import: &str) -> Vec<String> {
+    let Some(ComponentEntityType::Instance(instance)) = types.component_item_for_import(import).map(|item| item.ty) else {
+        return Vec::new();
+    };
+    let Some(instance) = types.get(instance) else { return Vec::new() };
+    let functions = instance.exports.iter().filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
+    functions.map(|(name, _)| name.clone()).collect()
 }
 
 fn malformed(why: &str) -> Failure {

@@ -38,8 +38,14 @@ pub(crate) fn page(after: Option<&str>, next: Option<&str>, items: usize, limit:
     Ok(())
 }
 
+/// Whoever is told of a claim that did not hold.
+pub(crate) trait Answerable: Send + 'static {
+    /// Signs the failure and holds it against who made the claim.
+    fn answer_for(&self, failure: Failure) -> Failure;
+}
+
 /// Holds a body to the length its record promises.
-pub(crate) fn body(body: Body, size: u64, range: Option<ByteRange>) -> Body {
+pub(crate) fn body(body: Body, size: u64, range: Option<ByteRange>, by: impl Answerable) -> Body {
     let promised = match range {
         None => size,
         Some(range) => {
@@ -47,13 +53,14 @@ pub(crate) fn body(body: Body, size: u64, range: Option<ByteRange>) -> Body {
             range.length.map_or(rest, |length| length.min(rest))
         }
     };
-    Box::pin(Measured { body, left: Some(promised) })
+    Box::pin(Measured { body, left: Some(promised), by: Box::new(by) })
 }
 
 struct Measured {
     body: Body,
     /// None: it is over.
     left: Option<u64>,
+    by: Box<dyn Answerable>,
 }
 
 impl Stream for Measured {
@@ -70,7 +77,8 @@ impl Stream for Measured {
                 }
                 None => {
                     self.left = None;
-                    Poll::Ready(Some(Err(lie("body-overlong", "The target sent more bytes than it announced.".to_owned()))))
+                    let lie = lie("body-overlong", "The target sent more bytes than it announced.".to_owned());
+                    Poll::Ready(Some(Err(self.by.answer_for(lie))))
                 }
             },
             Some(Err(failure)) => {
@@ -87,7 +95,7 @@ impl Stream for Measured {
                     .with_code("body-short")
                     .with_retry(Retry::AtOnce)
                     .with_blame(Blame::Target);
-                Poll::Ready(Some(Err(failure)))
+                Poll::Ready(Some(Err(self.by.answer_for(failure))))
             }
         }
     }
@@ -105,6 +113,18 @@ mod tests {
     use futures::StreamExt;
 
     use super::*;
+
+    struct Nobody;
+
+    impl Answerable for Nobody {
+        fn answer_for(&self, failure: Failure) -> Failure {
+            failure
+        }
+    }
+
+    fn body(stream: Body, size: u64, range: Option<ByteRange>) -> Body {
+        super::body(stream, size, range, Nobody)
+    }
 
     fn chunks(sizes: &[usize]) -> Body {
         let chunks: Vec<Outcome<Bytes>> = sizes.iter().map(|&size| Ok(Bytes::from(vec![0; size]))).collect();

@@ -12,7 +12,7 @@ use super::Handle;
 
 impl Handle {
     fn has(&self, facet: Facet) -> bool {
-        self.0.current().is_ok_and(|incarnation| incarnation.prepared.has(facet))
+        self.slot.current().is_ok_and(|incarnation| incarnation.prepared.has(facet))
     }
 }
 
@@ -27,7 +27,7 @@ impl Connection for Handle {
     }
 
     fn capabilities(&self) -> NamedValues {
-        self.0.current().map(|incarnation| incarnation.prepared.description.capabilities.clone()).unwrap_or_default()
+        self.slot.current().map(|incarnation| incarnation.prepared.description.capabilities.clone()).unwrap_or_default()
     }
 
     fn objects(&self) -> Option<Arc<dyn Objects>> {

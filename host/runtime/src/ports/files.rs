@@ -8,7 +8,7 @@ use capstan_domain::Outcome;
 use capstan_domain::content::{Body, Content};
 use capstan_domain::ports::{Attributes, ByteRange, Files, LocationInfo, Node, NodePage, PutOptions};
 
-use super::{Handle, claims, known};
+use super::{Handle, claims};
 
 #[async_trait]
 impl Files for Handle {
@@ -22,26 +22,25 @@ impl Files for Handle {
 
     async fn read_directory(&self, location: &str, path: &str, after: Option<&str>, limit: u32) -> Outcome<NodePage> {
         let parameters = (location.to_owned(), path.to_owned(), after.map(str::to_owned), limit);
-        let page: NodePage = self.ask::<wit::ReadDirectory, _>(parameters).await?.into();
-        claims::page(after, page.next.as_deref(), page.nodes.len(), limit)?;
+        let (page, by) = self.answered::<wit::ReadDirectory, _>(parameters).await?;
+        let page = NodePage::from(page);
+        by.claim::<wit::ReadDirectory, _>(claims::page(after, page.next.as_deref(), page.nodes.len(), limit))?;
         Ok(page)
     }
 
     async fn read(&self, location: &str, path: &str, range: Option<ByteRange>) -> Outcome<(Node, Body)> {
         let parameters = (location.to_owned(), path.to_owned(), range.map(Into::into));
-        let (node, body) = self.download::<wit::Read, _>(known(range), parameters).await?;
-        let node = Node::from(node);
-        let body = claims::body(body, node.size, range);
-        Ok((node, body))
+        let (node, body) = self.download::<wit::Read, _>(range, parameters, |node| node.size).await?;
+        Ok((node.into(), body))
     }
 
     async fn write(&self, location: &str, path: &str, content: Content, attempt: &str, options: PutOptions) -> Outcome<Node> {
         let (location, path, attempt) = (location.to_owned(), path.to_owned(), attempt.to_owned());
         let size = content.size();
         let make = move |lent| (location, path, lent, attempt, options.into());
-        let node: Node = self.upload::<wit::Write, _>(Arc::clone(&content), size, make).await?.into();
-        claims::stored(&content, size, &[], true, node.size)?;
-        Ok(node)
+        let (node, by) = self.upload::<wit::Write, _>(Arc::clone(&content), size, make).await?;
+        by.claim::<wit::Write, _>(claims::stored(&content, size, &[], true, node.size))?;
+        Ok(node.into())
     }
 
     async fn make_directory(&self, location: &str, path: &str, attempt: &str) -> Outcome<()> {

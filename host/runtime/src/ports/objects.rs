@@ -10,7 +10,7 @@ use capstan_domain::ports::{
     ByteRange, GetOptions, KeyOutcome, ListOptions, LocationInfo, NamedValues, Object, ObjectPage, Objects, PutOptions,
 };
 
-use super::{Handle, claims, known};
+use super::{Handle, claims};
 
 #[async_trait]
 impl Objects for Handle {
@@ -31,17 +31,16 @@ impl Objects for Handle {
         let (location, key, attempt) = (location.to_owned(), key.to_owned(), attempt.to_owned());
         let size = content.size();
         let make = move |lent| (location, key, lent, attempt, options.into());
-        let object: Object = self.upload::<wit::Put, _>(Arc::clone(&content), size, make).await?.into();
-        claims::stored(&content, size, &object.checksums, true, object.size)?;
+        let (object, by) = self.upload::<wit::Put, _>(Arc::clone(&content), size, make).await?;
+        let object = Object::from(object);
+        by.claim::<wit::Put, _>(claims::stored(&content, size, &object.checksums, true, object.size))?;
         Ok(object)
     }
 
     async fn get(&self, location: &str, key: &str, range: Option<ByteRange>, options: GetOptions) -> Outcome<(Object, Body)> {
         let parameters = (location.to_owned(), key.to_owned(), range.map(Into::into), options.into());
-        let (object, body) = self.download::<wit::Get, _>(known(range), parameters).await?;
-        let object = Object::from(object);
-        let body = claims::body(body, object.size, range);
-        Ok((object, body))
+        let (object, body) = self.download::<wit::Get, _>(range, parameters, |object| object.size).await?;
+        Ok((object.into(), body))
     }
 
     async fn head(&self, location: &str, key: &str, options: GetOptions) -> Outcome<Object> {
@@ -50,8 +49,10 @@ impl Objects for Handle {
 
     async fn list(&self, location: &str, options: ListOptions) -> Outcome<ObjectPage> {
         let (after, limit) = (options.after.clone(), options.limit);
-        let page: ObjectPage = self.ask::<wit::List, _>((location.to_owned(), options.into())).await?.into();
-        claims::page(after.as_deref(), page.next.as_deref(), page.entries.len() + page.prefixes.len(), limit)?;
+        let (page, by) = self.answered::<wit::List, _>((location.to_owned(), options.into())).await?;
+        let page = ObjectPage::from(page);
+        let items = page.entries.len() + page.prefixes.len();
+        by.claim::<wit::List, _>(claims::page(after.as_deref(), page.next.as_deref(), items, limit))?;
         Ok(page)
     }
 

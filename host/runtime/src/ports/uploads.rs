@@ -29,14 +29,16 @@ impl Uploads for Handle {
         let (location, key, upload) = (location.to_owned(), key.to_owned(), upload.to_owned());
         let whole = offset == 0 && length == content.size();
         let make = move |lent| (location, key, upload, number, lent, offset, length);
-        let part: Part = self.upload::<wit::PutPart, _>(Arc::clone(&content), length, make).await?.into();
-        claims::stored(&content, length, &part.checksums, whole, part.size)?;
+        let (part, by) = self.upload::<wit::PutPart, _>(Arc::clone(&content), length, make).await?;
+        let part = Part::from(part);
+        by.claim::<wit::PutPart, _>(claims::stored(&content, length, &part.checksums, whole, part.size))?;
         Ok(part)
     }
 
     async fn list_parts(&self, location: &str, key: &str, upload: &str, after: u32, limit: u32) -> Outcome<Vec<Part>> {
-        let parts = self.ask::<wit::ListParts, _>((location.to_owned(), key.to_owned(), upload.to_owned(), after, limit)).await?;
-        claims::page(None, None, parts.len(), limit)?;
+        let parameters = (location.to_owned(), key.to_owned(), upload.to_owned(), after, limit);
+        let (parts, by) = self.answered::<wit::ListParts, _>(parameters).await?;
+        by.claim::<wit::ListParts, _>(claims::page(None, None, parts.len(), limit))?;
         Ok(parts.into_iter().map(Into::into).collect())
     }
 

@@ -4,9 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::support::{bench, fixture, options, plugin, short, target};
+use base64::Engine;
+use blake2::Digest;
 use capstan_domain::failure::{Blame, Kind, Retry};
 use capstan_domain::plugin::{Facet, VersionState};
-use capstan_runtime::{Limits, Runtime};
+use capstan_runtime::{Limits, Runtime, SignaturePolicy};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,4 +130,124 @@ async fn a_version_in_use_cannot_be_removed() {
     bench.runtime.close_target(id);
     bench.runtime.remove("memory", "0.1.0").await.unwrap();
     assert!(bench.runtime.versions(None).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_and_other_builds_installed_at_once_do_not_race() {
+    let bench = bench(short());
+    let same = plugin("memory");
+    // Another build of the same version: a custom section more.
+    let other: Vec<bytes::Bytes> = (0..3_u8)
+        .map(|number| {
+            let mut bytes = same.to_vec();
+            bytes.extend_from_slice(&[0, 3, 1, b'x', number]);
+            bytes.into()
+        })
+        .collect();
+    let installs = (0..4).map(|_| same.clone()).chain(other).map(|bytes| bench.runtime.install(bytes, None));
+    let versions: Vec<_> = futures::future::join_all(installs).await.into_iter().map(|outcome| outcome.unwrap()).collect();
+    let mut kept: Vec<_> = bench.runtime.versions(None).into_iter().map(|record| (record.version, record.digest)).collect();
+    kept.sort();
+    assert_eq!(kept.len(), 4, "{kept:?}");
+    let mut names: Vec<_> = kept.iter().map(|(version, _)| version.as_str()).collect();
+    names.dedup();
+    assert_eq!(names.len(), 4, "each build has a name of its own: {names:?}");
+    assert!(versions.iter().all(|version| kept.contains(&(version.version.clone(), version.digest.clone()))));
+    assert_eq!(bench.runtime.metrics().compiles.load(Ordering::Relaxed), 4);
+    assert_eq!(std::fs::read_dir(bench.directory.path().join("components")).unwrap().count(), 4);
+    for (version, _) in kept {
+        bench.runtime.activate("memory", &version).await.unwrap();
+        bench.runtime.open_target(target("t", "memory", json!({}))).probe().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_install_beside_a_removal_of_the_same_bytes_ends_whole_or_not_at_all() {
+    let bench = bench(short());
+    for _ in 0..10 {
+        bench.install(plugin("memory")).await;
+        let (removed, installed) =
+            tokio::join!(bench.runtime.remove("memory", "0.1.0"), bench.runtime.install(plugin("memory"), None));
+        removed.unwrap();
+        installed.unwrap();
+        let listed = bench.runtime.versions(None).len();
+        let files = std::fs::read_dir(bench.directory.path().join("components")).unwrap().count();
+        assert_eq!(listed, files);
+        if listed > 0 {
+            bench.runtime.remove("memory", "0.1.0").await.unwrap();
+        }
+    }
+}
+
+/// A signer as minisign is one: a key pair, and detached signatures over the hash of a file.
+struct Vendor {
+    pair: ring::signature::Ed25519KeyPair,
+}
+
+impl Vendor {
+    const ID: [u8; 8] = *b"capstan!";
+
+    fn new(seed: u8) -> Self {
+        Self { pair: ring::signature::Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap() }
+    }
+
+    fn key(&self) -> String {
+        use ring::signature::KeyPair;
+        let mut key = b"Ed".to_vec();
+        key.extend_from_slice(&Self::ID);
+        key.extend_from_slice(self.pair.public_key().as_ref());
+        base64::engine::general_purpose::STANDARD.encode(key)
+    }
+
+    fn sign(&self, file: &[u8]) -> bytes::Bytes {
+        let hash = blake2::Blake2b512::digest(file);
+        let signature = self.pair.sign(&hash);
+        let mut first = b"ED".to_vec();
+        first.extend_from_slice(&Self::ID);
+        first.extend_from_slice(signature.as_ref());
+        let comment = "file:plugin.wasm";
+        let both = self.pair.sign(&[signature.as_ref(), comment.as_bytes()].concat());
+        let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        format!(
+            "untrusted comment: signed by a test\n{}\ntrusted comment: {comment}\n{}\n",
+            encode(&first),
+            encode(both.as_ref())
+        )
+        .into()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_signatures_are_required_only_what_a_trusted_key_signed_is_kept_and_run() {
+    let (vendor, stranger) = (Vendor::new(1), Vendor::new(2));
+    let directory = tempfile::tempdir().unwrap();
+    let with = |policy, keys: Vec<String>| {
+        let signatures = capstan_runtime::Signatures { policy, trusted_keys: keys };
+        Runtime::new(capstan_runtime::RuntimeOptions { signatures, ..options(directory.path().to_owned(), short()) }).unwrap()
+    };
+    let memory = plugin("memory");
+    let runtime = with(SignaturePolicy::Require, vec![vendor.key()]);
+    let other = vendor.sign(&plugin("s3"));
+    for (signature, code) in [
+        (None, "signature-missing"),
+        (Some(bytes::Bytes::from_static(b"no signature")), "signature-malformed"),
+        (Some(other), "signature-wrong"),
+        (Some(stranger.sign(&memory)), "signature-wrong"),
+    ] {
+        let refusal = runtime.install_signed(memory.clone(), signature, None).await.unwrap_err();
+        assert_eq!((refusal.failure.kind, refusal.failure.code.as_deref()), (Kind::Denied, Some(code)));
+        assert!(refusal.failure.next_step.is_some());
+        assert_eq!(refusal.version.digest.len(), 64);
+        assert_eq!(std::fs::read_dir(directory.path().join("components")).unwrap().count(), 0);
+    }
+    let mut version = runtime.install_signed(memory.clone(), Some(vendor.sign(&memory)), None).await.unwrap();
+    version.state = VersionState::Active;
+    drop(runtime);
+    // At the next start it is looked at again, by the policy of then.
+    with(SignaturePolicy::Require, vec![stranger.key(), vendor.key()]).adopt(&version).await.unwrap();
+    let strict = with(SignaturePolicy::Require, Vec::new());
+    assert_eq!(strict.adopt(&version).await.unwrap_err().code.as_deref(), Some("signature-untrusted"));
+    let unavailable = strict.open_target(target("t", "memory", json!({}))).probe().await.unwrap_err();
+    assert_eq!(unavailable.code.as_deref(), Some("signature-untrusted"));
+    with(SignaturePolicy::Warn, Vec::new()).adopt(&version).await.unwrap();
 }

@@ -7,8 +7,12 @@
     reason = "what a test's helpers cannot do fails the test"
 )]
 
+mod bounds;
 mod calls;
 mod gate;
+mod health;
 mod hostile;
+mod jobs;
+mod soak;
 mod support;
 mod swap;

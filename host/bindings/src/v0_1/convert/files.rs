@@ -50,3 +50,53 @@ impl From<ports::Attributes> for wit::Attributes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_keeps_every_member() {
+        for (kind, wanted) in [
+            (wit::Kind::File, ports::NodeKind::File),
+            (wit::Kind::Directory, ports::NodeKind::Directory),
+            (wit::Kind::Symlink, ports::NodeKind::Symlink),
+            (wit::Kind::Other, ports::NodeKind::Other),
+        ] {
+            let text = |text: &str| Some(text.to_owned());
+            let node = wit::Node {
+                name: "n".to_owned(),
+                kind,
+                size: 1,
+                modified: -2,
+                mode: Some(0o644),
+                owner: text("o"),
+                group: text("g"),
+                id: text("i"),
+                link: text("l"),
+                extras: Vec::new(),
+            };
+            let wanted = ports::Node {
+                name: "n".to_owned(),
+                kind: wanted,
+                size: 1,
+                modified: -2,
+                mode: Some(0o644),
+                owner: text("o"),
+                group: text("g"),
+                id: text("i"),
+                link: text("l"),
+                extras: Vec::new(),
+            };
+            let page = ports::NodePage::from(wit::NodePage { nodes: vec![node], next: text("m") });
+            assert_eq!(page, ports::NodePage { nodes: vec![wanted], next: text("m") });
+        }
+    }
+
+    #[test]
+    fn attributes_that_are_not_given_stay_so() {
+        let given = wit::Attributes::from(ports::Attributes { mode: Some(0o600), ..ports::Attributes::default() });
+        assert_eq!((given.mode, given.modified), (Some(0o600), None));
+        assert!(given.owner.is_none() && given.group.is_none() && given.extras.is_empty());
+    }
+}

@@ -58,3 +58,43 @@ impl TryFrom<wit::Description> for Description {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(configuration: &str) -> wit::Description {
+        wit::Description {
+            id: "i".to_owned(),
+            vendor: "v".to_owned(),
+            version: "1.0.0".to_owned(),
+            title: "t".to_owned(),
+            configuration: configuration.to_owned(),
+            grants: vec!["http {/endpoint}".to_owned()],
+            capabilities: Vec::new(),
+            extras: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_description_is_read_and_one_whose_schema_is_no_json_is_the_plugins_fault() {
+        let description = Description::try_from(described(r#"{"type": "object"}"#)).unwrap();
+        assert_eq!((description.id.as_str(), description.version.as_str()), ("i", "1.0.0"));
+        assert_eq!(description.configuration["type"], "object");
+        assert_eq!(description.grants, ["http {/endpoint}"]);
+        let failure = Description::try_from(described("{")).unwrap_err();
+        assert_eq!((failure.code.as_deref(), failure.blame), (Some("description-not-json"), Blame::Plugin));
+    }
+
+    #[test]
+    fn a_report_and_a_consumption_keep_what_is_not_known_unknown() {
+        let location = wit::Location { name: "l".to_owned(), created: Some(3), extras: Vec::new() };
+        let report = wit::Report { latency_us: 9, clock_skew_ms: None, locations: vec![location], extras: Vec::new() };
+        let report = ports::ProbeReport::from(report);
+        assert_eq!((report.latency_us, report.clock_skew_ms), (9, None));
+        assert_eq!((report.locations[0].name.as_str(), report.locations[0].created), ("l", Some(3)));
+        let usage = wit::Consumption { used: Some(1), capacity: None, objects: Some(2), extras: Vec::new() };
+        let usage = ports::Consumption::from(usage);
+        assert_eq!((usage.used, usage.capacity, usage.objects), (Some(1), None, Some(2)));
+    }
+}

@@ -16,7 +16,7 @@ use capstan_domain::ids::TargetId;
 use capstan_domain::plugin::PluginVersion;
 use capstan_domain::ports::{StateStore, StateValue};
 use capstan_grants::{Granted, Policy};
-use capstan_runtime::{Limits, Runtime, RuntimeOptions, TargetSettings};
+use capstan_runtime::{Limits, Runtime, RuntimeOptions, Signatures, TargetSettings};
 use futures::StreamExt;
 
 /// A built guest. The tests are worth nothing without one, so a missing one fails them.
@@ -65,6 +65,7 @@ pub(crate) fn options(directory: PathBuf, limits: Limits) -> RuntimeOptions {
         limits,
         services: capstan_services::Limits::default(),
         policy: Policy::default(),
+        signatures: Signatures::default(),
         state: Arc::new(MemoryState::default()),
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Server {
     pub(crate) received: Arc<AtomicU64>,
 }
 
-/// "size-1000" is an object of 1000 bytes 'x'.
+/// "size-1000" is an object of 1000 bytes 'x'; "stalls-1000000" is one whose bytes stop coming.
 pub(crate) async fn start() -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = Server { address: listener.local_addr().unwrap(), requests: Arc::default(), received: Arc::default() };
@@ -79,6 +79,11 @@ async fn serve(stream: TcpStream, requests: Arc<AtomicU64>, received: Arc<Atomic
                 stream.write_all(format!("HTTP/1.1 200 OK\r\n{stamp}content-length: {size}\r\n\r\n").as_bytes()).await?;
                 let chunk = vec![b'x'; 256 << 10];
                 let mut left = size;
+                if name.contains("/stalls-") {
+                    stream.write_all(&chunk[..1000]).await?;
+                    stream.flush().await?;
+                    return std::future::pending().await;
+                }
                 while left > 0 {
                     let part = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     stream.write_all(&chunk[..part]).await?;
