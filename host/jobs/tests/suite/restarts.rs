@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capstan_domain::job::{JobState, NewJob, Work};
+use capstan_domain::job::{JobState, NewJob, Request, Work};
 use capstan_domain::listing::{Listing, Operator};
 
 use crate::world::{World, copy, fill, whole};
@@ -61,4 +61,37 @@ async fn what_was_copied_is_unchanged_for_the_next_job() {
     assert_eq!(world.ended(scan.id).await.state, JobState::Done);
     assert_eq!(world.catalogue.space(to.id).await.unwrap().file_count, 30);
     world.jobs.close().await;
+}
+
+/// What a directory holds below its root, temporary files included.
+fn files_in(space: &capstan_domain::space::Space) -> usize {
+    std::fs::read_dir(&space.directory).map_or(0, Iterator::count)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_job_left_that_was_stopped_for_good_is_given_up_also_after_a_restart() {
+    for restart in [false, true] {
+        let world = World::new().await;
+        let (from, to) = (world.space("from").await, world.space("to").await);
+        std::fs::write(std::path::Path::new(&from.directory).join("large"), vec![7; 40 << 20]).unwrap();
+        let mut work = copy(&from, &to);
+        if let Work::Transfer { options, .. } = &mut work {
+            options.bandwidth = Some(8 << 20);
+        }
+        let job = world.submit(work).await;
+        world.until(job.id, |_| files_in(&to) > 0).await;
+        let jobs = if restart {
+            // Taken down in the middle; while it waits in the queue nothing is given up, then it is stopped before anybody took it up.
+            world.jobs.close().await;
+            world.catalogue.request_job(job.id, Request::Stop).await.unwrap();
+            assert_eq!(files_in(&to), 1);
+            world.again().await.jobs
+        } else {
+            world.jobs.request(job.id, Request::Stop).await.unwrap();
+            world.jobs.clone()
+        };
+        assert_eq!(world.ended(job.id).await.state, JobState::StoppedByUser);
+        world.until(job.id, |_| files_in(&to) == 0).await;
+        jobs.close().await;
+    }
 }
