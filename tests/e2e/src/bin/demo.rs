@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use capstan_e2e::{Cargo, Execution, Host, HostOptions, Route, Shape, Tree, binaries};
+use capstan_e2e::{Cargo, Execution, Host, HostOptions, PASSWORD, Route, Shape, Tree, USER, binaries};
 use capstan_test_servers::DemoS3;
 use clap::Parser;
 
@@ -69,13 +69,16 @@ fn main() -> anyhow::Result<()> {
     before.same_as(&after)?;
     detail(format_args!("{} files, {}: all came back as they were", after.files.len(), size(after.bytes())));
 
-    go_on(&host, &room.path().join("data"));
     if arguments.keep {
+        try_it(&host, &server, &room.path().join("data"));
         say("Both servers run until you press Enter.");
         std::io::stdin().read_line(&mut String::new())?;
     }
     host.stop().context("the host did not stop cleanly")?;
-    say("Done; everything was stopped and removed. `cargo xtask demo --keep` leaves it running.");
+    say("Done; everything was stopped and removed. How to go on:");
+    detail("cargo xtask demo --keep     the same, left running, with commands to try from another terminal");
+    detail("cargo xtask dist            the program and its plugins, in target/dist");
+    detail("README.md                   for REST clients, for vendors, for administrators");
     Ok(())
 }
 
@@ -107,16 +110,22 @@ fn progress(execution: &Execution) -> String {
     )
 }
 
-fn go_on(host: &Host, data: &Path) {
+/// Commands that work as they are printed, while both servers run.
+fn try_it(host: &Host, server: &DemoS3, data: &Path) {
     let base = host.client().base().to_owned();
     let program = binaries().unwrap_or_default().join("capstan");
-    say("How to go on (with --keep, from another terminal):");
+    say("Try it, from another terminal:");
     for line in [
-        format!("curl -u 'admin:correct horse' {base}/api/v2/tasks"),
-        format!("curl -u 'admin:correct horse' {base}/api/v2/task_executions"),
-        format!("curl -u 'admin:correct horse' {base}/capstan/v1/plugins"),
-        format!("CAPSTAN_ADMIN_USER=admin CAPSTAN_ADMIN_PASSWORD='correct horse' {} --url {base} plugin list", program.display()),
+        format!("curl -u '{USER}:{PASSWORD}' {base}/api/v2/tasks"),
+        format!("curl -u '{USER}:{PASSWORD}' '{base}/api/v2/task_executions?sort_by=log_time:desc&limit=1'"),
+        format!("export CAPSTAN_URL={base} CAPSTAN_USER={USER} CAPSTAN_PASSWORD='{PASSWORD}'"),
+        format!("{} plugin list", program.display()),
+        format!("{} target probe harbour-connector", program.display()),
         format!("ls {}", data.join("spaces/inbound").display()),
+        format!(
+            "the S3 server: {}, access key {}, secret key {}",
+            server.s3.endpoint, server.s3.access_key, server.s3.secret_key
+        ),
     ] {
         detail(line);
     }
