@@ -8,6 +8,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Failure, Kind};
+use capstan_domain::grant::Power;
 use capstan_domain::ids::TargetId;
 use capstan_domain::ports::{Connection, StateStore, StateValue};
 use capstan_domain::secret::SecretText;
@@ -32,6 +33,16 @@ pub fn built(name: &str) -> PathBuf {
 impl Host {
     /// Loads the component and opens a target with what its configuration grants.
     pub async fn start(component: &Path, configuration: serde_json::Value, secrets: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::granting(component, configuration, secrets, |_| true).await
+    }
+
+    /// The same, but of what the configuration asks for only what `allowed` says yes to.
+    pub async fn granting(
+        component: &Path,
+        configuration: serde_json::Value,
+        secrets: &[(&str, &str)],
+        allowed: impl Fn(&Power) -> bool,
+    ) -> anyhow::Result<Self> {
         let bytes = std::fs::read(component)
             .with_context(|| format!("{} is not there; build the guests first: cargo xtask plugins", component.display()))?;
         let directory = tempfile::tempdir()?;
@@ -55,7 +66,11 @@ impl Host {
             pinned: None,
             configuration,
             secrets: secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretText::new(*value))).collect(),
-            grants: asked.into_iter().map(|asked| Granted { power: asked.power, configured: asked.configured }).collect(),
+            grants: asked
+                .into_iter()
+                .filter(|asked| allowed(&asked.power))
+                .map(|asked| Granted { power: asked.power, configured: asked.configured })
+                .collect(),
         };
         runtime.check(&settings).await.map_err(told)?;
         let connection = runtime.open_target(settings);
