@@ -151,6 +151,7 @@ fn transfer(from: &Path, to: &Path) -> anyhow::Result<Transfer> {
         options: Options {
             verify: Verify::ReadBack,
             remove_source: false,
+            rename: false,
             overwrite: true,
             bandwidth: None,
             storage_class: None,
