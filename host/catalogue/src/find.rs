@@ -4,20 +4,31 @@ use capstan_domain::Outcome;
 use capstan_domain::ids::Reference;
 
 use crate::Catalogue;
+use crate::answers::Question;
 use crate::connection::Connection;
 use crate::failure::missing;
 use crate::query::{Row, Value, sql};
 use crate::select::Select;
 
 impl Catalogue {
-    pub(crate) async fn find<I: Into<Value>, T>(
+    pub(crate) async fn find<I: Into<Value>, T: Clone + Send + Sync + 'static>(
         &self,
         select: &Select,
         noun: &str,
         reference: Reference<I>,
         read: fn(&mut Row) -> Outcome<T>,
     ) -> Outcome<T> {
-        find(&mut self.read().await?, select, noun, reference, read).await
+        let (Some(answers), Reference::Given(given)) = (&self.answers, &reference) else {
+            return find(&mut self.read().await?, select, noun, reference, read).await;
+        };
+        let question = Question::one(select, given);
+        if let Some(record) = answers.get(&question) {
+            return Ok(record);
+        }
+        let moment = answers.moment();
+        let record = find(&mut self.read().await?, select, noun, reference, read).await?;
+        answers.keep(moment, question, &record);
+        Ok(record)
     }
 }
 

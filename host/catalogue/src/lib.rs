@@ -6,6 +6,7 @@
 //!
 //! One file a noun, each an `impl Catalogue`. An update writes the whole record back; `updated` is set here.
 
+mod answers;
 mod api_key;
 mod audit;
 mod connection;
@@ -53,6 +54,7 @@ use std::sync::Arc;
 use capstan_domain::Outcome;
 use futures::future::BoxFuture;
 
+use crate::answers::Answers;
 use crate::connection::Connection;
 use crate::failure::{Doing, translate};
 use crate::open::Readers;
@@ -82,6 +84,8 @@ pub struct Catalogue {
     metrics: Arc<Metrics>,
     admitted: Arc<Admitted>,
     seeks: Arc<Seeks>,
+    /// None where others write too.
+    answers: Option<Arc<Answers>>,
 }
 
 impl Catalogue {

@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Pool, Postgres, Sqlite};
 
 use crate::Catalogue;
+use crate::answers::Answers;
 use crate::connection::Flavour;
 use crate::failure::{Doing, translate};
 use crate::metrics::Metrics;
@@ -80,12 +81,22 @@ impl Catalogue {
         let reading = SqlitePoolOptions::new()
             .max_connections(options.connections)
             .acquire_timeout(options.acquire)
+            // A file that is open stays open: asking each time costs as much as the question.
+            .test_before_acquire(false)
             .connect_with(settings.pragma("query_only", "on"))
             .await
             .map_err(|error| translate(error, Doing::Other))?;
         let metrics = Arc::new(Metrics::default());
-        let writer = Writer::sqlite(writing, Arc::clone(&metrics));
-        Ok(Self { readers: Readers::Sqlite(reading), writer, metrics, admitted: Arc::default(), seeks: Arc::default() })
+        let answers = Arc::<Answers>::default();
+        let writer = Writer::sqlite(writing, Arc::clone(&metrics), Arc::clone(&answers));
+        Ok(Self {
+            readers: Readers::Sqlite(reading),
+            writer,
+            metrics,
+            admitted: Arc::default(),
+            seeks: Arc::default(),
+            answers: Some(answers),
+        })
     }
 
     async fn open_postgres(url: &str, options: &Options) -> Outcome<Self> {
@@ -102,7 +113,14 @@ impl Catalogue {
         }
         let metrics = Arc::new(Metrics::default());
         let writer = Writer::Postgres(pool.clone(), Arc::clone(&metrics));
-        Ok(Self { readers: Readers::Postgres(pool), writer, metrics, admitted: Arc::default(), seeks: Arc::default() })
+        Ok(Self {
+            readers: Readers::Postgres(pool),
+            writer,
+            metrics,
+            admitted: Arc::default(),
+            seeks: Arc::default(),
+            answers: None,
+        })
     }
 }
 

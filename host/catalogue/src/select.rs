@@ -12,6 +12,7 @@ use capstan_domain::{Failure, Outcome};
 use uuid::Uuid;
 
 use crate::Catalogue;
+use crate::answers::{self, Question};
 use crate::connection::{Connection, Flavour};
 use crate::query::{Row, Value, sql};
 
@@ -199,7 +200,26 @@ fn typed(name: &str, kind: Type, value: &str) -> Outcome<Value> {
 
 impl Catalogue {
     /// One window of a noun. The count costs a statement only when the window does not tell it.
-    pub(crate) async fn list<T>(&self, select: &Select, listing: &Listing, read: fn(&mut Row) -> Outcome<T>) -> Outcome<Page<T>> {
+    pub(crate) async fn list<T: Clone + Send + Sync + 'static>(
+        &self,
+        select: &Select,
+        listing: &Listing,
+        read: fn(&mut Row) -> Outcome<T>,
+    ) -> Outcome<Page<T>> {
+        let Some(answers) = &self.answers else { return self.list_now(select, listing, read).await };
+        let question = Question::page(select, listing);
+        if let Some(page) = answers.get(&question) {
+            return Ok(page);
+        }
+        let moment = answers.moment();
+        let page = self.list_now(select, listing, read).await?;
+        if page.items.len() <= answers::ITEMS {
+            answers.keep(moment, question, &page);
+        }
+        Ok(page)
+    }
+
+    async fn list_now<T>(&self, select: &Select, listing: &Listing, read: fn(&mut Row) -> Outcome<T>) -> Outcome<Page<T>> {
         let mut connection = self.read().await?;
         let clauses = select.clauses(connection.flavour(), listing)?;
         let items = window(&mut connection, select, &clauses, listing, read).await?;

@@ -14,6 +14,7 @@ use sqlx::{Pool, Postgres, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
+use crate::answers::Answers;
 use crate::connection::Connection;
 use crate::failure::{Doing, translate};
 use crate::metrics::Metrics;
@@ -43,9 +44,9 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    pub(crate) fn sqlite(pool: Pool<Sqlite>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn sqlite(pool: Pool<Sqlite>, metrics: Arc<Metrics>, answers: Arc<Answers>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(pool, receiver, metrics));
+        tokio::spawn(serve(pool, receiver, metrics, answers));
         Self::Sqlite(sender)
     }
 
@@ -118,12 +119,14 @@ async fn alone(mut connection: Connection, work: Work, metrics: Arc<Metrics>) {
 }
 
 /// The writer's life: it ends when the last handle of the catalogue is dropped.
-async fn serve(pool: Pool<Sqlite>, mut queue: mpsc::Receiver<Work>, metrics: Arc<Metrics>) {
+async fn serve(pool: Pool<Sqlite>, mut queue: mpsc::Receiver<Work>, metrics: Arc<Metrics>, kept: Arc<Answers>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let (writes, began) = (group.len(), Instant::now());
         let (answers, durable) = commit(&pool, std::mem::take(&mut group)).await;
         metrics.committed(writes, began.elapsed(), durable.is_ok());
+        // Before anybody is told: whoever hears of a write reads it.
+        kept.changed();
         for answer in answers {
             answer(durable.clone());
         }

@@ -1,7 +1,7 @@
 //! What a list is asked for: filters, order and a window. The catalogue turns it into SQL; nothing loads a table to page it.
 
 /// The operators every dialect's filters come down to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     Equal,
     NotEqual,
@@ -17,7 +17,7 @@ pub enum Operator {
     NotLike,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// A field of the noun, as the catalogue names it.
     pub field: String,
@@ -26,13 +26,13 @@ pub struct Filter {
     pub values: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sort {
     pub field: String,
     pub descending: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Listing {
     pub filters: Vec<Filter>,
     pub sort: Vec<Sort>,

@@ -46,6 +46,10 @@ impl Series {
         self.0.sort_by(f64::total_cmp);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self(values)

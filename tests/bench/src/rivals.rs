@@ -63,6 +63,15 @@ impl Rival {
         }
     }
 
+    /// Makes room: everything below the prefix goes.
+    pub(crate) fn remove(&self, s3: &S3, bucket: &str, prefix: &str) -> anyhow::Result<()> {
+        match self.kind {
+            Kind::Rclone => self.run(s3, &["delete", &format!("{}:{bucket}/{prefix}", remote(s3))]),
+            Kind::S5cmd => self.run(s3, &["--endpoint-url", &s3.endpoint, "rm", &format!("s3://{bucket}/{prefix}*")]),
+        }
+        .map(drop)
+    }
+
     /// Reads everything back from the bucket and compares; only rclone can.
     pub(crate) fn check(&self, s3: &S3, from: &Path, bucket: &str, prefix: &str) -> Option<anyhow::Result<Duration>> {
         match self.kind {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 
-/// How often a job is asked about.
+/// How often a job is asked about by default.
 const POLL: Duration = Duration::from_millis(200);
 /// How many failed paths are named.
 const NAMED: usize = 10;
@@ -20,6 +20,8 @@ const SOON: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Cargo {
     pub client: Client,
+    /// How often a job is asked about.
+    pub poll: Duration,
 }
 
 /// From where to where: paths (`/container/folder`) or names of pools.
@@ -51,7 +53,7 @@ impl Execution {
 
 impl Cargo {
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, poll: POLL }
     }
 
     /// A connector for the S3 account; answers its id.
@@ -149,7 +151,7 @@ impl Cargo {
             if Instant::now() > until {
                 bail!("task {task} has not come so far within {} s: {}", patience.as_secs(), execution.whole);
             }
-            sleep(POLL);
+            sleep(self.poll);
         }
     }
 
@@ -193,7 +195,7 @@ impl Cargo {
             let body = answer.json();
             match (answer.status, body.get("status").and_then(Value::as_str)) {
                 (200, _) => return Ok(body),
-                (202, Some("queued" | "working")) if Instant::now() < until => sleep(POLL),
+                (202, Some("queued" | "working")) if Instant::now() < until => sleep(self.poll),
                 _ => bail!("GET {path}?job_id={job}: {}: {}", answer.status, answer.text),
             }
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use capstan_e2e::{Answer, Client, Harbour, HostOptions, Outcomes, Route, Shape, Tree, dist};
 use capstan_test_servers::{Rgw, server_or_skip};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Short limits, so that a guest that hangs is cut soon.
 const LIMITS: &str = "[guests]\ncpu-ms = 1000\ncall-ms = 3000\ndescribe-ms = 2000\nmemory-bytes = 67108864\n";
@@ -96,7 +96,13 @@ fn the_host_starts_with_a_plugin_that_is_broken() {
 fn hostile_pool(harbour: &Harbour, wrong: &str) -> anyhow::Result<()> {
     let target = json!({"name": wrong, "plugin": "azure", "configuration": {"misbehave": wrong}});
     harbour.cargo.client.post("/capstan/v1/targets", &target)?;
-    let connector = harbour.cargo.client.get(&format!("/api/v2/cloud_connectors/{wrong}"))?["id"].as_i64().unwrap_or_default();
+    let connector = harbour
+        .cargo
+        .client
+        .get(&format!("/api/v2/cloud_connectors/{wrong}"))?
+        .get("id")
+        .and_then(Value::as_i64)
+        .unwrap_or_default();
     let bucket = harbour.cargo.sync_bucket(connector, "main")?;
     harbour.cargo.pool(wrong, bucket).map(drop)
 }

@@ -1,11 +1,12 @@
 //! Calls on behalf of a job: who hears of their progress, and which of them a cancelled job ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::support::{bench, fixture, short, target};
 use capstan_domain::context::{JobContext, Report};
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::GetOptions;
+use capstan_domain::ports::{GetOptions, Objects};
 use capstan_runtime::Limits;
 use serde_json::json;
 
@@ -18,18 +19,15 @@ async fn a_cancelled_job_ends_the_waits_of_its_own_calls_and_of_no_others() {
     let id = settings.id;
     bench.runtime.open_target(settings);
     let (first, second) = (JobContext::new("first"), JobContext::new("second"));
-    let call = |context: JobContext| {
+    let connected = |context: JobContext| {
         let runtime = bench.runtime.clone();
-        async move {
-            // The connection is asked for in the job's scope; the call is made outside of it, on a task of its own.
-            let objects = context.scope(async { runtime.connection(id).unwrap().objects().unwrap() }).await;
-            tokio::spawn(async move { objects.head("main", "k", GetOptions::default()).await })
-        }
+        // The connection is asked for in the job's scope; the call is made outside of it, on a task of its own.
+        async move { context.scope(async { runtime.connection(id).unwrap().objects().unwrap() }).await }
     };
-    let cancelled = call(first.clone()).await;
-    let other = call(second.clone()).await;
-    let nobodys = bench.runtime.connection(id).unwrap().objects().unwrap();
-    let nobodys = tokio::spawn(async move { nobodys.head("main", "k", GetOptions::default()).await });
+    let head = |objects: Arc<dyn Objects>| tokio::spawn(async move { objects.head("main", "k", GetOptions::default()).await });
+    let cancelled = head(connected(first.clone()).await);
+    let other = head(connected(second.clone()).await);
+    let nobodys = head(bench.runtime.connection(id).unwrap().objects().unwrap());
     let said = Report { done: 1, total: Some(2), note: Some("waiting to be cancelled".to_owned()) };
     for context in [&first, &second] {
         let told = async {
