@@ -63,7 +63,7 @@ async fn temporary_credentials_hold_with_their_token_and_not_without() {
     let rgw = server_or_skip!(Rgw::get());
     let bucket = bucket("temporary");
     rgw.s3.create_bucket(&bucket).unwrap();
-    let (temporary, token) = rgw.s3.temporary().unwrap();
+    let (temporary, token) = rgw.with_tokens().unwrap().temporary().unwrap();
     let configured = configuration(&temporary, json!({ "use-session-token": true }));
     let secrets = [("secret-key", temporary.secret_key.as_str()), ("session-token", token.as_str())];
     let host = Host::start(&built("s3"), configured.clone(), &secrets).await.unwrap();

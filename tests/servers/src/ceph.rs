@@ -20,8 +20,10 @@ const CURE: &str = "apt-get install ceph-mon ceph-osd radosgw ceph-common";
 const DOMAIN: &str = "rgw.test";
 /// Names the running gateway for all tests of a run.
 const SHARED: &str = "CAPSTAN_TEST_RGW";
-/// Gateway, two monitor ports, and what OSD and gateway bind for themselves.
+/// Gateway, two monitor ports, what OSD and gateways bind for themselves, the gateway with tokens.
 const PORTS: u16 = 40;
+/// Of those, the gateway that gives temporary credentials.
+const TOKEN_GATEWAY: u16 = PORTS - 1;
 /// Bytes the OSD offers.
 const CAPACITY: u64 = 10 << 30;
 /// Storage classes beside STANDARD, so that a test can ask for one.
@@ -55,6 +57,14 @@ impl Rgw {
         S3 { endpoint: self.s3.endpoint.replace("127.0.0.1", DOMAIN), ..self.s3.clone() }
     }
 
+    /// The gateway of the same cluster that gives temporary credentials. It is one of its own because with STS on, this version
+    /// of Ceph answers a wrong signature with a plain `AccessDenied`.
+    pub fn with_tokens(&self) -> anyhow::Result<S3> {
+        let (head, port) = self.s3.endpoint.rsplit_once(':').context("the gateway's port")?;
+        let port: u16 = port.parse().context("the gateway's port")?;
+        Ok(S3 { endpoint: format!("{head}:{}", port + TOKEN_GATEWAY), ..self.s3.clone() })
+    }
+
     /// A fresh cluster with one user. Takes about 20 s.
     pub fn start(access_key: &str, secret_key: &str) -> anyhow::Result<Self> {
         for program in ["ceph-mon", "ceph-osd", "radosgw", "ceph", "ceph-authtool", "monmaptool", "radosgw-admin"] {
@@ -66,6 +76,7 @@ impl Rgw {
         let mut processes = vec![cluster.monitor()?];
         processes.insert(0, cluster.osd()?);
         processes.insert(0, cluster.gateway(access_key, secret_key)?);
+        processes.insert(0, cluster.token_gateway()?);
         let s3 = S3 {
             endpoint: format!("http://127.0.0.1:{base}"),
             access_key: access_key.to_owned(),
@@ -154,7 +165,7 @@ impl Cluster<'_> {
         fs::write(&keyring, all)?;
         // The zone exists once a gateway has run; storage classes go in then, and only a restarted gateway sees them.
         let first = self.daemon("rgw", "radosgw", &["-n", "client.rgw.a", "-f"])?;
-        first.wait_until(Duration::from_secs(120), || self.healthy())?;
+        first.wait_until(Duration::from_secs(120), || self.healthy(0))?;
         for class in STORAGE_CLASSES {
             let pool = format!("default.rgw.{class}.data");
             let place = ["--placement-id", "default-placement", "--storage-class", class];
@@ -168,7 +179,7 @@ impl Cluster<'_> {
         }
         drop(first);
         let gateway = self.daemon("rgw", "radosgw", &["-n", "client.rgw.a", "-f"])?;
-        gateway.wait_until(Duration::from_secs(90), || self.healthy())?;
+        gateway.wait_until(Duration::from_secs(90), || self.healthy(0))?;
         let user = ["user", "create", "--uid=tester", "--display-name=Tester"];
         let keys = [format!("--access-key={access_key}"), format!("--secret={secret_key}")];
         self.tool("radosgw-admin", &[user.as_slice(), &[&keys[0], &keys[1]]].concat()).context("the test user")?;
@@ -179,8 +190,19 @@ impl Cluster<'_> {
         Ok(gateway)
     }
 
-    fn healthy(&self) -> bool {
-        let url = format!("http://127.0.0.1:{}/swift/healthcheck", self.base);
+    fn token_gateway(&self) -> anyhow::Result<Keeper> {
+        let frontend = format!("--rgw-frontends=beast endpoint=127.0.0.1:{}", self.base + TOKEN_GATEWAY);
+        let (socket, sts) = (format!("--admin-socket={}", self.path("run/tokens.asok")), "--rgw-s3-auth-use-sts=true");
+        let key = "--rgw-sts-key=sixteen-byte-key";
+        let arguments = ["-n", "client.rgw.a", "-f", &frontend, &socket, sts, key];
+        let gateway = self.daemon("rgw-tokens", "radosgw", &arguments)?;
+        gateway.wait_until(Duration::from_secs(90), || self.healthy(TOKEN_GATEWAY))?;
+        Ok(gateway)
+    }
+
+    /// Whether the gateway at this port of the block answers.
+    fn healthy(&self, port: u16) -> bool {
+        let url = format!("http://127.0.0.1:{}/swift/healthcheck", self.base + port);
         crate::process::http_ok(&url)
     }
 
@@ -188,7 +210,7 @@ impl Cluster<'_> {
         let store = std::env::var("CAPSTAN_TEST_CEPH_STORE").unwrap_or_else(|_| "memstore".to_owned());
         let directory = self.directory.display();
         let (gateway, v2, v1) = (self.base, self.base + 1, self.base + 2);
-        let (first, last) = (self.base + 3, self.base + PORTS - 1);
+        let (first, last) = (self.base + 3, self.base + TOKEN_GATEWAY - 1);
         format!(
             "[global]\n\
              fsid = {fsid}\n\
@@ -228,8 +250,6 @@ impl Cluster<'_> {
              rgw_gc_obj_min_wait = 5\n\
              rgw_gc_processor_period = 5\n\
              rgw_dns_name = {DOMAIN}\n\
-             rgw_s3_auth_use_sts = true\n\
-             rgw_sts_key = sixteen-byte-key\n\
              rgw_frontends = beast endpoint=127.0.0.1:{gateway}\n\
              ms_bind_port_min = {first}\n\
              ms_bind_port_max = {last}\n"
