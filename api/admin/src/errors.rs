@@ -38,6 +38,11 @@ impl AdminError {
         Self { kind: kind.into(), message: message.into(), retry: "never".into(), blame: "caller".into(), ..Self::default() }
     }
 
+    /// Answered with 400.
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+        Self::caller("invalid", message).coded("malformed")
+    }
+
     fn coded(mut self, code: &str) -> Self {
         self.code = Some(code.into());
         self

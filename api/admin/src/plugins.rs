@@ -5,13 +5,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::{Extension, Json};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use capstan_api_http::{Access, Caller, Operation, PathOf, Routes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::AdminError;
+
+/// Carries the detached signature of a component that is installed.
+const SIGNATURE: &str = "Capstan-Signature";
 
 /// A plugin with every version that is kept.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -64,8 +68,14 @@ pub struct PluginList {
 pub trait Plugins: Send + Sync + 'static {
     async fn list_plugins(&self, caller: &Caller) -> Result<PluginList, AdminError>;
     async fn show_plugin(&self, caller: &Caller, id: &str) -> Result<Plugin, AdminError>;
-    /// Takes the component from the stream, up to the host's cap, and passes it through the load gate.
-    async fn install_plugin(&self, caller: &Caller, component: Body) -> Result<PluginVersion, AdminError>;
+    /// Takes the component from the stream, up to the host's cap, and passes it through the load gate. `signature` is the content
+    /// of its `.minisig` file.
+    async fn install_plugin(
+        &self,
+        caller: &Caller,
+        component: Body,
+        signature: Option<Vec<u8>>,
+    ) -> Result<PluginVersion, AdminError>;
     async fn activate_plugin(&self, caller: &Caller, id: &str, version: &str) -> Result<Plugin, AdminError>;
     async fn roll_back_plugin(&self, caller: &Caller, id: &str) -> Result<Plugin, AdminError>;
     /// One version, or with `None` the whole plugin.
@@ -84,6 +94,7 @@ pub(crate) fn routes() -> Routes<Arc<dyn Plugins>> {
             Operation::post("/plugins", "install_plugin", Access::Scope("plugins", "create"))
                 .summary("Installs a component. The first version of a plugin becomes active, a later one waits to be activated.")
                 .takes_bytes("application/wasm")
+                .header(SIGNATURE, "The content of the component's .minisig file, in base64.")
                 .answers::<PluginVersion>(201, "Installed.")
                 .answers::<AdminError>(413, "It is too large.")
                 .answers::<AdminError>(422, "The load gate refused it, and why."),
@@ -143,9 +154,13 @@ async fn list(
 async fn install(
     State(plugins): State<Arc<dyn Plugins>>,
     Extension(caller): Extension<Arc<Caller>>,
+    headers: HeaderMap,
     component: Body,
 ) -> Result<(StatusCode, Json<PluginVersion>), AdminError> {
-    plugins.install_plugin(&caller, component).await.map(|version| (StatusCode::CREATED, Json(version)))
+    let malformed = || AdminError::malformed(format!("the header {SIGNATURE} is not base64"));
+    let decode = |text: &HeaderValue| BASE64_STANDARD.decode(text).map_err(|_| malformed());
+    let signature = headers.get(SIGNATURE).map(decode).transpose()?;
+    plugins.install_plugin(&caller, component, signature).await.map(|version| (StatusCode::CREATED, Json(version)))
 }
 
 async fn show(

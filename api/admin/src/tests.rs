@@ -34,7 +34,7 @@ impl Plugins for Host {
     async fn show_plugin(&self, _: &Caller, _: &str) -> Result<Plugin, AdminError> {
         no()
     }
-    async fn install_plugin(&self, _: &Caller, _: Body) -> Result<PluginVersion, AdminError> {
+    async fn install_plugin(&self, _: &Caller, _: Body, _: Option<Vec<u8>>) -> Result<PluginVersion, AdminError> {
         no()
     }
     async fn activate_plugin(&self, _: &Caller, _: &str, _: &str) -> Result<Plugin, AdminError> {

@@ -100,6 +100,20 @@ impl Operation {
         self
     }
 
+    /// A header it may come with.
+    #[must_use]
+    pub fn header(mut self, name: &str, text: &str) -> Self {
+        let schema: Schema = ObjectBuilder::new().schema_type(Type::String).into();
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(text))
+            .schema(Some(schema));
+        self.builder = self.builder.parameter(parameter.build());
+        self
+    }
+
     /// The JSON body it takes.
     #[must_use]
     pub fn takes<T: ToSchema>(mut self) -> Self {

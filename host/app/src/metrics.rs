@@ -103,10 +103,11 @@ impl fmt::Debug for Counted {
 impl Collector for Counted {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let metrics = self.0.metrics();
-        let counters: [(&str, &str, &AtomicU64); 16] = [
+        let counters: [(&str, &str, &AtomicU64); 17] = [
             ("plugin_calls", "Calls made into plugins", &metrics.calls),
             ("plugin_failures", "Calls that answered a failure", &metrics.failures),
-            ("plugin_faults", "Stores dropped because the guest trapped or overran a limit", &metrics.traps),
+            ("plugin_traps", "Stores dropped because the guest trapped or overran a limit", &metrics.traps),
+            ("plugin_faults", "Calls whose answer spoke against the plugin", &metrics.plugin_faults),
             ("plugin_deadlines", "Calls that passed their deadline", &metrics.deadlines),
             ("plugin_store_starts", "Long-lived stores started", &metrics.starts),
             ("plugin_store_restarts", "Long-lived stores started in place of one that died", &metrics.restarts),
@@ -128,6 +129,8 @@ impl Collector for Counted {
         for (name, help, gauge) in [
             ("plugin_calls_waiting", "Calls waiting for a place", &metrics.waiting),
             ("plugin_calls_in_flight", "Calls in flight", &metrics.in_flight),
+            ("plugin_stores", "Stores that exist", &metrics.stores),
+            ("plugin_table_entries", "Entries of resource tables that outlived their call", &metrics.table_entries),
         ] {
             let gauge = ConstGauge::new(gauge.load(Ordering::Relaxed));
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;

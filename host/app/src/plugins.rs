@@ -21,14 +21,16 @@ use capstan_runtime::{Event, Runtime};
 use futures::StreamExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::audit::Audit;
-use crate::settings::PluginSettings;
+use crate::settings::{PluginSettings, Settings};
 
 /// Components in memory at once; more wait on the disk.
 const INSTALLS_AT_ONCE: usize = 2;
+/// Bytes of a signature that are read; one that is cut off there does not hold.
+const SIGNATURE_BYTES_MAX: u64 = 16 << 10;
 /// The same denial of a plugin is written down once in this time.
 const DENIAL_ONCE_IN: Duration = Duration::from_secs(60);
 /// Different denials that are written down in that time; more are only in the log.
@@ -42,6 +44,8 @@ pub struct Plugins {
     audit: Audit,
     runtime: Arc<Runtime>,
     settings: PluginSettings,
+    /// Bytes of a component.
+    bytes_max: u64,
     /// Components on their way in.
     incoming: PathBuf,
     turns: Arc<Semaphore>,
@@ -54,7 +58,7 @@ impl Plugins {
         catalogue: Catalogue,
         audit: Audit,
         runtime: Arc<Runtime>,
-        settings: PluginSettings,
+        settings: &Settings,
         data: &Path,
     ) -> Outcome<Self> {
         let incoming = data.join("incoming");
@@ -65,7 +69,8 @@ impl Plugins {
             catalogue,
             audit,
             runtime,
-            settings,
+            settings: settings.plugins.clone(),
+            bytes_max: settings.guests.component_bytes as u64,
             incoming,
             turns: Arc::new(Semaphore::new(INSTALLS_AT_ONCE)),
             denials: Arc::default(),
@@ -87,14 +92,15 @@ impl Plugins {
         Ok(versions)
     }
 
-    /// Takes a component from the stream. The first version of a plugin becomes active.
-    pub async fn install(&self, caller: &Caller, component: Body) -> Outcome<PluginVersion> {
+    /// Takes a component from the stream, with the content of its `.minisig` file where it has one. The first version of a plugin
+    /// becomes active.
+    pub async fn install(&self, caller: &Caller, component: Body, signature: Option<Bytes>) -> Outcome<PluginVersion> {
         let file = self.receive(component).await?;
         let _turn = self.turns.acquire().await.map_err(|error| Failure::host("the host is shutting down", error))?;
         let bytes =
             tokio::fs::read(file.path()).await.map_err(|error| Failure::host("the component could not be read back", error))?;
         drop(file);
-        match self.pass(Bytes::from(bytes), Some(caller.name.clone())).await {
+        match self.pass(Bytes::from(bytes), signature, Some(caller.name.clone())).await {
             Ok(version) => {
                 let detail = json!({ "version": version.version, "digest": version.digest });
                 self.audit.done(caller, "install", "plugin", &version.plugin, detail).await?;
@@ -184,7 +190,7 @@ impl Plugins {
 
     async fn install_file(&self, file: &Path) -> Outcome<()> {
         let size = tokio::fs::metadata(file).await.map_err(|error| Failure::host("the file cannot be read", error))?.len();
-        if size > self.settings.size_bytes_max {
+        if size > self.bytes_max {
             return Err(self.too_large());
         }
         let bytes = tokio::fs::read(file).await.map_err(|error| Failure::host("the file cannot be read", error))?;
@@ -197,7 +203,7 @@ impl Plugins {
         if known {
             return Ok(());
         }
-        let version = self.pass(Bytes::from(bytes), None).await?;
+        let version = self.pass(Bytes::from(bytes), signature_beside(file).await?, None).await?;
         tracing::info!(plugin = version.plugin, version = version.version, "installed a plugin that comes with the host");
         let detail = json!({ "version": version.version, "digest": version.digest });
         self.audit.host("install", "plugin", &version.plugin, Verdict::Done, detail).await;
@@ -259,14 +265,14 @@ impl Plugins {
     }
 
     /// The load gate; what comes of it is kept either way.
-    async fn pass(&self, bytes: Bytes, by: Option<String>) -> Outcome<PluginVersion> {
+    async fn pass(&self, bytes: Bytes, signature: Option<Bytes>, by: Option<String>) -> Outcome<PluginVersion> {
         let digest = digest(&bytes);
         if !self.settings.trusted_digests.is_empty() && !self.settings.trusted_digests.contains(&digest) {
             return Err(Failure::new(Kind::Denied, format!("the component {digest} is not among the digests this host trusts"))
                 .with_code("untrusted")
                 .with_next_step("add it to plugins.trusted-digests in the host's configuration"));
         }
-        let mut version = match self.runtime.install(bytes, by).await {
+        let mut version = match self.runtime.install_signed(bytes, signature, by).await {
             Ok(version) => version,
             Err(refusal) => {
                 self.keep_refusal(refusal.version).await?;
@@ -303,7 +309,7 @@ impl Plugins {
         while let Some(chunk) = component.next().await {
             let chunk = chunk?;
             size += chunk.len() as u64;
-            if size > self.settings.size_bytes_max {
+            if size > self.bytes_max {
                 return Err(self.too_large());
             }
             file.write_all(&chunk).await.map_err(fault)?;
@@ -313,9 +319,9 @@ impl Plugins {
     }
 
     fn too_large(&self) -> Failure {
-        Failure::invalid(format!("a component has at most {} bytes", self.settings.size_bytes_max))
+        Failure::invalid(format!("a component has at most {} bytes", self.bytes_max))
             .with_code("too-large")
-            .with_next_step("make it smaller, or raise plugins.size-bytes-max in the host's configuration")
+            .with_next_step("make it smaller, or raise guests.component-bytes in the host's configuration")
     }
 
     async fn one(&self, plugin: &str, version: &str) -> Outcome<PluginVersion> {
@@ -355,6 +361,21 @@ impl Plugins {
 /// SHA-256, hex: the name of a component everywhere.
 fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// The detached signature of `NAME.wasm` lies in `NAME.wasm.minisig`.
+async fn signature_beside(component: &Path) -> Outcome<Option<Bytes>> {
+    let mut name = component.as_os_str().to_owned();
+    name.push(".minisig");
+    let fault = |error| Failure::host("the signature cannot be read", error);
+    let file = match tokio::fs::File::open(&name).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut signature = Vec::new();
+    file.take(SIGNATURE_BYTES_MAX).read_to_end(&mut signature).await.map_err(fault)?;
+    Ok(Some(Bytes::from(signature)))
 }
 
 /// A component on its way in; its file goes with it.

@@ -11,7 +11,7 @@ use capstan_catalogue::Options as CatalogueOptions;
 use capstan_domain::job::Verify;
 use capstan_jobs::Limits as JobLimits;
 use capstan_mover::Limits as MoverLimits;
-use capstan_runtime::Limits;
+use capstan_runtime::{Limits, Signatures};
 use capstan_services::Limits as ServiceLimits;
 use serde::Deserialize;
 
@@ -23,7 +23,8 @@ pub struct Settings {
     pub catalogue: CatalogueSettings,
     pub spaces: SpaceSettings,
     pub plugins: PluginSettings,
-    pub guests: GuestSettings,
+    /// What plugins may use; the runtime's `Limits` say what each one is and whether it waits or refuses.
+    pub guests: Limits,
     pub services: ServiceSettings,
     pub mover: MoverSettings,
     pub jobs: JobSettings,
@@ -92,48 +93,15 @@ pub struct SpaceSettings {
     pub roots: Vec<PathBuf>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PluginSettings {
-    /// Bytes of a component; a larger one is refused.
-    pub size_bytes_max: u64,
     /// Where the plugins that come with the host lie; none: `plugins` beside the program.
     pub bundled: Option<PathBuf>,
     /// SHA-256 digests (hex) that may be installed; empty: any.
     pub trusted_digests: Vec<String>,
-}
-
-impl Default for PluginSettings {
-    fn default() -> Self {
-        Self { size_bytes_max: 64 << 20, bundled: None, trusted_digests: Vec::new() }
-    }
-}
-
-/// What plugins may use. What is left out has the runtime's own default; the runtime's `Limits` say what each one is and whether it
-/// waits or refuses.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct GuestSettings {
-    pub threads: Option<usize>,
-    pub compile_threads: Option<usize>,
-    pub memory_bytes: Option<usize>,
-    pub cpu_ms: Option<u64>,
-    pub call_ms: Option<u64>,
-    pub queue_wait_ms: Option<u64>,
-    pub describe_ms: Option<u64>,
-    pub drain_ms: Option<u64>,
-    pub slowest_bytes_per_second: Option<u64>,
-    pub large_bytes: Option<u64>,
-    pub stores: Option<u32>,
-    pub stores_per_target: Option<usize>,
-    pub calls_per_store: Option<usize>,
-    pub transfers_per_target: Option<usize>,
-    pub recycle_calls: Option<u64>,
-    pub recycle_memory_bytes: Option<usize>,
-    pub restart_budget: Option<usize>,
-    pub restart_window_ms: Option<u64>,
-    pub health_window_ms: Option<u64>,
-    pub health_faults: Option<usize>,
+    /// Whose components run; those that come with the host are judged like all others.
+    pub signatures: Signatures,
 }
 
 /// What the services of one target may use; what is left out has the services' own default.
@@ -225,36 +193,10 @@ impl Settings {
         limits.workers = given.workers.unwrap_or(limits.workers);
         limits.lease = given.lease_ms.map_or(limits.lease, Duration::from_millis);
         limits.attempts = given.attempts.unwrap_or(limits.attempts);
+        limits.cold_wait = given.cold_wait_hours.map_or(limits.cold_wait, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.guard_percent = given.guard_percent.unwrap_or(limits.guard_percent);
         limits.guard_entries = given.guard_entries.unwrap_or(limits.guard_entries);
         limits.transfer = self.mover_limits();
-        limits
-    }
-
-    pub(crate) fn guest_limits(&self) -> Limits {
-        let (mut limits, given) = (Limits::default(), &self.guests);
-        let ms = Duration::from_millis;
-        limits.component_bytes = usize::try_from(self.plugins.size_bytes_max).unwrap_or(usize::MAX);
-        limits.guest_threads = given.threads.unwrap_or(limits.guest_threads);
-        limits.compile_threads = given.compile_threads.unwrap_or(limits.compile_threads);
-        limits.memory_bytes = given.memory_bytes.unwrap_or(limits.memory_bytes);
-        limits.cpu_budget = given.cpu_ms.map_or(limits.cpu_budget, ms);
-        limits.call_deadline = given.call_ms.map_or(limits.call_deadline, ms);
-        limits.queue_wait = given.queue_wait_ms.map_or(limits.queue_wait, ms);
-        limits.describe_deadline = given.describe_ms.map_or(limits.describe_deadline, ms);
-        limits.drain_deadline = given.drain_ms.map_or(limits.drain_deadline, ms);
-        limits.slowest_bytes_per_second = given.slowest_bytes_per_second.unwrap_or(limits.slowest_bytes_per_second);
-        limits.large_bytes = given.large_bytes.unwrap_or(limits.large_bytes);
-        limits.stores = given.stores.unwrap_or(limits.stores);
-        limits.stores_per_target = given.stores_per_target.unwrap_or(limits.stores_per_target);
-        limits.calls_per_store = given.calls_per_store.unwrap_or(limits.calls_per_store);
-        limits.transfers_per_target = given.transfers_per_target.unwrap_or(limits.transfers_per_target);
-        limits.recycle_calls = given.recycle_calls.unwrap_or(limits.recycle_calls);
-        limits.recycle_memory_bytes = given.recycle_memory_bytes.unwrap_or(limits.recycle_memory_bytes);
-        limits.restart_budget = given.restart_budget.unwrap_or(limits.restart_budget);
-        limits.restart_window = given.restart_window_ms.map_or(limits.restart_window, ms);
-        limits.health_window = given.health_window_ms.map_or(limits.health_window, ms);
-        limits.health_faults = given.health_faults.unwrap_or(limits.health_faults);
         limits
     }
 }
@@ -272,6 +214,8 @@ pub struct JobSettings {
     pub lease_ms: Option<u64>,
     /// Times a job is taken up because its target was away; then it has failed.
     pub attempts: Option<u32>,
+    /// Hours a job may wait for files that come out of cold storage, from its start; then it has failed.
+    pub cold_wait_hours: Option<u64>,
     /// Share of the known entries, in percent, that one scan may find gone; beyond it, the scan stops.
     pub guard_percent: Option<u64>,
     /// Entries that one scan may find gone; beyond it, the scan stops.

@@ -66,14 +66,14 @@ impl App {
         let state: Arc<dyn StateStore> = Arc::new(catalogue.clone());
         let runtime = Runtime::new(RuntimeOptions {
             directory: data.join("plugins"),
-            limits: settings.guest_limits(),
+            limits: settings.guests.clone(),
             services: settings.service_limits(),
             policy,
-            signatures: capstan_runtime::Signatures::default(),
+            signatures: settings.plugins.signatures.clone(),
             state,
         })?;
 
-        let plugins = Plugins::new(catalogue.clone(), audit.clone(), Arc::clone(&runtime), settings.plugins.clone(), &data)?;
+        let plugins = Plugins::new(catalogue.clone(), audit.clone(), Arc::clone(&runtime), settings, &data)?;
         let events = tokio::spawn({
             let (plugins, events) = (plugins.clone(), runtime.events());
             async move { plugins.follow_events(events).await }

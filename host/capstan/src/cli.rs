@@ -84,6 +84,9 @@ pub(crate) enum Plugin {
     /// Send a component through the load gate.
     Install {
         file: PathBuf,
+        /// Its detached signature; FILE.minisig is taken where it lies beside.
+        #[arg(long, value_name = "FILE")]
+        signature: Option<PathBuf>,
         /// Make it the version that serves as soon as it is installed.
         #[arg(long)]
         activate: bool,

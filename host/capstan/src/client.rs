@@ -18,6 +18,7 @@ use crate::cli::Remote;
 
 /// Bytes of an answer; more is an error.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
+const JSON: (&str, &str) = ("content-type", "application/json");
 const USER_VARIABLES: [&str; 2] = ["CAPSTAN_USER", "CAPSTAN_ADMIN_USER"];
 const PASSWORD_VARIABLES: [&str; 2] = ["CAPSTAN_PASSWORD", "CAPSTAN_ADMIN_PASSWORD"];
 
@@ -39,32 +40,36 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Value> {
-        self.call(Method::GET, path, query, Body::empty(), None).await
+        self.call(Method::GET, path, query, Body::empty(), &[]).await
     }
 
     pub(crate) async fn post(&self, path: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
         match body {
-            None => self.call(Method::POST, path, &[], Body::empty(), None).await,
-            Some(body) => self.call(Method::POST, path, &[], Body::from(body.to_string()), Some("application/json")).await,
+            None => self.call(Method::POST, path, &[], Body::empty(), &[]).await,
+            Some(body) => self.call(Method::POST, path, &[], Body::from(body.to_string()), &[JSON]).await,
         }
     }
 
     pub(crate) async fn put(&self, path: &[&str], body: &Value) -> anyhow::Result<Value> {
-        self.call(Method::PUT, path, &[], Body::from(body.to_string()), Some("application/json")).await
+        self.call(Method::PUT, path, &[], Body::from(body.to_string()), &[JSON]).await
     }
 
     pub(crate) async fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
-        self.call(Method::DELETE, path, &[], Body::empty(), None).await
+        self.call(Method::DELETE, path, &[], Body::empty(), &[]).await
     }
 
-    pub(crate) async fn upload(&self, path: &[&str], file: tokio::fs::File) -> anyhow::Result<Value> {
-        let chunks = futures::stream::try_unfold(file, |mut file| async move {
+    /// Uploads a component, with its detached signature where it has one.
+    pub(crate) async fn install(&self, component: tokio::fs::File, signature: Option<&[u8]>) -> anyhow::Result<Value> {
+        let chunks = futures::stream::try_unfold(component, |mut file| async move {
             use tokio::io::AsyncReadExt;
             let mut chunk = Vec::with_capacity(256 << 10);
             let read = (&mut file).take(256 << 10).read_to_end(&mut chunk).await?;
             Ok::<_, std::io::Error>((read > 0).then_some((chunk, file)))
         });
-        self.call(Method::POST, path, &[], Body::from_stream(chunks.into_stream()), Some("application/wasm")).await
+        let signature = signature.map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes));
+        let mut headers = vec![("content-type", "application/wasm")];
+        headers.extend(signature.as_deref().map(|text| ("capstan-signature", text)));
+        self.call(Method::POST, &["plugins"], &[], Body::from_stream(chunks.into_stream()), &headers).await
     }
 
     async fn call(
@@ -73,7 +78,7 @@ impl Client {
         path: &[&str],
         query: &[(&str, String)],
         body: Body,
-        content_type: Option<&str>,
+        headers: &[(&str, &str)],
     ) -> anyhow::Result<Value> {
         let mut url = self.base.clone();
         url.path_segments_mut()
@@ -96,8 +101,8 @@ impl Client {
             .header(header::HOST, format!("{host}:{port}"))
             .header(header::AUTHORIZATION, &self.authorization)
             .header(header::ACCEPT, "application/json");
-        if let Some(content_type) = content_type {
-            request = request.header(header::CONTENT_TYPE, content_type);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(body)?;
         let dialed = (host.trim_start_matches('[').trim_end_matches(']'), port);

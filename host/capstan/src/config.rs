@@ -109,6 +109,6 @@ mod tests {
         assert!(toml::from_str::<Settings>("[api]\ndrain-mss = 5\n").is_err());
         assert!(toml::from_str::<Settings>("[apo]\n").is_err());
         let settings: Settings = toml::from_str("[api]\ndrain-ms = 5\n[guests]\ncpu-ms = 7\n").unwrap();
-        assert_eq!((settings.api.drain_ms, settings.guests.cpu_ms), (5, Some(7)));
+        assert_eq!((settings.api.drain_ms, settings.guests.cpu_budget.as_millis()), (5, 7));
     }
 }

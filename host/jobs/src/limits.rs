@@ -20,6 +20,8 @@ pub struct Limits {
     pub leftovers: Duration,
     /// Times a job is taken up because its target was away, the first one included; then it has failed.
     pub attempts: u32,
+    /// How long a job may wait for files that come out of cold storage, from its start; then it has failed.
+    pub cold_wait: Duration,
     /// The first pause before such a job is taken up again; doubled each time.
     pub pause: Duration,
     /// The longest such pause.
@@ -49,6 +51,7 @@ impl Default for Limits {
             schedule: Duration::from_secs(5),
             leftovers: Duration::from_secs(60),
             attempts: 8,
+            cold_wait: Duration::from_secs(7 * 24 * 60 * 60),
             pause: Duration::from_secs(2),
             longest_pause: Duration::from_secs(300),
             stop: Duration::from_secs(10),

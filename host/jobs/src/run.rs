@@ -119,11 +119,7 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
         }
         // The host goes down, or a pause was taken back before it was reached.
         Err(failure) if failure.kind == Kind::Cancelled => Release::Again { ready: Timestamp::now(), failure: None },
-        // Files that come out of cold storage take hours, and that is nobody's fault: such a job waits as long as it takes.
-        Err(failure)
-            if failure.retry != Retry::Never
-                && (job.attempt < engine.limits.attempts || failure.code.as_deref() == Some(RECALLED))
-                && !only_here =>
+        Err(failure) if failure.retry != Retry::Never && may_wait(engine, job, &failure) && !only_here =>
         {
             let pause = pause(engine, job.attempt, &failure);
             warn!(job = %job.id, %failure, ?pause, "job {} waits before it goes on", job.id);
@@ -142,6 +138,14 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
         engine.ended.notify_one();
     }
     Ok(())
+}
+
+/// Files that come out of cold storage take hours, and that is nobody's fault: then time counts, not the attempts.
+fn may_wait(engine: &Engine, job: &Job, failure: &Failure) -> bool {
+    if failure.code.as_deref() == Some(RECALLED) {
+        return job.started.is_none_or(|started| Timestamp::now() < started.plus(engine.limits.cold_wait));
+    }
+    job.attempt < engine.limits.attempts
 }
 
 /// In a word, for the log: what the work answered belongs to whoever asked for it.

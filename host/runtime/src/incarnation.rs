@@ -23,6 +23,7 @@ use crate::metrics::{Held, Metrics, count};
 use crate::prepared::Prepared;
 use crate::state::Usage;
 use crate::worker::Worker;
+use crate::workers::Workers;
 
 /// Starts over with another worker when one died before it took the call.
 const PICKS: usize = 3;
@@ -33,20 +34,12 @@ pub(crate) struct Incarnation {
     pub services: Arc<TargetServices>,
     workers: Mutex<Workers>,
     /// Crashes since a call last came to a good end.
-    crashes: AtomicU32,
+    pub(crate) crashes: AtomicU32,
     /// Calls that wait for a place.
     waiting: AtomicUsize,
     places: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
     stop: watch::Sender<bool>,
-}
-
-#[derive(Default)]
-struct Workers {
-    alive: Vec<Arc<Worker>>,
-    /// The one that has, or had, an exclusive session: the next one waits for its end.
-    last: Option<Arc<Worker>>,
-    not_before: Option<Instant>,
 }
 
 /// How a call wants to be made.
@@ -237,53 +230,8 @@ impl Incarnation {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A worker with room; started if there is none, or if all have work and there may be more.
     fn worker(&self) -> Outcome<Arc<Worker>> {
-        let limits = &self.machine.limits;
-        let most = if self.prepared.exclusive { 1 } else { limits.stores_per_target.max(1) };
-        let mut workers = self.workers();
-        let before = workers.alive.len();
-        workers.alive.retain(|worker| worker.is_alive());
-        let died = before - workers.alive.len();
-        if died > 0 {
-            let crashes = self.crashes.fetch_add(u32::try_from(died).unwrap_or(u32::MAX), Ordering::Relaxed).saturating_add(1);
-            // The first crash is forgiven at once; from the second in a row on, the pause doubles.
-            if crashes >= 2 {
-                let pause = limits.restart_pause.saturating_mul(1 << (crashes - 2).min(16)).min(limits.restart_pause_most);
-                workers.not_before = Some(Instant::now() + pause);
-            }
-        }
-        if !self.prepared.exclusive {
-            let young = workers.alive.len();
-            workers.alive.retain(|worker| !worker.is_spent(limits));
-            for _ in workers.alive.len()..young {
-                count(&self.machine.metrics.recycled);
-            }
-        }
-        let least = workers.alive.iter().min_by_key(|worker| worker.load()).cloned();
-        if let Some(worker) = &least
-            && (worker.load() == 0 || workers.alive.len() >= most)
-        {
-            return Ok(Arc::clone(worker));
-        }
-        let now = Instant::now();
-        if let Some(wait) = workers.not_before.and_then(|not_before| not_before.checked_duration_since(now)) {
-            return least.ok_or_else(|| {
-                let mut failure = Failure::new(Kind::Unavailable, "The plugin crashed repeatedly and is started again shortly.")
-                    .with_blame(Blame::Plugin)
-                    .with_code(RESTART_PAUSE);
-                failure.retry_after_ms = u64::try_from(wait.as_millis()).ok();
-                failure
-            });
-        }
-        if died > 0 {
-            count(&self.machine.metrics.restarts);
-        }
-        let before = workers.last.take();
-        let worker = Worker::start(&self.machine, &self.prepared, &self.services, before);
-        workers.last = self.prepared.exclusive.then(|| Arc::clone(&worker));
-        workers.alive.push(Arc::clone(&worker));
-        Ok(worker)
+        self.workers().with_room(self)
     }
 
     fn refuse_quarantined(&self) -> Outcome<()> {
@@ -410,7 +358,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-const RESTART_PAUSE: &str = "restart-pause";
+pub(crate) const RESTART_PAUSE: &str = "restart-pause";
 const QUARANTINED: &str = "quarantined";
 const DEADLINE: &str = "deadline";
 

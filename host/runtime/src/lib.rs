@@ -33,6 +33,7 @@ mod supervisor;
 mod target;
 mod vault;
 mod worker;
+mod workers;
 
 pub use gate::{SignaturePolicy, Signatures};
 pub use install::{Activation, Refusal};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capstan_domain::{Failure, Outcome};
 use serde::{Deserialize, Deserializer};
 
 /// A setting each, under these names in kebab case; the defaults suit a host with a few dozen targets.
@@ -125,6 +126,29 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// A bound of which nothing would ever pass is a slip of the pen, and would look like a host that hangs.
+    pub(crate) fn check(&self) -> Outcome<()> {
+        let bounds = [
+            ("component-bytes", self.component_bytes as u64),
+            ("compile-queue", self.compile_queue as u64),
+            ("stores", u64::from(self.stores)),
+            ("stores-per-target", self.stores_per_target as u64),
+            ("calls-per-store", self.calls_per_store as u64),
+            ("transfers-per-target", self.transfers_per_target as u64),
+            ("slowest-bytes-per-second", self.slowest_bytes_per_second),
+            ("epoch-ms", u64::try_from(self.epoch.as_millis()).unwrap_or(u64::MAX)),
+            ("memory-bytes", self.memory_bytes as u64),
+            ("core-instances", u64::from(self.core_instances)),
+            ("recycle-calls", self.recycle_calls),
+        ];
+        match bounds.iter().find(|(_, bound)| *bound == 0) {
+            None => Ok(()),
+            Some((name, _)) => Err(Failure::invalid(format!("The limit {name} is 0: nothing would ever pass."))
+                .with_code("limit-zero")
+                .with_next_step(format!("Give guests.{name} at least 1, or leave it out."))),
+        }
+    }
+
     pub(crate) fn compile_threads(&self) -> usize {
         if self.compile_threads > 0 { self.compile_threads } else { cores().saturating_sub(1).max(1) }
     }
@@ -165,6 +189,13 @@ mod tests {
         assert_eq!((limits.queue_depth, limits.health_worse), (5, 4));
         assert_eq!(limits.call_deadline, Limits::default().call_deadline);
         assert!(serde_json::from_value::<Limits>(serde_json::json!({ "cpu-mss": 7 })).is_err());
+    }
+
+    #[test]
+    fn a_limit_that_nothing_passes_is_refused_by_name() {
+        Limits::default().check().unwrap();
+        let failure = Limits { calls_per_store: 0, ..Limits::default() }.check().unwrap_err();
+        assert!(failure.message.contains("calls-per-store"), "{failure}");
     }
 
     #[test]

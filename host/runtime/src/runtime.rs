@@ -81,6 +81,7 @@ impl Runtime {
     pub fn new(options: RuntimeOptions) -> Outcome<Arc<Self>> {
         let RuntimeOptions { directory, limits, services, policy, signatures, state } = options;
         let verifier = Arc::new(Verifier::new(&signatures)?);
+        limits.check()?;
         let engine = engine::start(&limits)?;
         let vault = Arc::new(Vault::open(&directory, engine::fingerprint(&engine))?);
         let metrics = Arc::new(Metrics::default());

@@ -8,6 +8,7 @@ use capstan_sdk::types::PutOptions;
 
 use crate::checksum::{self, Mode};
 use crate::client::Client;
+use crate::prober;
 
 thread_local! {
     static CLIENT: RefCell<Option<Rc<Client>>> = const { RefCell::new(None) };
@@ -25,11 +26,18 @@ pub(crate) fn client() -> Outcome<Rc<Client>> {
 }
 
 impl Client {
-    pub(crate) async fn checksum_mode(&self) -> Mode {
-        match self.config.checksum.fixed() {
-            Some(mode) => mode,
-            None => checksum::found().await,
+    /// What data that goes to `location` is sent with. Where no probe has found it out yet, the first calls do: those that come
+    /// together all ask, and all find the same, so that the parts of one upload never differ.
+    pub(crate) async fn checksum_mode(&self, location: &str) -> Mode {
+        if let Some(mode) = self.config.checksum.fixed() {
+            return mode;
         }
+        if let Some(mode) = checksum::found().await {
+            return mode;
+        }
+        let Some(mode) = prober::checksum_mode(self, location).await else { return Mode::None };
+        checksum::remember(mode).await;
+        mode
     }
 
     /// The class a new object goes to: what the call says, else what the target is configured for.

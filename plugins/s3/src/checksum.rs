@@ -115,14 +115,14 @@ thread_local! {
     static FOUND: Cell<Option<Mode>> = const { Cell::new(None) };
 }
 
-/// What the last probe of this target found; nothing found yet is nothing sent.
-pub(crate) async fn found() -> Mode {
+/// What was found of this target, if anything was yet.
+pub(crate) async fn found() -> Option<Mode> {
     if let Some(mode) = FOUND.get() {
-        return mode;
+        return Some(mode);
     }
     let stored = state::get(STATE_KEY.to_owned()).await.ok().flatten();
-    let mode = stored.and_then(|value| Mode::by_name(std::str::from_utf8(&value.data).ok()?)).unwrap_or(Mode::None);
-    FOUND.set(Some(mode));
+    let mode = stored.and_then(|value| Mode::by_name(std::str::from_utf8(&value.data).ok()?));
+    FOUND.set(mode);
     mode
 }
 

@@ -71,7 +71,7 @@ pub(crate) async fn begin(
     {
         return Ok(upload(id));
     }
-    let id = initiate(client, location, key, client.checksum_mode().await, options).await?;
+    let id = initiate(client, location, key, client.checksum_mode(location).await, options).await?;
     if let Some(state_key) = remember
         && let Err(failure) = state::set(state_key, format!("{attempt}\n{id}").into_bytes(), None).await
     {
@@ -105,7 +105,7 @@ pub(crate) async fn put_part(
     part_number: u32,
     payload: Payload<'_>,
 ) -> Outcome<Part> {
-    let mode = client.checksum_mode().await;
+    let mode = client.checksum_mode(location).await;
     let checksum = mode.of(payload.content, payload.offset, payload.length).await?;
     let text = part_number.to_string();
     let mut call = Call::object("PUT", location, key).query("partNumber", &text).query("uploadId", upload);
@@ -184,7 +184,7 @@ pub(crate) async fn complete(
         return Err(invalid("an upload is completed with at least one part"));
     }
     parts.sort_by_key(|part| part.number);
-    let mode = client.checksum_mode().await;
+    let mode = client.checksum_mode(location).await;
     let mut call = Call::object("POST", location, key).query("uploadId", upload).header("content-type", "application/xml");
     attributes::condition(client, "", &options, &mut call.headers);
     let document = document(mode, &parts);

@@ -39,10 +39,13 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
         None => {
             let mode = match locations.first() {
                 Some(location) => checksum_mode(client, &location.name).await,
-                None => Mode::None,
+                // It is found out when there is something to try it with.
+                None => None,
             };
-            checksum::remember(mode).await;
-            extras.push(named("checksum-mode", mode.name()));
+            if let Some(mode) = mode {
+                checksum::remember(mode).await;
+                extras.push(named("checksum-mode", mode.name()));
+            }
         }
     }
     Ok(Report { latency_us, clock_skew_ms, locations, extras })
@@ -57,17 +60,17 @@ fn advise(client: &Client, failure: Failure) -> Failure {
     }
 }
 
-/// The first checksum the service holds data against, seen by its refusing a wrong one.
-async fn checksum_mode(client: &Client, bucket: &str) -> Mode {
+/// The first checksum the service holds data against, seen by its refusing a wrong one. None: it could not be tried.
+pub(crate) async fn checksum_mode(client: &Client, bucket: &str) -> Option<Mode> {
     for mode in PROBED {
-        if refuses_wrong(client, bucket, mode).await {
-            return mode;
+        if refuses_wrong(client, bucket, mode).await? {
+            return Some(mode);
         }
     }
-    Mode::None
+    Some(Mode::None)
 }
 
-async fn refuses_wrong(client: &Client, bucket: &str, mode: Mode) -> bool {
+async fn refuses_wrong(client: &Client, bucket: &str, mode: Mode) -> Option<bool> {
     let options = PutOptions {
         content_type: None,
         if_match: None,
@@ -76,8 +79,13 @@ async fn refuses_wrong(client: &Client, bucket: &str, mode: Mode) -> bool {
         checksums: Vec::new(),
         extras: Vec::new(),
     };
-    let Ok(upload) = parts::initiate(client, bucket, KEY, mode, &options).await else { return false };
-    let (Some(name), Some(width)) = (mode.header(), width(mode)) else { return false };
+    let upload = match parts::initiate(client, bucket, KEY, mode, &options).await {
+        Ok(upload) => upload,
+        // It does not know this checksum. Anything else says nothing about checksums.
+        Err(Failure::Invalid(_) | Failure::Unsupported(_)) => return Some(false),
+        Err(_) => return None,
+    };
+    let (Some(name), Some(width)) = (mode.header(), width(mode)) else { return Some(false) };
     let call = Call::object("PUT", bucket, KEY)
         .query("partNumber", "1")
         .query("uploadId", &upload)
@@ -87,7 +95,11 @@ async fn refuses_wrong(client: &Client, bucket: &str, mode: Mode) -> bool {
         capstan_sdk::log!(warn, "the probe's upload is left behind", "upload" => upload, "why" => failure.fault().message);
     }
     // Only a refusal that is about the sum counts: a service that knows nothing of the header may refuse it as well.
-    matches!(answer, Ok(Err(refusal)) if matches!(refusal.failure("probe"), Failure::Corrupt(_)))
+    match answer {
+        Ok(Ok(_)) => Some(false),
+        Ok(Err(refusal)) => Some(matches!(refusal.failure("probe"), Failure::Corrupt(_))),
+        Err(_) => None,
+    }
 }
 
 fn width(mode: Mode) -> Option<usize> {

@@ -25,7 +25,7 @@ pub(crate) async fn put(
     options: PutOptions,
 ) -> Outcome<Object> {
     let size = content.size();
-    let mode = client.checksum_mode().await;
+    let mode = client.checksum_mode(location).await;
     let checksum = match given(mode, &options) {
         Some(known) => Some(known),
         None => mode.of(content, 0, size).await?,

@@ -16,7 +16,7 @@ use capstan_domain::space::{NewSpace, Space};
 use capstan_domain::time::Timestamp;
 use serde_json::json;
 
-use crate::measure::{Series, has, number};
+use crate::measure::{Series, has, number, option};
 use crate::plugin::failed;
 use crate::table;
 
@@ -30,9 +30,8 @@ const MILLION: u64 = 1_000_000;
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let quick = has(arguments, "--quick");
-    let asked = arguments.iter().position(|argument| argument == "--rows").map(|at| arguments.get(at + 1).map(String::as_str));
-    let rows = match asked {
-        Some(count) => count.and_then(|count| count.parse().ok()).context("--rows wants a number")?,
+    let rows = match option(arguments, "--rows")? {
+        Some(rows) => rows,
         None if quick => MILLION / 5,
         None => 10 * MILLION,
     };

@@ -8,6 +8,7 @@ mod catalogue;
 mod latency;
 mod local;
 mod measure;
+mod memory;
 mod plugin;
 mod rivals;
 mod s3;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 9] = [
+const BENCHES: [(&str, &str, Bench); 10] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
@@ -33,6 +34,7 @@ const BENCHES: [(&str, &str, Bench); 9] = [
     ("swap", "a plugin exchanged under 32 workers", swap::run),
     ("local", "directory to directory, every byte read back, against rclone and rsync", local::run),
     ("catalogue", "a million rows against raw sqlite3, and pages out of ten million (--rows N)", catalogue::run),
+    ("memory", "what is held while a million files are copied, against rclone (--files N)", memory::run),
     ("scan", "a tree into the catalogue, against find -printf", scan::run),
 ];
 

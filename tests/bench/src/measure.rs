@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 /// One run: how long it took by the clock, and how much CPU this process spent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
@@ -87,6 +89,13 @@ pub(crate) fn number(value: f64) -> String {
 /// GiB a second.
 pub(crate) fn rate(bytes: u64, time: Duration) -> f64 {
     bytes as f64 / f64::from(1 << 30) / time.as_secs_f64().max(1e-9)
+}
+
+/// The number behind an option.
+pub(crate) fn option(arguments: &[String], option: &str) -> anyhow::Result<Option<u64>> {
+    let Some(at) = arguments.iter().position(|argument| argument == option) else { return Ok(None) };
+    let number = arguments.get(at + 1).and_then(|text| text.parse().ok());
+    number.map(Some).with_context(|| format!("{option} wants a number"))
 }
 
 /// Is the option among the arguments?

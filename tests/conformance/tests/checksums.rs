@@ -95,3 +95,16 @@ async fn a_service_that_checks_nothing_is_sent_nothing() {
     port.put("simulated", "k", counting(10), "1", PutOptions::default()).await.unwrap();
     assert_eq!(front.seen.lock().unwrap().as_slice(), [None]);
 }
+
+#[tokio::test]
+async fn the_first_object_finds_out_what_no_probe_has() {
+    for (verifies, algorithm) in [(true, Some("crc64-nvme")), (false, None)] {
+        let (front, host) = start(verifies).await;
+        let port = host.connection.objects().unwrap();
+        for attempt in ["1", "2"] {
+            let object = port.put("simulated", "k", counting(10), attempt, PutOptions::default()).await.unwrap();
+            assert_eq!(object.checksums.first().map(|checksum| checksum.algorithm.as_str()), algorithm);
+        }
+        assert!(front.seen.lock().unwrap().iter().all(|sent| sent.is_some() == verifies));
+    }
+}

@@ -99,6 +99,11 @@ impl Host {
         Client::new(&self.base, USER, PASSWORD)
     }
 
+    /// `http://ADDRESS`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     pub fn data(&self) -> &Path {
         &self.options.data
     }

@@ -59,7 +59,7 @@ pub(super) fn body(bytes: Vec<u8>) -> Body {
 
 impl Host {
     pub(super) async fn install(&self, kind: &str, name: &str) -> capstan_domain::Outcome<capstan_domain::plugin::PluginVersion> {
-        self.app.plugins.install(&self.admin, body(std::fs::read(component(kind, name)).unwrap())).await
+        self.app.plugins.install(&self.admin, body(std::fs::read(component(kind, name)).unwrap()), None).await
     }
 
     /// Waits for the end of a job, at most a minute.

@@ -21,7 +21,7 @@ pub(super) fn memory(name: &str) -> NewTarget {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_component_is_refused_kept_and_shown() {
     let host = bare().await;
-    let failure = host.app.plugins.install(&host.admin, body(b"no component at all".to_vec())).await.unwrap_err();
+    let failure = host.app.plugins.install(&host.admin, body(b"no component at all".to_vec()), None).await.unwrap_err();
     assert_eq!(failure.kind, Kind::Invalid, "{failure:?}");
     let kept = host.app.plugins.list().await.unwrap();
     assert!(matches!(kept.as_slice(), [one] if matches!(one.state, VersionState::Refused { .. })), "{kept:?}");
@@ -30,9 +30,9 @@ async fn what_is_no_component_is_refused_kept_and_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_over_the_cap_is_refused_and_leaves_nothing_behind() {
     let mut settings = Settings::default();
-    settings.plugins.size_bytes_max = 1000;
+    settings.guests.component_bytes = 1000;
     let host = start(tempfile::tempdir().unwrap(), settings).await;
-    let failure = host.app.plugins.install(&host.admin, body(vec![0; 100_000])).await.unwrap_err();
+    let failure = host.app.plugins.install(&host.admin, body(vec![0; 100_000]), None).await.unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("too-large"));
     let left = std::fs::read_dir(host.data.path().join("data/incoming")).unwrap().count();
     assert_eq!(left, 0);
@@ -69,6 +69,6 @@ async fn the_host_starts_without_the_component_it_remembers_and_says_why_the_tar
     assert!(failure.next_step.is_some(), "{failure:?}");
     assert!(host.app.targets.probe(target.id).await.is_err());
     // Installing it again brings the target back.
-    host.app.plugins.install(&host.admin, body(std::fs::read(component("plugins", "memory")).unwrap())).await.unwrap();
+    host.app.plugins.install(&host.admin, body(std::fs::read(component("plugins", "memory")).unwrap()), None).await.unwrap();
     host.app.targets.probe(target.id).await.unwrap();
 }

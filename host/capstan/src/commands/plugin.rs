@@ -1,17 +1,30 @@
 //! `capstan plugin …`
 
+use std::path::Path;
+
 use anyhow::Context;
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 
 use super::{show, table};
 use crate::cli::Plugin;
 use crate::client::Client;
 
+/// Bytes of a signature file; minisign's have a few hundred.
+const SIGNATURE_BYTES_MAX: u64 = 8 << 10;
+
 pub(crate) async fn run(client: Client, command: Plugin) -> anyhow::Result<()> {
     match command {
-        Plugin::Install { file, activate } => {
+        Plugin::Install { file, signature, activate } => {
             let source = tokio::fs::File::open(&file).await.with_context(|| file.display().to_string())?;
-            let mut version = client.upload(&["plugins"], source).await?;
+            let signature = match signature {
+                Some(given) => Some(read_signature(&given).await?),
+                None => {
+                    let beside = file.with_added_extension("minisig");
+                    if beside.exists() { Some(read_signature(&beside).await?) } else { None }
+                }
+            };
+            let mut version = client.install(source, signature.as_deref()).await?;
             let (id, name, state) = (member(&version, "plugin"), member(&version, "version"), member(&version, "state"));
             if activate && state != "active" {
                 version = client.post(&["plugins", &id, "versions", &name, "activate"], None).await?;
@@ -42,6 +55,14 @@ pub(crate) async fn run(client: Client, command: Plugin) -> anyhow::Result<()> {
             show(&client, &answer, |_| "removed".to_owned())
         }
     }
+}
+
+async fn read_signature(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut signature = Vec::new();
+    let source = tokio::fs::File::open(file).await.with_context(|| file.display().to_string())?;
+    source.take(SIGNATURE_BYTES_MAX + 1).read_to_end(&mut signature).await.with_context(|| file.display().to_string())?;
+    anyhow::ensure!(signature.len() as u64 <= SIGNATURE_BYTES_MAX, "{} is too long for a signature", file.display());
+    Ok(signature)
 }
 
 fn show_plugin(client: &Client, plugin: &Value) -> anyhow::Result<()> {

@@ -35,13 +35,18 @@ impl Plugins for AdminDoor {
         Ok(plugin(id.to_owned(), versions))
     }
 
-    async fn install_plugin(&self, caller: &Caller, component: Body) -> Result<PluginVersion, AdminError> {
+    async fn install_plugin(
+        &self,
+        caller: &Caller,
+        component: Body,
+        signature: Option<Vec<u8>>,
+    ) -> Result<PluginVersion, AdminError> {
         let caller = caller_of(caller).map_err(error)?;
         let bytes = component.into_data_stream().map(|chunk| {
             chunk
                 .map_err(|cause| Failure::new(Kind::Invalid, "the component broke off on its way").with_detail(cause.to_string()))
         });
-        self.app.plugins.install(&caller, bytes.boxed()).await.map(wire).map_err(error)
+        self.app.plugins.install(&caller, bytes.boxed(), signature.map(Into::into)).await.map(wire).map_err(error)
     }
 
     async fn activate_plugin(&self, caller: &Caller, id: &str, version: &str) -> Result<Plugin, AdminError> {

@@ -7,7 +7,8 @@ use capstan_domain::{Failure, Outcome};
 
 use crate::ledger::QUOTA;
 
-/// Files that fail one after the other, all retries spent, because the other side is not there: then it is gone.
+/// Files that fail one after the other, all retries spent, because the other side is not there or is full: then none is tried any
+/// more.
 const GONE_AFTER: u32 = 8;
 
 /// Shared by the workers of one transfer: the first reason to end it.
@@ -52,11 +53,11 @@ impl Fate {
     /// begun. If any other went well since, the other side is there, and some paths are just more than it can take.
     pub(super) fn weigh(&self, failure: &Failure, since: u64) {
         match failure.kind {
-            // Another file may still fit.
+            // Other files may still fit.
             Kind::NoSpace if failure.code.as_deref() == Some(QUOTA) => {}
-            Kind::NoSpace | Kind::Unauthenticated => self.end(failure.clone()),
+            Kind::Unauthenticated => self.end(failure.clone()),
             Kind::NotFound if failure.code.as_deref() == Some(LOCATION_GONE) => self.end(failure.clone()),
-            Kind::Unavailable | Kind::TimedOut | Kind::PluginFault | Kind::Busy => {
+            Kind::NoSpace | Kind::Unavailable | Kind::TimedOut | Kind::PluginFault | Kind::Busy => {
                 let mut state = self.lock();
                 if state.good > since {
                     return;

@@ -248,12 +248,14 @@ impl Run {
                 PathState::Skipped => counted.skipped += 1,
                 PathState::Failed => counted.failed += 1,
             }
-            if let Some(failure) = &settled.failure {
-                self.fate.weigh(failure, since);
-            } else {
+            if settled.failure.is_none() {
                 bytes += settled.item.size;
                 self.fate.went_well();
             }
+        }
+        // After what went well: that speaks for the other side.
+        for failure in settled.iter().filter_map(|settled| settled.failure.as_ref()) {
+            self.fate.weigh(failure, since);
         }
         self.ledger().record(settled).await?;
         let counters = &self.transfer.counters;

@@ -93,7 +93,7 @@ impl Verifier {
                 .with_next_step("Do not run it. Fetch the component and its .minisig file from the vendor again.")
         } else {
             refused("signature-untrusted", "The component is signed with a key that this host does not trust.", Blame::Caller)
-                .with_next_step("If the vendor is to be trusted, add the public key to the setting `trusted-keys`.")
+                .with_next_step("If the vendor is to be trusted, add the public key to plugins.signatures.trusted-keys in the host's configuration.")
         })
     }
 }

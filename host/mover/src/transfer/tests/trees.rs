@@ -266,8 +266,14 @@ async fn busy_targets_are_asked_again_and_gone_ones_end_the_transfer() {
     let summary = transfer(local(from.path()), objects_tree(&picky), &MemoryLedger::new()).run().await.expect("run");
     assert_eq!(summary, Summary { done: 29, failed: 11, ..Summary::default() });
 
-    store.fail_next("put", Failure::new(Kind::NoSpace, "full"));
-    let mut run = transfer(local(from.path()), objects_tree(&store), &MemoryLedger::new());
+    // One that is too large for what room is left costs no other; where none fits any more, it ends.
+    let nearly = MemoryObjects::new(16 << 20);
+    nearly.refuse("file-7", Failure::new(Kind::NoSpace, "full"));
+    let summary = transfer(local(from.path()), objects_tree(&nearly), &MemoryLedger::new()).run().await.expect("run");
+    assert_eq!(summary, Summary { done: 39, failed: 1, ..Summary::default() });
+    let full = MemoryObjects::new(16 << 20);
+    full.refuse("file-", Failure::new(Kind::NoSpace, "full"));
+    let mut run = transfer(local(from.path()), objects_tree(&full), &MemoryLedger::new());
     run.limits.batch_files = 4;
     run.limits.batches = 1;
     let failure = run.run().await.expect_err("full");

@@ -1,0 +1,46 @@
+//! Objects in cold storage come back through a task: asked for, waited for, copied, while the others go at once.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "everything here is a test")]
+
+use std::time::Duration;
+
+use capstan_e2e::{Harbour, Outcomes, Shape, Tree};
+use capstan_test_servers::{Moto, server_or_skip};
+use serde_json::json;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a restored object is looked at before it is there.
+const LOOKS: u32 = 4;
+
+#[test]
+fn cold_files_are_asked_for_and_arrive_later_while_the_others_go_at_once() {
+    let moto = server_or_skip!(Moto::start());
+    let harbour = Harbour::open("cold", &moto.s3).unwrap();
+    let before = harbour.load(&Shape { files: 12, small: 8 << 10, large: vec![3 << 20], odd: false }).unwrap();
+    harbour.cargo.run(harbour.upward("copy").unwrap(), PATIENCE).unwrap();
+    // As a rule of the bucket would do it: two objects, a small and a large one, go to the cold class.
+    let cold = ["folder-000/file-000003.bin", "large-0.bin"];
+    for key in cold {
+        moto.change_class(&harbour.bucket, key, "GLACIER").unwrap();
+    }
+    moto.restore_takes(LOOKS).unwrap();
+
+    let down = harbour.downward().unwrap();
+    harbour.cargo.act(down, "run").unwrap();
+    let mut waited = None;
+    let run = harbour.cargo.watch(down, PATIENCE, |run| {
+        let outcomes = Outcomes::of(&harbour.cargo, run).unwrap();
+        if outcomes.job["failure"]["code"] == "recalled" {
+            waited.get_or_insert(outcomes);
+        }
+        false
+    });
+    let run = run.unwrap();
+    assert_eq!(run.status, "done", "{}", harbour.cargo.failures(&run).unwrap());
+    let waited = waited.expect("the job said that it waits for cold files");
+    assert_eq!((&waited.job["state"], &waited.job["failure"]["kind"]), (&json!("queued"), &json!("offline")), "{}", waited.job);
+    assert_eq!(waited.in_state("done").len(), before.files.len() - cold.len(), "{waited:?}");
+    assert!(cold.iter().all(|key| !waited.paths.keys().any(|path| path.ends_with(key))), "what waits has no outcome: {waited:?}");
+    before.same_as(&Tree::read(&harbour.inbound()).unwrap()).unwrap();
+    harbour.close().unwrap();
+}
