@@ -193,7 +193,8 @@ impl Settings {
         limits.workers = given.workers.unwrap_or(limits.workers);
         limits.lease = given.lease_ms.map_or(limits.lease, Duration::from_millis);
         limits.attempts = given.attempts.unwrap_or(limits.attempts);
-        limits.cold_wait = given.cold_wait_hours.map_or(limits.cold_wait, |hours| Duration::from_secs(hours.saturating_mul(3600)));
+        limits.cold_wait =
+            given.cold_wait_hours.map_or(limits.cold_wait, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.guard_percent = given.guard_percent.unwrap_or(limits.guard_percent);
         limits.guard_entries = given.guard_entries.unwrap_or(limits.guard_entries);
         limits.transfer = self.mover_limits();

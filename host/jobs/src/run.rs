@@ -119,8 +119,7 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
         }
         // The host goes down, or a pause was taken back before it was reached.
         Err(failure) if failure.kind == Kind::Cancelled => Release::Again { ready: Timestamp::now(), failure: None },
-        Err(failure) if failure.retry != Retry::Never && may_wait(engine, job, &failure) && !only_here =>
-        {
+        Err(failure) if failure.retry != Retry::Never && may_wait(engine, job, &failure) && !only_here => {
             let pause = pause(engine, job.attempt, &failure);
             warn!(job = %job.id, %failure, ?pause, "job {} waits before it goes on", job.id);
             Release::Again { ready: Timestamp::now().plus(pause), failure: Some(failure) }

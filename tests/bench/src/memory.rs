@@ -55,7 +55,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         Err(reason) => rows.push(vec!["rclone".to_owned(), "–".to_owned(), format!("left out: {reason:#}"), "–".to_owned()]),
     }
     host.stop()?;
-    let notes = vec![format!("{files} files of 8 bytes in one directory, from one directory to another; Capstan reads every byte back and syncs.")];
+    let notes = vec![format!(
+        "{files} files of 8 bytes in one directory, from one directory to another; Capstan reads every byte back and syncs."
+    )];
     table::print("Memory", &notes, &["", "highest resident", "", "seconds"], &rows)
 }
 
