@@ -95,7 +95,7 @@ mod tests {
             let told = toml::from_str::<Settings>(&format!("[{section}]\nno-such-name = 1\n")).unwrap_err().message().to_owned();
             let names: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
             assert!(!names.is_empty(), "{section}: {told}");
-            let shown = text.split('[').find(|part| part.starts_with(&format!("{section}]"))).unwrap_or_default();
+            let shown = text.split("\n[").find(|part| part.starts_with(&format!("{section}]"))).unwrap_or_default();
             for name in names {
                 let stands =
                     |line: &str| line.trim_start_matches("# ").split('=').next().is_some_and(|before| before.trim() == name);
