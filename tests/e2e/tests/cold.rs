@@ -39,8 +39,10 @@ fn cold_files_are_asked_for_and_arrive_later_while_the_others_go_at_once() {
     assert_eq!(run.status, "done", "{}", harbour.cargo.failures(&run).unwrap());
     let waited = waited.expect("the job said that it waits for cold files");
     assert_eq!((&waited.job["state"], &waited.job["failure"]["kind"]), (&json!("queued"), &json!("offline")), "{}", waited.job);
-    assert_eq!(waited.in_state("done").len(), before.files.len() - cold.len(), "{waited:?}");
-    assert!(cold.iter().all(|key| !waited.paths.keys().any(|path| path.ends_with(key))), "what waits has no outcome: {waited:?}");
+    // One of the two may have come meanwhile; what waits has no outcome yet, everything else has.
+    let waits = cold.iter().filter(|key| !waited.paths.keys().any(|path| path.ends_with(**key))).count();
+    assert!(waits > 0, "{waited:?}");
+    assert_eq!(waited.in_state("done").len(), before.files.len() - waits, "{waited:?}");
     before.same_as(&Tree::read(&harbour.inbound()).unwrap()).unwrap();
     harbour.close().unwrap();
 }
