@@ -2,6 +2,13 @@
 //!
 //! The list is the catalogue's, so that neither a restart nor a target that is away loses one of them. A paused or queued job will go
 //! on with what it has; only a final state makes a leftover.
+//!
+//! | dies after | what is there then | what the next sweep does |
+//! |---|---|---|
+//! | the job's final state is written | parts at the target, listed | gives them up |
+//! | the upload is set aside | the same, and no new run takes it up | the same |
+//! | the target has dropped the parts | listed, nothing at the target | gives up again: what is not there is given up already |
+//! | it is off the list | nothing | nothing |
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Work that is interrupted, by a crash, by a user, by a restart, goes on and ends verified.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capstan_e2e::{Harbour, Shape, Tree};
 use capstan_test_servers::{ChecksumFront, Rgw, server_or_skip};
@@ -99,6 +99,34 @@ fn a_stopped_task_says_who_stopped_it_and_can_be_run_again() {
     front.hold_up(0);
     harbour.cargo.run(up, PATIENCE).unwrap();
     harbour.close().unwrap();
+}
+
+#[test]
+fn parts_of_a_stopped_task_are_given_up_also_when_the_host_dies_at_once() {
+    let rgw = server_or_skip!(Rgw::get());
+    for dies in [false, true] {
+        let front = ChecksumFront::start(&rgw.s3).unwrap();
+        front.hold_up(HELD_UP);
+        let mut harbour = Harbour::open(if dies { "left-killed" } else { "left" }, &front.s3).unwrap();
+        harbour.load(&Shape { files: 1, small: 8 << 10, large: vec![256 << 20], odd: false }).unwrap();
+        let up = harbour.upward("copy").unwrap();
+        harbour.cargo.act(up, "run").unwrap();
+        let seen = harbour.cargo.watch(up, PATIENCE, |run| run.bytes > 24 << 20).unwrap();
+        assert!(!seen.is_final(), "it was over before it could be stopped: {}", seen.whole);
+        assert_eq!(rgw.s3.unfinished(&harbour.bucket).unwrap().len(), 1);
+        harbour.cargo.act(up, "stop").unwrap();
+        if dies {
+            harbour = harbour.crash_and_restart().unwrap();
+        }
+        let stopped = harbour.cargo.watch(up, PATIENCE, |_| false).unwrap();
+        assert_eq!(stopped.status, "stopped_by_user", "{}", stopped.whole);
+        let until = Instant::now() + PATIENCE;
+        while !rgw.s3.unfinished(&harbour.bucket).unwrap().is_empty() {
+            assert!(Instant::now() < until, "the parts of the stopped task are still there");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        harbour.close().unwrap();
+    }
 }
 
 #[test]

@@ -53,6 +53,12 @@ impl S3 {
         self.call("DELETE", &format!("/{bucket}"), &[], b"").map(drop)
     }
 
+    /// Keys with an upload in parts that was neither completed nor given up; at most a page of them.
+    pub fn unfinished(&self, bucket: &str) -> anyhow::Result<Vec<String>> {
+        let page = String::from_utf8(self.call("GET", &format!("/{bucket}"), &[("uploads", String::new())], b"")?)?;
+        Ok(elements(&page, "Key"))
+    }
+
     pub fn put(&self, bucket: &str, key: &str, body: &[u8]) -> anyhow::Result<()> {
         self.call("PUT", &path(bucket, key), &[], body).map(drop)
     }
