@@ -67,6 +67,8 @@ impl Catalogue {
             .foreign_keys(true)
             .busy_timeout(options.busy)
             .pragma("cache_size", format!("-{}", options.cache_kib))
+            // Pages; four times the default, so that a scan's batches do not each end in a checkpoint.
+            .pragma("wal_autocheckpoint", "4000")
             .pragma("temp_store", "memory");
         let writing = SqlitePoolOptions::new()
             .max_connections(1)
