@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use capstan_e2e::{Cargo, Harbour, HostOptions, Shape, binaries};
 use capstan_test_servers::{DemoS3, Rgw, S3};
 
-use crate::measure::{Series, has, number};
+use crate::measure::{Series, has, option, number};
 use crate::rivals::Rival;
 use crate::table;
 
@@ -32,7 +32,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         ceph = Rgw::get().context("Ceph RGW; or use --demo-server")?;
         ("Ceph RGW, objects in memory", &ceph.s3)
     };
-    let race = Race { server, s3, rounds: if quick { 1 } else { 5 } };
+    let rounds = option(arguments, "--rounds")?.unwrap_or(if quick { 1 } else { 5 });
+    let race = Race { server, s3, rounds };
     let (large, small) = if quick { (256 << 20, 2_000) } else { (1 << 30, 20_000) };
     if !has(arguments, "--small-only") {
         let one = Shape { files: 0, small: 0, large: vec![large], odd: false };
@@ -68,7 +69,7 @@ struct Lane {
 struct Race<'a> {
     server: &'a str,
     s3: &'a S3,
-    rounds: usize,
+    rounds: u64,
 }
 
 impl Race<'_> {
