@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use capstan_e2e::{Cargo, Harbour, HostOptions, Shape, binaries};
 use capstan_test_servers::{DemoS3, Rgw, S3};
 
-use crate::measure::{Series, has, option, number};
+use crate::measure::{Series, has, number, option};
 use crate::rivals::Rival;
 use crate::table;
 

@@ -108,7 +108,14 @@ async fn small_calls_share_a_few_stores() {
     let metrics = bench.runtime.metrics();
     assert_eq!(metrics.starts.load(Ordering::Relaxed), 2);
     assert_eq!(metrics.fresh_stores.load(Ordering::Relaxed), 0);
-    assert_eq!(metrics.in_flight.load(Ordering::Relaxed), 0);
+    // A call gives its place back a moment after its answer.
+    for _ in 0..200 {
+        if metrics.in_flight.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("a place is not given back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
