@@ -11,13 +11,14 @@ use crate::measure::{Series, has, number};
 use crate::{rivals, table};
 
 const FOLDER: usize = 1000;
+const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(1800);
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let (files, rounds) = if has(arguments, "--quick") { (20_000, 2) } else { (200_000, 5) };
     let room = tempfile::Builder::new().prefix("capstan-bench-").tempdir()?;
     let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() })?;
-    let cargo = Cargo::new(host.client());
+    let cargo = Cargo { poll: LOOK, ..Cargo::new(host.client()) };
     let (mut scans, mut again, mut finds) = (Series::default(), Series::default(), Series::default());
     for round in 0..rounds {
         let name = format!("tree{round}");
@@ -44,7 +45,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     host.stop()?;
     let notes = vec![format!(
-        "{files} empty files in folders of {FOLDER}, warm cache, {rounds} rounds in turns, files/s, median (spread). Scans over REST, seen every 200 ms."
+        "{files} empty files in folders of {FOLDER}, warm cache, {rounds} rounds in turns, files/s, median (spread). Scans over REST, the end seen every {} ms.",
+        LOOK.as_millis()
     )];
     let rows = vec![
         vec!["find -printf".into(), finds.text(), "1.00×".into()],
