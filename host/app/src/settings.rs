@@ -82,7 +82,7 @@ pub struct CatalogueSettings {
     pub acquire_ms: Option<u64>,
     /// Milliseconds SQLite waits for a lock that another process holds; then the call is refused as busy.
     pub busy_ms: Option<u64>,
-    /// Page cache of each SQLite connection, KiB.
+    /// Page cache of the SQLite connection that writes, KiB; each of those that read has an eighth of it.
     pub cache_kib: Option<u32>,
 }
 

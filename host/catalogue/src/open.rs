@@ -17,6 +17,9 @@ use crate::metrics::Metrics;
 use crate::migrate::migrate;
 use crate::writer::Writer;
 
+/// What a connection that reads has of the writer's page cache: the kernel holds the same pages once for all of them.
+const READERS_SHARE: u32 = 8;
+
 /// Bounds of the catalogue's connections.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -26,7 +29,7 @@ pub struct Options {
     pub acquire: Duration,
     /// How long SQLite waits for a lock that another process holds, then `Busy`.
     pub busy: Duration,
-    /// Page cache of each SQLite connection, KiB.
+    /// Page cache of the SQLite connection that writes, KiB; each of those that read has an eighth of it.
     pub cache_kib: u32,
 }
 
@@ -85,7 +88,9 @@ impl Catalogue {
             .acquire_timeout(options.acquire)
             // A file that is open stays open: asking each time costs as much as the question.
             .test_before_acquire(false)
-            .connect_with(settings.pragma("query_only", "on"))
+            .connect_with(
+                settings.pragma("query_only", "on").pragma("cache_size", format!("-{}", options.cache_kib / READERS_SHARE)),
+            )
             .await
             .map_err(|error| translate(error, Doing::Other))?;
         let metrics = Arc::new(Metrics::default());
