@@ -17,7 +17,7 @@ use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::plugin::{PluginVersion, VersionState};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
-use capstan_runtime::{Event, Runtime};
+use capstan_runtime::{Event, Runtime, SIGNATURE_BYTES};
 use futures::StreamExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -29,8 +29,6 @@ use crate::settings::{PluginSettings, Settings};
 
 /// Components in memory at once; more wait on the disk.
 const INSTALLS_AT_ONCE: usize = 2;
-/// Bytes of a signature that are read; one that is cut off there does not hold.
-const SIGNATURE_BYTES_MAX: u64 = 16 << 10;
 /// The same denial of a plugin is written down once in this time.
 const DENIAL_ONCE_IN: Duration = Duration::from_secs(60);
 /// Different denials that are written down in that time; more are only in the log.
@@ -194,13 +192,8 @@ impl Plugins {
             return Err(self.too_large());
         }
         let bytes = tokio::fs::read(file).await.map_err(|error| Failure::host("the file cannot be read", error))?;
-        let digest = digest(&bytes);
-        let known = match self.catalogue.plugin_version(&digest).await {
-            Ok(version) => !matches!(version.state, VersionState::Refused { .. }),
-            Err(failure) if failure.kind == Kind::NotFound => false,
-            Err(failure) => return Err(failure),
-        };
-        if known {
+        // One that was installed but cannot run goes through the gate again: it may have got the signature that it lacked.
+        if self.runtime.holds(&digest(&bytes)) {
             return Ok(());
         }
         let version = self.pass(Bytes::from(bytes), signature_beside(file).await?, None).await?;
@@ -374,7 +367,8 @@ async fn signature_beside(component: &Path) -> Outcome<Option<Bytes>> {
         Err(error) => return Err(fault(error)),
     };
     let mut signature = Vec::new();
-    file.take(SIGNATURE_BYTES_MAX).read_to_end(&mut signature).await.map_err(fault)?;
+    // One that is cut off there is too long, and does not hold.
+    file.take(SIGNATURE_BYTES as u64 + 1).read_to_end(&mut signature).await.map_err(fault)?;
     Ok(Some(Bytes::from(signature)))
 }
 

@@ -118,6 +118,11 @@ impl Runtime {
         Ok(version.clone())
     }
 
+    /// Whether the component of this digest is installed and can run.
+    pub fn holds(&self, digest: &str) -> bool {
+        self.registry.by_digest(digest).is_some()
+    }
+
     /// Waits until nobody else installs or forgets these bytes.
     async fn alone_with(&self, digest: &str) -> OwnedMutexGuard<()> {
         let turn = {

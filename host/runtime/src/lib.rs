@@ -35,7 +35,7 @@ mod vault;
 mod worker;
 mod workers;
 
-pub use gate::{SignaturePolicy, Signatures};
+pub use gate::{SIGNATURE_BYTES, SignaturePolicy, Signatures};
 pub use install::{Activation, Refusal};
 pub use limits::Limits;
 pub use metrics::Metrics;

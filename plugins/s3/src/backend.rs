@@ -35,9 +35,12 @@ impl Client {
         if let Some(mode) = checksum::found().await {
             return mode;
         }
-        let Some(mode) = prober::checksum_mode(self, location).await else { return Mode::None };
-        checksum::remember(mode).await;
-        mode
+        match prober::checksum_mode(self, location).await {
+            Some(mode) => checksum::remember(mode).await,
+            // Nobody may begin an upload in parts here, say: this instance does not try with each object again.
+            None => checksum::assume_none(),
+        }
+        checksum::found().await.unwrap_or(Mode::None)
     }
 
     /// The class a new object goes to: what the call says, else what the target is configured for.

@@ -126,6 +126,11 @@ pub(crate) async fn found() -> Option<Mode> {
     mode
 }
 
+/// Until a probe finds it out, or this instance ends.
+pub(crate) fn assume_none() {
+    FOUND.set(Some(Mode::None));
+}
+
 pub(crate) async fn remember(mode: Mode) {
     FOUND.set(Some(mode));
     if let Err(failure) = state::set(STATE_KEY.to_owned(), mode.name().as_bytes().to_vec(), None).await {

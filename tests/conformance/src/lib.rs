@@ -7,6 +7,7 @@ pub mod files;
 pub mod host;
 pub mod keys;
 pub mod objects;
+pub mod s3;
 pub mod uploads;
 
 /// The result of a check: the rule is broken, or the target failed.

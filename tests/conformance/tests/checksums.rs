@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -24,6 +24,10 @@ use serde_json::json;
 #[derive(Default)]
 struct Front {
     verifies: bool,
+    /// Lets nobody begin an upload in parts.
+    forbids: bool,
+    /// Uploads in parts that somebody wanted to begin.
+    begun: AtomicU64,
     /// Flips a bit of what arrives, as a bad line would.
     spoils: AtomicBool,
     /// The checksum headers of stored objects.
@@ -36,7 +40,13 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
     let query = head.uri.query().unwrap_or_default();
     match head.method.as_str() {
         "GET" => "<R><Buckets><Bucket><Name>simulated</Name></Bucket></Buckets></R>".into_response(),
-        "POST" if query.contains("uploads") => "<R><UploadId>u1</UploadId></R>".into_response(),
+        "POST" if query.contains("uploads") => {
+            front.begun.fetch_add(1, Ordering::SeqCst);
+            if front.forbids {
+                return (StatusCode::FORBIDDEN, "<Error><Code>AccessDenied</Code></Error>").into_response();
+            }
+            "<R><UploadId>u1</UploadId></R>".into_response()
+        }
         "PUT" => {
             if front.spoils.load(Ordering::SeqCst) {
                 body[0] ^= 1;
@@ -59,7 +69,11 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
 }
 
 async fn start(verifies: bool) -> (Arc<Front>, Host) {
-    let front = Arc::new(Front { verifies, ..Front::default() });
+    start_with(Front { verifies, ..Front::default() }).await
+}
+
+async fn start_with(front: Front) -> (Arc<Front>, Host) {
+    let front = Arc::new(front);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(serve).with_state(Arc::clone(&front));
@@ -107,4 +121,14 @@ async fn the_first_object_finds_out_what_no_probe_has() {
         }
         assert!(front.seen.lock().unwrap().iter().all(|sent| sent.is_some() == verifies));
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_found_out_is_not_tried_with_every_object() {
+    let (front, host) = start_with(Front { forbids: true, ..Front::default() }).await;
+    let port = host.connection.objects().unwrap();
+    for attempt in 0..10 {
+        port.put("simulated", "k", counting(10), &attempt.to_string(), PutOptions::default()).await.unwrap();
+    }
+    assert_eq!((front.begun.load(Ordering::SeqCst), front.seen.lock().unwrap().len()), (1, 10));
 }

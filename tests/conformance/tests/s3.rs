@@ -2,34 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use capstan_conformance::content::{counting, same};
 use capstan_conformance::host::{Host, built};
+use capstan_conformance::s3::{bucket, configuration, host};
 use capstan_conformance::{fails, objects, uploads};
 use capstan_domain::failure::Kind;
 use capstan_domain::ports::{GetOptions, NamedValues, PutOptions};
 use capstan_test_servers::{Moto, Rgw, S3, server_or_skip};
 use serde_json::{Value, json};
 
-fn configuration(server: &S3, more: Value) -> Value {
-    let mut all =
-        json!({ "endpoint": server.endpoint, "region": server.region, "access-key": server.access_key, "part-bytes": 5 << 20 });
-    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    all
-}
-
-async fn host(server: &S3, more: Value) -> Host {
-    Host::start(&built("s3"), configuration(server, more), &[("secret-key", &server.secret_key)]).await.unwrap()
-}
-
-fn bucket(name: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    format!("conform-{name}-{now}")
-}
-
 async fn whole_contract(server: &S3, name: &str, more: Value) {
-    let host = host(server, more).await;
+    let host = host(server, more).await.unwrap();
     let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
     let bucket = bucket(name);
     port.create_location(&bucket, "create", Vec::new()).await.unwrap();
@@ -76,14 +59,14 @@ async fn an_endpoint_nobody_listens_at_is_unavailable() {
         secret_key: "s".to_owned(),
         region: "us-east-1".to_owned(),
     };
-    let host = host(&nobody, json!({})).await;
+    let host = host(&nobody, json!({})).await.unwrap();
     fails(host.connection.probe().await, Kind::Unavailable, "nobody listens").unwrap();
 }
 
 #[tokio::test]
 async fn a_cold_object_is_offline_until_it_was_restored() {
     let server = server_or_skip!(Moto::start());
-    let host = host(&server.s3, json!({ "storage-class": "GLACIER" })).await;
+    let host = host(&server.s3, json!({ "storage-class": "GLACIER" })).await.unwrap();
     let port = host.connection.objects().unwrap();
     let bucket = bucket("cold");
     port.create_location(&bucket, "create", Vec::new()).await.unwrap();

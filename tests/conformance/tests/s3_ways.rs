@@ -3,32 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use capstan_conformance::content::{counting, same};
 use capstan_conformance::host::{Host, built};
+use capstan_conformance::s3::{bucket, configuration, host};
 use capstan_conformance::{fails, objects, uploads};
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::grant::Power;
 use capstan_domain::ports::{ByteRange, GetOptions, Objects, PutOptions};
-use capstan_test_servers::{BusyFront, Proxy, Rclone, Rgw, S3, TlsFront, TurnedAway, server_or_skip};
-use serde_json::{Value, json};
-
-fn configuration(server: &S3, more: Value) -> Value {
-    let mut all =
-        json!({ "endpoint": server.endpoint, "region": server.region, "access-key": server.access_key, "part-bytes": 5 << 20 });
-    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    all
-}
-
-async fn host(server: &S3, more: Value) -> Host {
-    Host::start(&built("s3"), configuration(server, more), &[("secret-key", &server.secret_key)]).await.unwrap()
-}
-
-fn bucket(name: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    format!("ways-{name}-{now}")
-}
+use capstan_test_servers::{BusyFront, Proxy, Rclone, Rgw, TlsFront, TurnedAway, server_or_skip};
+use serde_json::json;
 
 async fn put(port: &dyn Objects, bucket: &str, key: &str, size: u64) {
     port.put(bucket, key, counting(size), &format!("put {key}"), PutOptions::default()).await.unwrap();
@@ -46,7 +29,7 @@ async fn the_whole_contract_holds_where_a_bucket_is_a_host() {
     // No DNS knows the names; the proxy does.
     let proxy = Proxy::start().unwrap();
     let by_name = rgw.by_name();
-    let host = host(&by_name, json!({ "addressing": "virtual", "proxy": proxy.url })).await;
+    let host = host(&by_name, json!({ "addressing": "virtual", "proxy": proxy.url })).await.unwrap();
     let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
     let bucket = bucket("virtual");
     port.create_location(&bucket, "create", Vec::new()).await.unwrap();
@@ -88,12 +71,12 @@ async fn a_proxy_is_used_for_http_and_asked_for_its_user() {
     let proxy = Proxy::with_user("who", "p@ss").unwrap();
     let bucket = bucket("proxied");
     rgw.s3.create_bucket(&bucket).unwrap();
-    let known = host(&rgw.s3, json!({ "proxy": format!("http://who:p%40ss@{}", proxy.address()) })).await;
+    let known = host(&rgw.s3, json!({ "proxy": format!("http://who:p%40ss@{}", proxy.address()) })).await.unwrap();
     let port = known.connection.objects().unwrap();
     put(&*port, &bucket, "proxied", 300_000).await;
     holds(&*port, &bucket, "proxied", 300_000).await;
     assert!(proxy.requests() >= 2 && proxy.refused() == 0);
-    let stranger = host(&rgw.s3, json!({ "proxy": format!("http://{}", proxy.address()) })).await;
+    let stranger = host(&rgw.s3, json!({ "proxy": format!("http://{}", proxy.address()) })).await.unwrap();
     let failure = stranger.connection.probe().await.unwrap_err();
     assert!(proxy.refused() > 0 && failure.kind != Kind::Corrupt, "{failure:?}");
     assert_eq!(failure.retry, Retry::Never, "somebody must change the proxy's user first: {failure:?}");
@@ -118,20 +101,20 @@ async fn a_private_authority_is_trusted_when_it_is_named_and_never_otherwise() {
     let front = TlsFront::start(&rgw.s3).unwrap();
     let bucket = bucket("tls");
     rgw.s3.create_bucket(&bucket).unwrap();
-    let trusting = host(&front.s3, json!({ "tls-ca": front.authority })).await;
+    let trusting = host(&front.s3, json!({ "tls-ca": front.authority })).await.unwrap();
     let port = trusting.connection.objects().unwrap();
     trusting.connection.probe().await.unwrap();
     put(&*port, &bucket, "secret", 300_000).await;
     holds(&*port, &bucket, "secret", 300_000).await;
 
-    let stranger = host(&front.s3, json!({})).await;
+    let stranger = host(&front.s3, json!({})).await.unwrap();
     let failure = stranger.connection.probe().await.unwrap_err();
     assert_eq!((failure.kind, failure.retry), (Kind::Unavailable, Retry::Never), "{failure:?}");
     assert!(failure.next_step.as_deref().is_some_and(|step| step.contains("tls-ca")), "{failure:?}");
 
     // Through a tunnel the certificate is checked as well, and skipping the check takes its own grant.
     let proxy = Proxy::start().unwrap();
-    let tunnelled = host(&front.s3, json!({ "tls-ca": front.authority, "proxy": proxy.url })).await;
+    let tunnelled = host(&front.s3, json!({ "tls-ca": front.authority, "proxy": proxy.url })).await.unwrap();
     let port = tunnelled.connection.objects().unwrap();
     holds(&*port, &bucket, "secret", 300_000).await;
     assert!(proxy.tunnels() > 0 && proxy.requests() == 0);
@@ -147,7 +130,7 @@ async fn a_private_authority_is_trusted_when_it_is_named_and_never_otherwise() {
 #[tokio::test]
 async fn a_copy_above_the_limit_goes_in_parts_and_keeps_what_the_object_was() {
     let rgw = server_or_skip!(Rgw::get());
-    let host = host(&rgw.s3, json!({ "single-copy-bytes": 5 << 20 })).await;
+    let host = host(&rgw.s3, json!({ "single-copy-bytes": 5 << 20 })).await.unwrap();
     let (port, bucket) = (host.connection.objects().unwrap(), bucket("copied"));
     port.create_location(&bucket, "create", Vec::new()).await.unwrap();
     let size = (32 << 20) + 12_345;
@@ -176,7 +159,7 @@ async fn a_copy_above_the_limit_goes_in_parts_and_keeps_what_the_object_was() {
 #[tokio::test]
 async fn an_object_lies_in_the_class_that_was_asked_for() {
     let rgw = server_or_skip!(Rgw::get());
-    let host = host(&rgw.s3, json!({ "storage-class": "STANDARD_IA" })).await;
+    let host = host(&rgw.s3, json!({ "storage-class": "STANDARD_IA" })).await.unwrap();
     let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
     let bucket = bucket("classes");
     port.create_location(&bucket, "create", Vec::new()).await.unwrap();
@@ -207,7 +190,7 @@ const AWAY: TurnedAway = TurnedAway { status: "503 Service Unavailable", code: N
 async fn a_busy_service_is_asked_again_and_not_before_the_time_it_told() {
     let rgw = server_or_skip!(Rgw::get());
     let front = BusyFront::start(&rgw.s3).unwrap();
-    let host = host(&front.s3, json!({})).await;
+    let host = host(&front.s3, json!({})).await.unwrap();
     let (port, bucket) = (host.connection.objects().unwrap(), bucket("busy"));
     rgw.s3.create_bucket(&bucket).unwrap();
     put(&*port, &bucket, "there", 10_000).await;
@@ -236,7 +219,7 @@ async fn a_busy_service_is_asked_again_and_not_before_the_time_it_told() {
 #[tokio::test]
 async fn a_service_without_ranges_says_so_and_is_remembered() {
     let rclone = server_or_skip!(Rclone::start());
-    let host = host(&rclone.s3, json!({})).await;
+    let host = host(&rclone.s3, json!({})).await.unwrap();
     let (port, bucket) = (host.connection.objects().unwrap(), bucket("whole"));
     port.create_location(&bucket, "create", Vec::new()).await.unwrap();
     put(&*port, &bucket, "large", 3 << 20).await;

@@ -29,6 +29,15 @@ fn plugins(host: &Host) -> Vec<String> {
     list["plugins"].as_array().unwrap().iter().map(|plugin| plugin["id"].as_str().unwrap().to_owned()).collect()
 }
 
+fn options(room: &Path, configuration: Option<String>) -> HostOptions {
+    HostOptions { data: room.join("data"), configuration, plugins: Some(room.join("bundled")), ..HostOptions::default() }
+}
+
+/// The setting that trusts this vendor alone.
+fn trusting(vendor: &KeyPair) -> String {
+    format!("[plugins]\nsignatures = {{ policy = \"require\", trusted-keys = [\"{}\"] }}\n", vendor.pk.to_base64())
+}
+
 #[test]
 fn only_what_a_trusted_vendor_signed_is_installed_whichever_way_it_comes() {
     let room = tempfile::tempdir().unwrap();
@@ -42,15 +51,7 @@ fn only_what_a_trusted_vendor_signed_is_installed_whichever_way_it_comes() {
     let own = room.path().join("own.wasm");
     fs::copy(dist().join("plugins/posix.wasm"), &own).unwrap();
 
-    let configuration =
-        format!("[plugins]\nsignatures = {{ policy = \"require\", trusted-keys = [\"{}\"] }}\n", vendor.pk.to_base64());
-    let host = Host::start(HostOptions {
-        data: room.path().join("data"),
-        configuration: Some(configuration),
-        plugins: Some(bundled),
-        ..HostOptions::default()
-    })
-    .unwrap();
+    let host = Host::start(options(room.path(), Some(trusting(&vendor)))).unwrap();
     assert_eq!(plugins(&host), ["s3"], "what comes with the host is judged like all others");
 
     let unsigned = install(&host, &own);
@@ -71,5 +72,29 @@ fn only_what_a_trusted_vendor_signed_is_installed_whichever_way_it_comes() {
     assert_eq!(plugins(&host), ["posix", "s3"]);
     let list = host.client().get("/capstan/v1/plugins").unwrap();
     assert!(list["plugins"].as_array().unwrap().iter().all(|plugin| plugin["active"].is_string()), "{list}");
+    host.stop().unwrap();
+}
+
+#[test]
+fn a_host_that_becomes_strict_takes_the_signatures_that_were_laid_beside_its_plugins() {
+    let room = tempfile::tempdir().unwrap();
+    let vendor = KeyPair::generate_unencrypted_keypair().unwrap();
+    let component = room.path().join("bundled/posix.wasm");
+    fs::create_dir(room.path().join("bundled")).unwrap();
+    fs::copy(dist().join("plugins/posix.wasm"), &component).unwrap();
+    Host::start(options(room.path(), None)).unwrap().stop().unwrap();
+
+    // Without its signature it does not run: a target of it says so.
+    let target = serde_json::json!({ "name": "t", "plugin": "posix", "configuration": { "root": room.path().join("tree") } });
+    fs::create_dir(room.path().join("tree")).unwrap();
+    let host = Host::start(options(room.path(), Some(trusting(&vendor)))).unwrap();
+    let refused = host.client().send("POST", "/capstan/v1/targets", &target).unwrap();
+    assert!(refused.status >= 400 && refused.text.contains("not signed"), "{}: {}", refused.status, refused.text);
+    host.stop().unwrap();
+
+    sign(&vendor, &component);
+    let host = Host::start(options(room.path(), Some(trusting(&vendor)))).unwrap();
+    let made = host.client().send("POST", "/capstan/v1/targets", &target).unwrap();
+    assert!(made.status < 300, "{}: {}", made.status, made.text);
     host.stop().unwrap();
 }

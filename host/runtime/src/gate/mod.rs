@@ -15,4 +15,4 @@ pub(crate) use outline::outline;
 
 pub(crate) use contract::compare;
 pub(crate) use signature::Verifier;
-pub use signature::{SignaturePolicy, Signatures};
+pub use signature::{SIGNATURE_BYTES, SignaturePolicy, Signatures};

@@ -6,7 +6,7 @@ use minisign_verify::{Error, PublicKey, Signature};
 use serde::Deserialize;
 
 /// Bytes of a signature file; more is not one. Refuses.
-const SIGNATURE_BYTES: usize = 8 << 10;
+pub const SIGNATURE_BYTES: usize = 8 << 10;
 
 /// What becomes of a component whose signature is missing or does not hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -1,0 +1,28 @@
+//! The S3 plugin on a server of the tests.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use capstan_test_servers::S3;
+use serde_json::{Value, json};
+
+use crate::host::{Host, built};
+
+/// What the plugin needs to reach this server, and `more`.
+pub fn configuration(server: &S3, more: Value) -> Value {
+    let mut all =
+        json!({ "endpoint": server.endpoint, "region": server.region, "access-key": server.access_key, "part-bytes": 5 << 20 });
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+        all.extend(more);
+    }
+    all
+}
+
+pub async fn host(server: &S3, more: Value) -> anyhow::Result<Host> {
+    Host::start(&built("s3"), configuration(server, more), &[("secret-key", &server.secret_key)]).await
+}
+
+/// A name that no other run has.
+pub fn bucket(name: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    format!("conform-{name}-{now}")
+}
