@@ -85,7 +85,7 @@ fn a_host_that_becomes_strict_takes_the_signatures_that_were_laid_beside_its_plu
     Host::start(options(room.path(), None)).unwrap().stop().unwrap();
 
     // Without its signature it does not run: a target of it says so.
-    let target = serde_json::json!({ "name": "t", "plugin": "posix", "configuration": { "root": room.path().join("tree") } });
+    let target = serde_json::json!({ "name": "t", "plugin": "posix", "configuration": { "path": room.path().join("tree") } });
     fs::create_dir(room.path().join("tree")).unwrap();
     let host = Host::start(options(room.path(), Some(trusting(&vendor)))).unwrap();
     let refused = host.client().send("POST", "/capstan/v1/targets", &target).unwrap();
