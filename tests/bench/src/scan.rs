@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(1800);
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    let (files, rounds) = if has(arguments, "--quick") { (20_000, 2) } else { (200_000, 5) };
+    let (files, rounds) = if has(arguments, "--quick") { (20_000, 2) } else { (300_000, 5) };
     let room = tempfile::Builder::new().prefix("capstan-bench-").tempdir()?;
     let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() })?;
     let cargo = Cargo { poll: LOOK, ..Cargo::new(host.client()) };
