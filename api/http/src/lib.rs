@@ -32,6 +32,6 @@ pub use operation::{Access, Kind, Operation};
 pub use path::{PathOf, Reference};
 pub use problem::{Problem, WrongType};
 pub use query::pairs;
-pub use request_id::{REQUEST_ID_HEADER, RequestId, request_id};
+pub use request_id::{REQUEST_ID_HEADER, RequestId};
 pub use routes::Routes;
 pub use secret::Secret;

@@ -1,36 +1,44 @@
 //! Every request has an id: the client's own if it is fit to be logged, else a new one. It goes back in the answer.
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Characters of a client's id; a longer one is replaced.
 const LENGTH_LIMIT: usize = 64;
 
-/// Stands among the request's extensions.
+/// In the form it has in the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub String);
+pub struct RequestId(HeaderValue);
 
-/// Middleware: `axum::middleware::from_fn(request_id)`.
-pub async fn request_id(mut request: Request, next: Next) -> Response {
-    let id = request.headers().get(&REQUEST_ID_HEADER).and_then(accepted).unwrap_or_else(|| Uuid::now_v7().to_string());
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID_HEADER, value);
+impl RequestId {
+    /// The id of the request with these headers.
+    pub fn of(headers: &HeaderMap) -> Self {
+        headers.get(&REQUEST_ID_HEADER).filter(|value| fit(value)).cloned().map_or_else(Self::new, Self)
     }
-    response
+
+    fn new() -> Self {
+        let mut digits = [0; Hyphenated::LENGTH];
+        let text = Uuid::now_v7().as_hyphenated().encode_lower(&mut digits);
+        // Hexadecimal digits and hyphens always stand in a header.
+        Self(HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("none")))
+    }
+
+    pub fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// Says it in an answer's headers.
+    pub fn put(self, headers: &mut HeaderMap) {
+        headers.insert(REQUEST_ID_HEADER, self.0);
+    }
 }
 
-fn accepted(value: &HeaderValue) -> Option<String> {
-    let text = value.to_str().ok()?;
-    let fit = (1..=LENGTH_LIMIT).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
-    fit.then(|| text.to_owned())
+fn fit(value: &HeaderValue) -> bool {
+    let text = value.as_bytes();
+    (1..=LENGTH_LIMIT).contains(&text.len()) && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
 }
 
 #[cfg(test)]
@@ -39,9 +47,18 @@ mod tests {
 
     #[test]
     fn only_ids_that_are_safe_to_log_are_kept() {
-        assert_eq!(accepted(&HeaderValue::from_static("req-1.a:b")), Some("req-1.a:b".into()));
+        let id = |given: &str| RequestId::of(&HeaderMap::from_iter([(REQUEST_ID_HEADER, HeaderValue::from_str(given).unwrap())]));
+        assert_eq!(id("req-1.a:b").text(), "req-1.a:b");
         for bad in ["", "a b", "a\"b", &"x".repeat(65)] {
-            assert_eq!(accepted(&HeaderValue::from_str(bad).unwrap()), None, "{bad}");
+            assert_eq!(id(bad).text().len(), Hyphenated::LENGTH, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_answer_says_the_id() {
+        let mut headers = HeaderMap::new();
+        let id = RequestId::of(&headers);
+        id.clone().put(&mut headers);
+        assert_eq!(headers.get(REQUEST_ID_HEADER).unwrap(), id.text());
     }
 }

@@ -92,6 +92,11 @@ impl Identity {
         if let Some(caller) = self.verified.get(&digest) {
             return Ok(caller);
         }
+        // Seldom and long, so it stands on the heap and keeps the callers' futures short.
+        Box::pin(self.prove_basic(user, password, digest)).await
+    }
+
+    async fn prove_basic(&self, user: &str, password: &SecretText, digest: [u8; 32]) -> Outcome<Caller> {
         let generation = self.verified.generation();
         let known = if user.len() <= NAME_BYTES_MAX { there(self.catalogue.user_with_password(user).await)? } else { None };
         let (user_record, hash) = known.unzip();
@@ -112,6 +117,10 @@ impl Identity {
         if let Some(caller) = self.verified.get(&digest) {
             return Ok(caller);
         }
+        Box::pin(self.prove_key(digest)).await
+    }
+
+    async fn prove_key(&self, digest: [u8; 32]) -> Outcome<Caller> {
         let generation = self.verified.generation();
         let Some((key, user)) = there(self.catalogue.api_key_by_hash(&digest).await)? else {
             return Err(self.deny("api key").await);

@@ -8,9 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use capstan_doors::Doors;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
 
 /// After a failed accept (no file handles left, say); so that it is not asked again in a tight loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -36,7 +34,7 @@ pub(crate) struct Bounds {
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    doors: Arc<Doors>,
     bounds: Bounds,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -61,13 +59,13 @@ pub(crate) async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
+        let (doors, tls, stop) = (Arc::clone(&doors), tls.clone(), stop.clone());
         tokio::spawn(async move {
             let _place = place;
             match tls {
-                None => connection(stream, peer, router, bounds, stop).await,
+                None => connection(stream, peer, doors, bounds, stop).await,
                 Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, peer, router, bounds, stop).await,
+                    Ok(Ok(stream)) => connection(stream, peer, doors, bounds, stop).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
                 },
@@ -80,18 +78,13 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection<S>(stream: S, peer: SocketAddr, router: Router, bounds: Bounds, mut stop: watch::Receiver<bool>)
+async fn connection<S>(stream: S, peer: SocketAddr, doors: Arc<Doors>, bounds: Bounds, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let router = router.clone();
-        async move {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            let answered: Result<_, Infallible> = router.oneshot(request).await;
-            answered
-        }
+        let doors = Arc::clone(&doors);
+        async move { Ok::<_, Infallible>(doors.answer(request.map(Body::new), peer).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

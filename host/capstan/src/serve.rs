@@ -14,6 +14,7 @@ use capstan_app::identity::FirstStart;
 use capstan_app::settings::Settings;
 use capstan_app::{App, Listening, Start};
 use capstan_domain::secret::SecretText;
+use capstan_doors::Doors;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -72,8 +73,8 @@ async fn host(settings: &Settings, options: &Serve, work: &Runtime) -> anyhow::R
         head_timeout: Duration::from_millis(settings.api.head_timeout_ms),
         drain: Duration::from_millis(settings.api.drain_ms),
     };
-    let router = capstan_doors::router(Arc::clone(&app), settings.api.body_bytes_max);
-    let serving = tokio::spawn(serve(listener, tls, router, bounds, stopping));
+    let doors = Arc::new(Doors::new(Arc::clone(&app), settings.api.body_bytes_max));
+    let serving = tokio::spawn(serve(listener, tls, doors, bounds, stopping));
     announce(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(%address, took_ms = millis(started.elapsed()), "ready");
 

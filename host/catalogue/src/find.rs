@@ -18,17 +18,28 @@ impl Catalogue {
         reference: Reference<I>,
         read: fn(&mut Row) -> Outcome<T>,
     ) -> Outcome<T> {
+        // The way to the database is long and seldom: it stands on the heap, so that the callers' futures stay short.
         let (Some(answers), Reference::Given(given)) = (&self.answers, &reference) else {
-            return find(&mut self.read().await?, select, noun, reference, read).await;
+            return Box::pin(self.look(select, noun, reference, read)).await;
         };
         let question = Question::one(select, given);
         if let Some(record) = answers.get(&question) {
             return Ok(record);
         }
         let moment = answers.moment();
-        let record = find(&mut self.read().await?, select, noun, reference, read).await?;
+        let record = Box::pin(self.look(select, noun, reference, read)).await?;
         answers.keep(moment, question, &record);
         Ok(record)
+    }
+
+    async fn look<I: Into<Value>, T>(
+        &self,
+        select: &Select,
+        noun: &str,
+        reference: Reference<I>,
+        read: fn(&mut Row) -> Outcome<T>,
+    ) -> Outcome<T> {
+        find(&mut self.read().await?, select, noun, reference, read).await
     }
 }
 

@@ -206,13 +206,14 @@ impl Catalogue {
         listing: &Listing,
         read: fn(&mut Row) -> Outcome<T>,
     ) -> Outcome<Page<T>> {
-        let Some(answers) = &self.answers else { return self.list_now(select, listing, read).await };
+        let Some(answers) = &self.answers else { return Box::pin(self.list_now(select, listing, read)).await };
         let question = Question::page(select, listing);
         if let Some(page) = answers.get(&question) {
             return Ok(page);
         }
         let moment = answers.moment();
-        let page = self.list_now(select, listing, read).await?;
+        // On the heap, so that the callers' futures stay short.
+        let page = Box::pin(self.list_now(select, listing, read)).await?;
         if page.items.len() <= answers::ITEMS {
             answers.keep(moment, question, &page);
         }

@@ -7,28 +7,48 @@ mod health;
 mod nodeum;
 mod request_log;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::{Extension, Router};
-use capstan_api_http::{Authenticator, BodyLimit, request_id};
+use axum::response::Response;
+use capstan_api_http::{Authenticator, BodyLimit};
 use capstan_app::App;
+use tower::ServiceExt;
 
 use crate::authenticator::Proof;
+use crate::request_log::Asked;
 
-/// Every dialect under its own path, with a request id, a log line and a count for each request. JSON bodies of more than
-/// `body_bytes_max` are refused.
-pub fn router(app: Arc<App>, body_bytes_max: usize) -> Router {
-    let authenticator: Arc<dyn Authenticator> = Arc::new(Proof { app: Arc::clone(&app) });
-    let (nodeum, _) = nodeum::router(Arc::clone(&app), Arc::clone(&authenticator));
-    let (admin, _) = admin::router(Arc::clone(&app), authenticator);
-    Router::new()
-        .merge(nodeum)
-        .merge(admin)
-        .merge(health::router(Arc::clone(&app)))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing under this path\n") })
-        .layer(from_fn_with_state(app, request_log::request_log))
-        .layer(Extension(BodyLimit(body_bytes_max)))
-        .layer(from_fn(request_id))
+/// Every dialect under its own path.
+pub struct Doors {
+    app: Arc<App>,
+    router: Router,
+    body_limit: BodyLimit,
+}
+
+impl Doors {
+    /// JSON bodies of more than `body_bytes_max` are refused.
+    pub fn new(app: Arc<App>, body_bytes_max: usize) -> Self {
+        let authenticator: Arc<dyn Authenticator> = Arc::new(Proof { app: Arc::clone(&app) });
+        let (nodeum, _) = nodeum::router(Arc::clone(&app), Arc::clone(&authenticator));
+        let (admin, _) = admin::router(Arc::clone(&app), authenticator);
+        let router = Router::new()
+            .merge(nodeum)
+            .merge(admin)
+            .merge(health::router(Arc::clone(&app)))
+            .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing under this path\n") });
+        Self { app, router, body_limit: BodyLimit(body_bytes_max) }
+    }
+
+    /// Answers one request, which gets an id, a log line and a count. That is done here and not in layers of the router: each layer
+    /// clones everything below it for every request.
+    pub async fn answer(&self, mut request: Request, peer: SocketAddr) -> Response {
+        let asked = Asked::of(&request, peer);
+        request.extensions_mut().insert(self.body_limit);
+        let mut response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        asked.answered(&self.app, &mut response).await;
+        response
+    }
 }

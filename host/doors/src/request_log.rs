@@ -2,35 +2,45 @@
 //! Query strings and bodies are left out, because clients put secrets into both.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::Method;
-use axum::middleware::Next;
+use axum::extract::Request;
+use axum::http::{Method, Uri};
 use axum::response::Response;
 use capstan_api_http::RequestId;
 use capstan_app::App;
 use capstan_app::metrics::RequestLabels;
 
-pub(crate) async fn request_log(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.to_string()).unwrap_or_default();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
-    let (took, status) = (started.elapsed(), response.status().as_u16());
-    app.metrics.answered(&RequestLabels { door: door(&path), method: known(&method), status }, took);
-    let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    if status == 403 {
-        app.audit.request_refused(method.as_str(), &path, &peer).await;
+/// What is kept of a request while it is answered.
+pub(crate) struct Asked {
+    started: Instant,
+    id: RequestId,
+    peer: SocketAddr,
+    method: Method,
+    uri: Uri,
+}
+
+impl Asked {
+    pub(crate) fn of(request: &Request, peer: SocketAddr) -> Self {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self { started: Instant::now(), id: RequestId::of(request.headers()), peer, method, uri }
     }
-    if status >= 500 {
-        tracing::warn!(request = id, %peer, %method, path, status, took_us, "answered");
-    } else {
-        tracing::debug!(request = id, %peer, %method, path, status, took_us, "answered");
+
+    pub(crate) async fn answered(self, app: &App, response: &mut Response) {
+        let Self { started, id, peer, method, uri } = self;
+        let (took, status, path) = (started.elapsed(), response.status().as_u16(), uri.path());
+        app.metrics.answered(&RequestLabels { door: door(path), method: known(&method), status }, took);
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if status == 403 {
+            app.audit.request_refused(method.as_str(), path, &peer.to_string()).await;
+        }
+        if status >= 500 {
+            tracing::warn!(request = id.text(), %peer, %method, path, status, took_us, "answered");
+        } else {
+            tracing::debug!(request = id.text(), %peer, %method, path, status, took_us, "answered");
+        }
+        id.put(response.headers_mut());
     }
-    response
 }
 
 fn door(path: &str) -> &'static str {
