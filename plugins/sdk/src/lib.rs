@@ -25,6 +25,7 @@ pub mod failure;
 pub mod http;
 pub mod log;
 pub mod retry;
+pub mod tcp;
 
 pub use bindings::capstan::host::{clock, content, crypto, files, job, secrets, state, types as host_types};
 pub use bindings::capstan::target::types;
