@@ -24,6 +24,7 @@ pub mod config;
 pub mod failure;
 pub mod http;
 pub mod log;
+pub mod names;
 pub mod retry;
 pub mod tcp;
 

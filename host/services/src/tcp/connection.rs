@@ -23,7 +23,15 @@ pub struct Connection {
     cord: Arc<Cord>,
     /// "host:port" as the plugin named it.
     peer: String,
+    silence: Option<Duration>,
     _place: Place,
+}
+
+/// How long the peer may do nothing.
+pub(super) struct Waits {
+    /// None: a read has no bound of its own.
+    pub read: Option<Duration>,
+    pub write: Duration,
 }
 
 struct Writer {
@@ -35,7 +43,7 @@ struct Writer {
 }
 
 impl Connection {
-    pub(super) fn new(transport: Transport, cord: Arc<Cord>, place: Place, peer: String, stall: Duration) -> Self {
+    pub(super) fn new(transport: Transport, cord: Arc<Cord>, place: Place, peer: String, waits: Waits) -> Self {
         let (reader, side): (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) = match transport {
             Transport::Plain(stream) => {
                 let (reader, writer) = stream.into_split();
@@ -46,8 +54,8 @@ impl Connection {
                 (Box::new(reader), Box::new(writer))
             }
         };
-        let writer = Writer { side, stall, torn: false };
-        Self { reader: Mutex::new(reader), writer: Mutex::new(writer), cord, peer, _place: place }
+        let writer = Writer { side, stall: waits.write, torn: false };
+        Self { reader: Mutex::new(reader), writer: Mutex::new(writer), cord, peer, silence: waits.read, _place: place }
     }
 
     /// At least one byte, unless the peer has ended its side. A second read beside the first is refused.
@@ -61,7 +69,13 @@ impl Connection {
         };
         let mut data = Vec::with_capacity(limit);
         let reading = async {
-            reader.read_buf(&mut data).await.map_err(|cause| self.lost(&cause))?;
+            let read = reader.read_buf(&mut data);
+            match self.silence {
+                None => read.await,
+                // What had come would be in the buffer: a read that was given up has taken nothing.
+                Some(silence) => tokio::time::timeout(silence, read).await.map_err(|_| self.silent(silence))?,
+            }
+            .map_err(|cause| self.lost(&cause))?;
             Ok(data)
         };
         self.unless_cut(reading).await
@@ -125,6 +139,10 @@ impl Connection {
             () = self.cord.severed() => Err(revoked()),
             answer = work => answer,
         }
+    }
+
+    fn silent(&self, silence: Duration) -> Failure {
+        Failure::new(Kind::TimedOut, format!("{} said nothing for {} ms", self.peer, silence.as_millis()))
     }
 
     fn lost(&self, cause: &io::Error) -> Failure {

@@ -7,7 +7,7 @@ use capstan_domain::Outcome;
 use capstan_domain::ports::NamedValues;
 use capstan_grants::Grants;
 
-use super::Connection;
+use super::connection::{Connection, Waits};
 use super::cord::Cord;
 use super::wanted::Wanted;
 use crate::dial::{self, Basis, ConnectionCounters, Live, Places, Tls, revoked};
@@ -46,7 +46,7 @@ impl Connector {
 
     /// Extras as `capstan:host/tcp.connect` has them.
     pub async fn connect(&self, host: &str, port: u16, extras: &NamedValues) -> Outcome<Connection> {
-        let Wanted { route, timeout } = Wanted::read(host, port, extras)?;
+        let Wanted { route, timeout, silence } = Wanted::read(host, port, extras)?;
         let grants = self.grants();
         dial::check(&route, &grants)?;
         let place = self.places.take().await?;
@@ -61,7 +61,8 @@ impl Connector {
         if !basis.holds(&self.grants()) {
             return Err(revoked());
         }
-        Ok(Connection::new(transport, cord, place, format!("{}:{port}", route.host), self.limits.idle_write))
+        let waits = Waits { read: silence, write: self.limits.idle_write };
+        Ok(Connection::new(transport, cord, place, format!("{}:{port}", route.host), waits))
     }
 
     fn grants(&self) -> Arc<Grants> {

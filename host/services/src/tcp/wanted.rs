@@ -14,19 +14,19 @@ pub(super) struct Wanted {
     pub route: Route,
     /// Of name resolution, TCP and TLS together; none: the host's own limit.
     pub timeout: Option<Duration>,
+    /// Of each read.
+    pub silence: Option<Duration>,
 }
 
 impl Wanted {
     pub(super) fn read(host: &str, port: u16, extras: &NamedValues) -> Outcome<Self> {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let mut route = Route { tls: false, host, port, proxy: None, authority: None, insecure: false, source: Source::Any };
-        let mut timeout = None;
+        let (mut timeout, mut silence) = (None, None);
         for (name, value) in extras {
             match (name.as_str(), value.as_str()) {
-                ("timeout-ms", value) => {
-                    let millis: u64 = value.parse().map_err(|_| wrong("timeout-ms is a number of milliseconds"))?;
-                    timeout = Some(Duration::from_millis(millis.max(1)).min(limits::LONGEST_TIMEOUT));
-                }
+                ("timeout-ms", value) => timeout = Some(duration(name, value)?),
+                ("read-timeout-ms", value) => silence = Some(duration(name, value)?),
                 ("tls", value) => route.tls = value == "true",
                 ("tls-ca", value) => route.authority = Some(value.to_owned()).filter(|pem| !pem.trim().is_empty()),
                 ("tls-insecure", value) => route.insecure = value == "true",
@@ -38,8 +38,13 @@ impl Wanted {
         if !route.tls && (route.authority.is_some() || route.insecure) {
             return Err(wrong("tls-ca and tls-insecure go with `tls` = `true`"));
         }
-        Ok(Self { route, timeout })
+        Ok(Self { route, timeout, silence })
     }
+}
+
+fn duration(name: &str, millis: &str) -> Outcome<Duration> {
+    let millis: u64 = millis.parse().map_err(|_| wrong(format!("{name} is a number of milliseconds")))?;
+    Ok(Duration::from_millis(millis.max(1)).min(limits::LONGEST_TIMEOUT))
 }
 
 /// The plugin asked for something that is not there.

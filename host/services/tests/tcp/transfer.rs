@@ -101,6 +101,16 @@ async fn a_peer_that_takes_nothing_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_read_waits_as_long_as_it_was_told_and_the_connection_stays() {
+    let port = echo().await;
+    let extras = vec![("read-timeout-ms".to_owned(), "100".to_owned())];
+    let connection = connector(port).connect("127.0.0.1", port, &extras).await.unwrap();
+    assert_eq!(connection.read(1).await.unwrap_err().kind, Kind::TimedOut);
+    connection.write(b"late").await.unwrap();
+    assert_eq!(connection.read(10).await.unwrap(), b"late");
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_says_so_and_a_closed_port_too() {
     let port = serving(|mut stream, _| async move {
         stream.write_all(b"last words").await.unwrap();
