@@ -27,6 +27,7 @@ pub mod log;
 pub mod names;
 pub mod retry;
 pub mod tcp;
+pub mod whole_file;
 
 pub use bindings::capstan::host::{clock, content, crypto, files, job, secrets, state, types as host_types};
 pub use bindings::capstan::target::types;
