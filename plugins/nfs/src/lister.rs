@@ -64,6 +64,9 @@ async fn read(lane: &mut Lane, directory: &Handle, cursor: Cursor, limit: u32) -
     lane.link.ask(&ReadDirectory { directory: directory.clone(), cursor, most }).await
 }
 
+/// A name, and what stands under it as far as that is known.
+type Told = (Vec<u8>, Option<(Handle, Attributes)>);
+
 /// Looks up what the listing did not tell, all at once. A name that vanished meanwhile is left out.
 async fn dress(
     lane: &mut Lane,
@@ -71,25 +74,21 @@ async fn dress(
     entries: Vec<DirectoryEntry>,
     subject: &str,
 ) -> Outcome<Vec<capstan_sdk::types::Node>> {
-    let mut told: Vec<(Vec<u8>, Option<(Handle, Attributes)>)> = Vec::with_capacity(entries.len());
-    let mut looks = Vec::new();
-    for (at, DirectoryEntry { name, attributes, handle, .. }) in entries.into_iter().enumerate() {
-        let known = handle.zip(attributes);
-        if known.is_none() {
-            looks.push((at, lane.link.post(&Lookup { directory: directory.clone(), name: &name })));
-        }
-        told.push((name, known));
-    }
-    let mut wrong = None;
+    let mut told: Vec<Told> = entries.into_iter().map(|entry| (entry.name, entry.handle.zip(entry.attributes))).collect();
+    let untold = told.iter().enumerate().filter(|(_, (_, known))| known.is_none());
+    let looks: Vec<_> =
+        untold.map(|(at, (name, _))| (at, lane.link.post(&Lookup { directory: directory.clone(), name }))).collect();
+    let (mut found, mut wrong) = (Vec::new(), None);
     for (at, look) in looks {
         match lane.link.answer(look).await? {
-            Ok((handle, Some(attributes))) => {
-                if let Some(entry) = told.get_mut(at) {
-                    entry.1 = Some((handle, attributes));
-                }
-            }
+            Ok((handle, Some(attributes))) => found.push((at, (handle, attributes))),
             Ok((_, None)) | Err(Status::NOENT) => {}
             Err(status) => wrong = Some(status),
+        }
+    }
+    for (at, known) in found {
+        if let Some(entry) = told.get_mut(at) {
+            entry.1 = Some(known);
         }
     }
     if let Some(status) = wrong {
