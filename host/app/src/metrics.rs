@@ -103,7 +103,7 @@ impl fmt::Debug for Counted {
 impl Collector for Counted {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let metrics = self.0.metrics();
-        let counters: [(&str, &str, &AtomicU64); 17] = [
+        let counters: [(&str, &str, &AtomicU64); 19] = [
             ("plugin_calls", "Calls made into plugins", &metrics.calls),
             ("plugin_failures", "Calls that answered a failure", &metrics.failures),
             ("plugin_traps", "Stores dropped because the guest trapped or overran a limit", &metrics.traps),
@@ -115,6 +115,12 @@ impl Collector for Counted {
             ("plugin_store_fresh", "Stores made for one call", &metrics.fresh_stores),
             ("bodies_unwrapped", "Bodies moved natively although a plugin handed them over", &metrics.streams.unwrapped),
             ("bodies_piped", "Bodies that passed through a store", &metrics.streams.piped),
+            (
+                "plugin_connections_refused",
+                "Calls refused because no connection of their target came free in time",
+                &metrics.connections.refused,
+            ),
+            ("plugin_connections_cut", "Connections cut because their grant was revoked", &metrics.connections.cut),
             ("plugin_busy", "Calls refused because no place came free in time", &metrics.busy),
             ("plugin_compiles", "Components compiled", &metrics.compiles),
             ("plugin_cache_hits", "Loads served by the compile cache", &metrics.cache_hits),
@@ -129,6 +135,8 @@ impl Collector for Counted {
         for (name, help, gauge) in [
             ("plugin_calls_waiting", "Calls waiting for a place", &metrics.waiting),
             ("plugin_calls_in_flight", "Calls in flight", &metrics.in_flight),
+            ("plugin_connections", "Connections of targets in use", &metrics.connections.in_use),
+            ("plugin_connections_waiting", "Calls waiting for a connection of their target", &metrics.connections.waiting),
             ("plugin_stores", "Stores that exist", &metrics.stores),
             ("plugin_table_entries", "Entries of resource tables that outlived their call", &metrics.table_entries),
         ] {

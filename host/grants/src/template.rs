@@ -2,12 +2,13 @@
 //!
 //! - `http {/endpoint}`: connect to the host and port of a URL
 //! - `http *.{/endpoint}`: to any name below that host (buckets as host names)
-//! - `tcp {/host} {/port}`: to a host and port
+//! - `connect {/host}:{/port}`: to a host and port; the port may be a number
 //! - `files NAME {/path}` or `files NAME {/path} read-only`: a directory under the name NAME
-//! - `insecure-tls {/endpoint}`: skip the certificate check of that URL's host
+//! - `insecure-tls {/endpoint}` or `insecure-tls {/host}:{/port}`: skip the certificate check of that host
 //!
-//! A template ending in ` if {/flag}` counts only where the flag is `true`. A pointer (RFC 6901) to nothing makes no request. In place of a
-//! pointer a constant may stand; no administrator configured that, so it always needs a grant of its own.
+//! A template ending in ` if {/flag}` counts only where the flag is `true`, one ending in ` unless {/field}` only where that field is left out.
+//! A pointer (RFC 6901) to nothing makes no request. In place of a pointer a constant may stand; no administrator configured that, so it
+//! always needs a grant of its own. Only the port of a configured host may be a constant: who names a server means its services.
 
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure};
@@ -48,6 +49,12 @@ fn evaluate(template: &str, configuration: &Value) -> Outcome<Option<Requested>>
             }
             before
         }
+        [before @ .., "unless", field] => {
+            if pointer(field).is_some_and(|pointer| resolve_at(pointer, configuration).is_some()) {
+                return Ok(None);
+            }
+            before
+        }
         all => all,
     };
     let value = |word: &str| resolve(word, configuration);
@@ -56,36 +63,53 @@ fn evaluate(template: &str, configuration: &Value) -> Outcome<Option<Requested>>
             let (below, word) = word.strip_prefix("*.").map_or((false, *word), |rest| (true, rest));
             value(word).map(|(text, configured)| url_power(&text, configured, below)).transpose()?.flatten()
         }
-        ["insecure-tls", word] => match value(word) {
-            Some((text, configured)) => url_power(&text, configured, false)?.map(|request| match request.power {
+        ["insecure-tls", word] => {
+            let place = match host_and_port(word) {
+                Some((host, port)) => connect_power(host, port, configuration)?,
+                None => value(word).map(|(text, configured)| url_power(&text, configured, false)).transpose()?.flatten(),
+            };
+            place.map(|Requested { power, configured }| match power {
                 Power::Connect { host, port } => Requested { power: Power::InsecureTls { host, port }, configured },
                 power => Requested { power, configured },
-            }),
-            None => None,
-        },
-        ["tcp", host, port] => match (value(host), value(port)) {
-            (Some((host, a)), Some((port, b))) => {
-                let host = HostName::parse(&host)?.to_string();
-                let port = port.parse().map_err(|_| invalid(format!("\"{}\" is no port.", port.escape_default())))?;
-                Some(Requested { power: Power::Connect { host, port }, configured: a && b })
-            }
-            _ => None,
-        },
+            })
+        }
+        ["connect", word] => {
+            let (host, port) = host_and_port(word).ok_or_else(|| unknown(template))?;
+            connect_power(host, port, configuration)?
+        }
         ["files", root, word] => value(word).map(|(path, configured)| directory(root, &path, true, configured)).transpose()?,
         ["files", root, word, "read-only"] => {
             value(word).map(|(path, configured)| directory(root, &path, false, configured)).transpose()?
         }
-        _ => {
-            return Err(invalid(format!(
-                "The plugin asks for \"{}\", which this host does not know.",
-                template.escape_default()
-            ))
-            .with_blame(Blame::Plugin)
-            .with_code("grant-template-unknown")
-            .with_next_step("Use a newer host, or ask the plugin's vendor for a version made for this one."));
-        }
+        _ => return Err(unknown(template)),
     };
     Ok(request)
+}
+
+fn unknown(template: &str) -> Failure {
+    invalid(format!("The plugin asks for \"{}\", which this host does not know.", template.escape_default()))
+        .with_blame(Blame::Plugin)
+        .with_code("grant-template-unknown")
+        .with_next_step("Use a newer host, or ask the plugin's vendor for a version made for this one.")
+}
+
+/// The two words of "{/host}:{/port}", "{/host}:111" and "[::1]:111".
+fn host_and_port(word: &str) -> Option<(&str, &str)> {
+    match word.split_once("}:") {
+        Some((host, port)) if host.starts_with('{') => Some((word.get(..=host.len())?, port)),
+        _ if word.starts_with('{') || word.contains("//") => None,
+        _ => word.rsplit_once(':'),
+    }
+}
+
+fn connect_power(host: &str, port: &str, configuration: &Value) -> Outcome<Option<Requested>> {
+    let (Some((host, configured)), Some((port, _))) = (resolve(host, configuration), resolve(port, configuration)) else {
+        return Ok(None);
+    };
+    let host = HostName::parse(&host)?.to_string();
+    let number = port.parse().ok().filter(|port| *port != 0);
+    let port = number.ok_or_else(|| invalid(format!("\"{}\" is no port.", port.escape_default())))?;
+    Ok(Some(Requested { power: Power::Connect { host, port }, configured }))
 }
 
 /// The pointer in "{/a/b}".
@@ -95,11 +119,17 @@ fn pointer(word: &str) -> Option<&str> {
 
 /// The text a word stands for, and whether it comes from the configuration alone.
 fn resolve(word: &str, configuration: &Value) -> Option<(String, bool)> {
-    let Some(pointer) = pointer(word) else { return Some((word.to_owned(), false)) };
+    match pointer(word) {
+        Some(pointer) => resolve_at(pointer, configuration).map(|text| (text, true)),
+        None => Some((word.to_owned(), false)),
+    }
+}
+
+fn resolve_at(pointer: &str, configuration: &Value) -> Option<String> {
     match configuration.pointer(pointer)? {
         Value::String(text) if text.is_empty() => None,
-        Value::String(text) => Some((text.clone(), true)),
-        Value::Number(number) => Some((number.to_string(), true)),
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
 }
@@ -177,7 +207,7 @@ mod tests {
         assert!(none.is_empty());
         let constant = one("http https://sts.example.com", json!({}));
         assert!(!constant.configured);
-        let half = one("tcp evil.example {/port}", json!({ "port": 445 }));
+        let half = one("connect evil.example:{/port}", json!({ "port": 445 }));
         assert!(!half.configured);
         // A pointer inside of a longer word is a constant, not a configured host.
         assert!(
@@ -186,6 +216,43 @@ mod tests {
                 .iter()
                 .all(|one| !one.configured)
         );
+    }
+
+    #[test]
+    fn a_host_and_port_are_asked_for_as_they_are_configured() {
+        let nas = json!({ "host": "NAS.example.", "port": 2049, "text": "445", "six": "::1" });
+        for (template, host, port) in [
+            ("connect {/host}:{/port}", "nas.example", 2049),
+            ("connect {/host}:{/text}", "nas.example", 445),
+            ("connect {/host}:111", "nas.example", 111),
+            ("connect {/six}:{/port}", "::1", 2049),
+        ] {
+            assert_eq!(one(template, nas.clone()), Requested { power: connect(host, port), configured: true }, "{template}");
+        }
+        for (template, host) in
+            [("connect 10.0.0.1:22", "10.0.0.1"), ("connect [::1]:22", "::1"), ("connect a.example:22", "a.example")]
+        {
+            let constant = Requested { power: connect(host, 22), configured: false };
+            assert_eq!(one(template, nas.clone()), constant, "{template}");
+        }
+        let insecure = Power::InsecureTls { host: "nas.example".to_owned(), port: 2049 };
+        assert_eq!(one("insecure-tls {/host}:{/port}", nas.clone()).power, insecure);
+        assert!(requested(&["connect {/none}:{/port}".to_owned()], &nas).unwrap().is_empty());
+        assert!(requested(&["connect {/host}:{/none}".to_owned()], &nas).unwrap().is_empty());
+        for template in
+            ["connect {/host}", "connect {/host}:{/host}", "connect {/host}:0", "connect {/host}:65536", "connect {/host}:"]
+        {
+            assert!(requested(&[template.to_owned()], &nas).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_for_a_field_is_asked_for_only_where_the_field_is_left_out() {
+        let template = "connect {/host}:2049 unless {/port}".to_owned();
+        for (port, asked) in [(json!(null), 1), (json!(""), 1), (json!(20490), 0)] {
+            let nas = json!({ "host": "nas.example", "port": port });
+            assert_eq!(requested(std::slice::from_ref(&template), &nas).unwrap().len(), asked, "{nas}");
+        }
     }
 
     #[test]

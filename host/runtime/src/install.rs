@@ -184,6 +184,7 @@ impl Runtime {
             grants: Arc::new(Grants::none("")),
             state: None,
             streams: Arc::clone(&self.machine.metrics.streams),
+            connections: Arc::clone(&self.machine.metrics.connections),
             limits: self.services.clone(),
         });
         // On the guests' threads: it is a guest, if not yet one that is trusted to be a plugin.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use capstan_services::ConnectionCounters;
 use capstan_services::stream::StreamCounters;
 
 /// Counters since the start, and gauges of now. Read them with `Ordering::Relaxed`.
@@ -28,6 +29,8 @@ pub struct Metrics {
     pub fresh_stores: AtomicU64,
     /// Streams that plugins handed over: read natively (`unwrapped`), or through a store (`piped`).
     pub streams: Arc<StreamCounters>,
+    /// Connections of targets, over HTTP or plain.
+    pub connections: Arc<ConnectionCounters>,
     /// Calls refused because no place came free in time.
     pub busy: AtomicU64,
     /// Stores that exist: gauge.

@@ -129,6 +129,7 @@ impl Runtime {
             grants: Arc::new(grants),
             state: Some((settings.id, Arc::clone(&self.state))),
             streams: Arc::clone(&self.machine.metrics.streams),
+            connections: Arc::clone(&self.machine.metrics.connections),
             limits: self.services.clone(),
         });
         let (events, plugin) = (self.events.clone(), Arc::clone(prepared));

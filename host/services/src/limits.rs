@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer};
 pub struct Limits {
     /// HTTP connections in use at once. Waits, up to `connection_wait`, then refuses as `busy`.
     pub connections: usize,
-    /// Calls that may wait for a connection. Refuses as `busy`.
+    /// Plain connections (`capstan:host/tcp`) open at once. Waits, up to `connection_wait`, then refuses as `busy`.
+    pub tcp_connections: usize,
+    /// Calls that may wait for a connection, of either sort. Refuses as `busy`.
     pub connection_waiters: usize,
     /// How long a call waits for a connection of its target.
     #[serde(rename = "connection-wait-ms", deserialize_with = "milliseconds")]
@@ -27,6 +29,9 @@ pub struct Limits {
     /// Silence of the server in the middle of an answer. Refuses as `timed-out`.
     #[serde(rename = "idle-body-ms", deserialize_with = "milliseconds")]
     pub idle_body: Duration,
+    /// How long a peer may take nothing of what a plugin writes to a plain connection. Refuses as `timed-out`.
+    #[serde(rename = "idle-write-ms", deserialize_with = "milliseconds")]
+    pub idle_write: Duration,
     /// How long an unused connection is kept. Closed after that.
     #[serde(rename = "keep-alive-ms", deserialize_with = "milliseconds")]
     pub keep_alive: Duration,
@@ -40,11 +45,13 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 64,
+            tcp_connections: 64,
             connection_waiters: 1024,
             connection_wait: Duration::from_secs(30),
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(60),
             idle_body: Duration::from_secs(30),
+            idle_write: Duration::from_secs(30),
             keep_alive: Duration::from_secs(30),
             file_operations: 32,
             log_lines_per_second: 200,
@@ -69,6 +76,10 @@ pub const ANSWER_HEAD_BYTES: usize = 64 << 10;
 pub const COLLECTED_BYTES: u32 = 64 << 20;
 /// Most that is read from or written to a socket in one piece, bytes. Bounds the memory of a connection.
 pub const SOCKET_BUFFER_BYTES: usize = 512 << 10;
+/// Bytes that one `read` of a plain connection answers at most. More count as this.
+pub const TCP_READ_BYTES: u32 = 1 << 20;
+/// Bytes of one `write` to a plain connection; `send` has no such bound. Refuses as `invalid`.
+pub const TCP_WRITE_BYTES: usize = 16 << 20;
 /// Bytes of a proxy's answer to CONNECT. Refuses as `unavailable`.
 pub const PROXY_ANSWER_BYTES: usize = 8 << 10;
 /// TLS configurations (custom authorities) a target keeps ready. The oldest is forgotten.
@@ -106,6 +117,10 @@ pub const STATE_PAGE: u32 = 1000;
 /// Bytes hashed for a guest in one call, or messages of an HMAC chain. Refuses as `invalid`.
 pub const DIGEST_BYTES: usize = 16 << 20;
 pub const HMAC_MESSAGES: usize = 16;
+/// Bytes signed for a guest in one call. Refuses as `invalid`.
+pub const SIGNED_BYTES: usize = 64 << 10;
+/// Bytes sealed, opened or authenticated for a guest in one call, associated data included. Refuses as `invalid`.
+pub const SEALED_BYTES: usize = 16 << 20;
 
 /// Bytes of a log line and of a field; fields of a line. Cut.
 pub const LOG_MESSAGE_BYTES: usize = 4096;

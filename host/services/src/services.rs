@@ -15,6 +15,7 @@ use wasmtime::AsContextMut;
 use wasmtime::component::{Access, GuestTaskId, HasData, ResourceTable};
 
 use crate::config::Configuration;
+use crate::dial::ConnectionCounters;
 use crate::files::Directory;
 use crate::http::Client;
 use crate::limits::Limits;
@@ -22,6 +23,7 @@ use crate::log::{Log, Speaker};
 use crate::secrets::Secrets;
 use crate::state::State;
 use crate::stream::StreamCounters;
+use crate::tcp::Connector;
 
 /// What a target's services are made of.
 pub struct Settings {
@@ -33,6 +35,8 @@ pub struct Settings {
     pub state: Option<(TargetId, Arc<dyn StateStore>)>,
     /// Counts how streams were read; may be shared by all targets.
     pub streams: Arc<StreamCounters>,
+    /// Counts connections; may be shared by all targets.
+    pub connections: Arc<ConnectionCounters>,
     pub limits: Limits,
 }
 
@@ -44,6 +48,7 @@ pub struct TargetServices {
     pub(crate) configuration: Configuration,
     pub(crate) secrets: Secrets,
     pub(crate) http: Arc<Client>,
+    tcp: Connector,
     pub(crate) state: Option<State>,
     pub(crate) log: Log,
     pub(crate) streams: Arc<StreamCounters>,
@@ -60,7 +65,7 @@ struct Directories {
 impl TargetServices {
     /// Opens nothing yet: a directory that is missing, or a server that is down, fails the calls that need it.
     pub fn new(settings: Settings) -> Arc<Self> {
-        let Settings { speaker, configuration, secrets, grants, state, streams, limits } = settings;
+        let Settings { speaker, configuration, secrets, grants, state, streams, connections, limits } = settings;
         Arc::new(Self {
             configuration: Configuration::new(configuration),
             secrets: Secrets::new(secrets),
@@ -70,7 +75,8 @@ impl TargetServices {
             directories: RwLock::new(Directories { grants: Arc::clone(&grants), open: HashMap::new() }),
             operations: Arc::new(Semaphore::new(limits.file_operations)),
             on_denied: OnceLock::new(),
-            http: Arc::new(Client::new(grants, limits)),
+            tcp: Connector::new(Arc::clone(&grants), limits.clone(), Arc::clone(&connections)),
+            http: Arc::new(Client::counted(grants, limits, connections)),
         })
     }
 
@@ -96,6 +102,7 @@ impl TargetServices {
             directories.open.retain(|root, (held, _)| grants.directory(root).is_ok_and(|grant| grant == *held));
             directories.grants = Arc::clone(&grants);
         }
+        self.tcp.set_grants(Arc::clone(&grants));
         self.http.set_grants(grants);
     }
 
@@ -119,6 +126,10 @@ impl TargetServices {
 
     pub fn http(&self) -> &Arc<Client> {
         &self.http
+    }
+
+    pub fn tcp(&self) -> &Connector {
+        &self.tcp
     }
 
     pub fn log(&self) -> &Log {
@@ -194,6 +205,7 @@ mod tests {
             grants: grants(powers),
             state: None,
             streams: Arc::default(),
+            connections: Arc::default(),
             limits: Limits::default(),
         })
     }
@@ -203,6 +215,8 @@ mod tests {
         let services = services(&[]);
         let request = Request { method: "GET".into(), url: "http://127.0.0.1:1/".into(), ..Request::default() };
         assert_eq!(services.http().exchange(&request, Payload::Empty, 1).await.unwrap_err().kind, Kind::Denied);
+        let unreached = services.tcp().connect("127.0.0.1", 1, &Vec::new()).await.err().unwrap();
+        assert_eq!(unreached.kind, Kind::Denied);
         let told = Arc::new(std::sync::Mutex::new(Vec::new()));
         let teller = Arc::clone(&told);
         services.set_on_denied(Box::new(move |failure| teller.lock().unwrap().push(failure.code.clone())));

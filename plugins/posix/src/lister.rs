@@ -3,10 +3,10 @@
 use capstan_sdk::Outcome;
 use capstan_sdk::files::{self, Kind};
 use capstan_sdk::types::NodePage;
+use capstan_sdk::whole_file::is_temporary;
 
 use crate::attributes::{full_node, node};
 use crate::backend::{Place, ROOT};
-use crate::writer::is_temporary;
 
 pub(crate) async fn page(place: &Place, after: Option<String>, limit: u32) -> Outcome<NodePage> {
     let page = files::read_directory(ROOT.to_owned(), place.path.clone(), after, limit.max(1)).await?;

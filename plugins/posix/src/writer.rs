@@ -3,26 +3,16 @@
 //! Where the process dies, and what is left: before the rename, a temporary file that no listing shows and the next try of the same
 //! attempt cuts and fills again; after it, the whole file.
 
+use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::{Failure, corrupt, invalid, unsupported};
 use capstan_sdk::files::{self, Creation};
 use capstan_sdk::types::{Node, PutOptions};
-use capstan_sdk::{Outcome, crypto};
+use capstan_sdk::whole_file::{is_temporary, offset, temporary_name};
 
 use crate::attributes::ATTEMPT_XATTR;
 use crate::backend::{Place, ROOT};
 use crate::{reader, tree};
-
-const TEMPORARY: &str = ".capstan-part-";
-
-pub(crate) fn is_temporary(name: &str) -> bool {
-    name.strip_prefix(TEMPORARY).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// One name an attempt at a path, so that a second try finds what the first left.
-fn temporary_name(digest: &[u8]) -> String {
-    digest.iter().take(16).fold(TEMPORARY.to_owned(), |name, byte| format!("{name}{byte:02x}"))
-}
 
 pub(crate) async fn write(place: &Place, content: &Content, attempt: &str, options: &PutOptions) -> Outcome<Node> {
     let Some(directory) = place.parent() else { return Err(invalid("a location is no file")) };
@@ -40,8 +30,7 @@ pub(crate) async fn write(place: &Place, content: &Content, attempt: &str, optio
     {
         return Ok(done);
     }
-    let digest = crypto::digest("blake3", format!("{attempt}\0{}", place.path).as_bytes())?;
-    let temporary = directory.child(&temporary_name(&digest));
+    let temporary = directory.child(&temporary_name(attempt, &place.path)?);
     if let Err(failure) = fill(&directory, &temporary, content, attempt, options).await {
         forget(&temporary).await;
         return Err(failure);
@@ -57,12 +46,6 @@ pub(crate) async fn write(place: &Place, content: &Content, attempt: &str, optio
         }
     }
     reader::stat(place).await
-}
-
-/// Where in the file the content goes, if it is a range of one (capability `ranged-write`).
-fn offset(options: &PutOptions) -> Outcome<Option<u64>> {
-    let said = options.extras.iter().find(|extra| extra.name == "offset");
-    said.map(|extra| extra.value.parse().map_err(|_| invalid(format!("{:?} is no offset in a file", extra.value)))).transpose()
 }
 
 /// In place, under the name itself. Not durable before `sync`.
@@ -142,34 +125,5 @@ async fn forget(temporary: &Place) {
     match files::remove(ROOT.to_owned(), temporary.path.clone()).await {
         Ok(()) | Err(Failure::NotFound(_)) => {}
         Err(failure) => capstan_sdk::log!(warn, "a temporary file is left behind", "why" => failure.fault().message),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_says_where_it_goes() {
-        let with = |value: Option<&str>| PutOptions {
-            content_type: None,
-            if_match: None,
-            if_absent: false,
-            metadata: Vec::new(),
-            checksums: Vec::new(),
-            extras: value.map(|value| capstan_sdk::named("offset", value)).into_iter().collect(),
-        };
-        assert_eq!(offset(&with(None)).unwrap(), None);
-        assert_eq!(offset(&with(Some("16777216"))).unwrap(), Some(16_777_216));
-        assert!(offset(&with(Some("-1"))).is_err());
-    }
-
-    #[test]
-    fn a_temporary_name_is_known_again_and_nobody_elses_is_taken_for_one() {
-        let name = temporary_name(&[0xab; 32]);
-        assert!(is_temporary(&name) && name.len() == 46);
-        for other in [".capstan-part-", ".capstan-part-x", "a", &name[1..]] {
-            assert!(!is_temporary(other), "{other}");
-        }
     }
 }

@@ -80,6 +80,7 @@ macro_rules! exports {
                 "capstan:host/http@0.1.0": ::capstan_sdk::bindings::capstan::host::http,
                 "capstan:host/files@0.1.0": ::capstan_sdk::bindings::capstan::host::files,
                 "capstan:host/state@0.1.0": ::capstan_sdk::bindings::capstan::host::state,
+                "capstan:host/tcp@0.1.0": ::capstan_sdk::bindings::capstan::host::tcp,
                 "capstan:host/job@0.1.0": ::capstan_sdk::bindings::capstan::host::job,
                 "capstan:host/clock@0.1.0": ::capstan_sdk::bindings::capstan::host::clock,
                 "capstan:target/types@0.1.0": ::capstan_sdk::bindings::capstan::target::types,

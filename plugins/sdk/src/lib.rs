@@ -24,7 +24,10 @@ pub mod config;
 pub mod failure;
 pub mod http;
 pub mod log;
+pub mod names;
 pub mod retry;
+pub mod tcp;
+pub mod whole_file;
 
 pub use bindings::capstan::host::{clock, content, crypto, files, job, secrets, state, types as host_types};
 pub use bindings::capstan::target::types;

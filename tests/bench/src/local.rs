@@ -23,7 +23,7 @@ use crate::{rivals, table};
 const GIB: u64 = 1 << 30;
 
 /// Remembers nothing: the catalogue has measurements of its own.
-struct Forgetful;
+pub(crate) struct Forgetful;
 
 #[async_trait]
 impl Ledger for Forgetful {

@@ -9,12 +9,14 @@ mod latency;
 mod local;
 mod measure;
 mod memory;
+mod nfs;
 mod plugin;
 mod rivals;
 mod s3;
 mod sandbox;
 mod scan;
 mod server;
+mod share;
 mod start;
 mod swap;
 mod table;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 10] = [
+const BENCHES: [(&str, &str, Bench); 11] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
@@ -35,6 +37,7 @@ const BENCHES: [(&str, &str, Bench); 10] = [
     ("local", "directory to directory, every byte read back, against rclone and rsync", local::run),
     ("catalogue", "a million rows against raw sqlite3, and pages out of ten million (--rows N)", catalogue::run),
     ("memory", "what is held while a million files are copied, against rclone (--files N)", memory::run),
+    ("nfs", "files to an NFS export and back, against libnfs's nfs-cp (--mebibytes N, --files N)", nfs::run),
     ("scan", "a tree into the catalogue, against find -printf", scan::run),
 ];
 

@@ -13,6 +13,6 @@ async fn posix_keeps_the_contract() {
     let host = Host::start(&built("posix"), json!({ "path": path, "shares": ["share"] }), &[]).await.unwrap();
     let report = host.connection.probe().await.unwrap();
     assert_eq!(report.locations[0].name, "share");
-    files::all(&*host.connection.files().unwrap(), "share").await.unwrap();
+    files::all(&*host.connection.files().unwrap(), "share", files::Able::default()).await.unwrap();
     assert!(host.connection.usage(Some("share")).await.unwrap().capacity.unwrap() > 0);
 }

@@ -3,7 +3,7 @@
 /// An interface without its version, and its functions as the binary format spells them.
 pub type Provided = (&'static str, &'static [&'static str]);
 
-pub const PROVIDED: [Provided; 12] = [
+pub const PROVIDED: [Provided; 13] = [
     ("capstan:host/clock", &["wait"]),
     ("capstan:host/config", &["document", "get"]),
     (
@@ -16,7 +16,7 @@ pub const PROVIDED: [Provided; 12] = [
             "[method]content.size",
         ],
     ),
-    ("capstan:host/crypto", &["digest"]),
+    ("capstan:host/crypto", &["digest", "mac", "open", "seal"]),
     (
         "capstan:host/files",
         &[
@@ -40,8 +40,18 @@ pub const PROVIDED: [Provided; 12] = [
     ("capstan:host/http", &["exchange", "send"]),
     ("capstan:host/job", &["cancelled", "progress"]),
     ("capstan:host/log", &["write"]),
-    ("capstan:host/secrets", &["hmac", "reveal"]),
+    ("capstan:host/secrets", &["hmac", "reveal", "sign"]),
     ("capstan:host/state", &["get", "keys", "remove", "set"]),
+    (
+        "capstan:host/tcp",
+        &[
+            "[method]connection.finish",
+            "[method]connection.read",
+            "[method]connection.send",
+            "[method]connection.write",
+            "connect",
+        ],
+    ),
     ("capstan:host/types", &[]),
     ("capstan:target/types", &[]),
 ];

@@ -13,13 +13,11 @@ use http::Method;
 use hyper::body::Incoming;
 
 use super::answer::Answer;
-use super::dial::{self, Basis};
-use super::link::{Link, Unanswered, revoked};
+use super::link::{Link, Unanswered};
 use super::payload::OutgoingBody;
 use super::pool::{Counters, Lease, Pool};
 use super::request::{Payload, Prepared, Request};
-use super::tls::Tls;
-use super::wire::{Meter, Wire};
+use crate::dial::{self, Basis, ConnectionCounters, Meter, Tls, Wire, revoked};
 use crate::limits::{self, Limits};
 
 /// An answer whose body is read as it comes.
@@ -50,7 +48,13 @@ pub struct Client {
 
 impl Client {
     pub fn new(grants: Arc<Grants>, limits: Limits) -> Self {
-        Self { grants: RwLock::new(grants), pool: Pool::new(limits.clone()), tls: Tls::default(), limits }
+        Self::counted(grants, limits, Arc::default())
+    }
+
+    /// Its connections are counted together with others'.
+    pub fn counted(grants: Arc<Grants>, limits: Limits, connections: Arc<ConnectionCounters>) -> Self {
+        let (pool, tls) = (Pool::new(limits.clone(), connections), Tls::offering(&["http/1.1"]));
+        Self { grants: RwLock::new(grants), pool, tls, limits }
     }
 
     /// Replaces the grants. Connections they no longer cover are cut, also in the middle of a transfer.

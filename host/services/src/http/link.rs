@@ -20,7 +20,7 @@ use tokio::time::Sleep;
 
 use super::payload::{OutgoingBody, Sending};
 use super::request::Payload;
-use super::wire::{Meter, Wire};
+use crate::dial::{Meter, Wire, revoked};
 use crate::limits;
 
 pub(super) struct Link {
@@ -265,8 +265,4 @@ fn explained(cause: &hyper::Error) -> String {
 
 fn timed_out(what: &str, silence: Duration) -> Failure {
     Failure::new(Kind::TimedOut, format!("{what} for {} ms", silence.as_millis()))
-}
-
-pub(super) fn revoked() -> Failure {
-    Failure::new(Kind::Denied, "the grant for this connection was revoked").with_next_step("see `capstan grant list`")
 }

@@ -2,14 +2,11 @@
 
 mod answer;
 mod client;
-mod dial;
 mod import;
 mod link;
 mod payload;
 mod pool;
 mod request;
-mod tls;
-mod wire;
 
 pub use client::{Client, Reply, Response};
 pub use pool::Counters;

@@ -1,19 +1,15 @@
 //! The connections of one target: those in use, counted, and those that wait to be used again.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use capstan_domain::failure::Blame;
-use capstan_domain::{Failure, Kind, Outcome};
+use capstan_domain::Outcome;
 use capstan_grants::Grants;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::dial::Basis;
 use super::link::Link;
-use super::request::Route;
-use super::wire::Meter;
+use crate::dial::{Basis, ConnectionCounters, Live, Meter, Place, Places, Route};
 use crate::limits::Limits;
 
 /// Numbers for the metrics page.
@@ -32,8 +28,8 @@ pub struct Counters {
 }
 
 pub(super) struct Pool {
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    places: Places,
+    live: Live<Meter>,
     state: Mutex<State>,
     limits: Limits,
     pub counters: Counters,
@@ -44,8 +40,6 @@ struct State {
     /// The newest last: it is the likeliest to be alive.
     idle: HashMap<Arc<Route>, Vec<Idle>>,
     idle_count: usize,
-    live: HashMap<u64, (Basis, Weak<Meter>)>,
-    next: u64,
     reaping: bool,
 }
 
@@ -60,14 +54,14 @@ pub(super) struct Lease {
     pub link: Link,
     basis: Basis,
     /// Counts the connection as in use.
-    permit: OwnedSemaphorePermit,
+    permit: Place,
 }
 
 impl Pool {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, connections: Arc<ConnectionCounters>) -> Arc<Self> {
         Arc::new(Self {
-            permits: Arc::new(Semaphore::new(limits.connections)),
-            waiting: AtomicUsize::new(0),
+            places: Places::new(limits.connections, &limits, connections),
+            live: Live::default(),
             state: Mutex::default(),
             limits,
             counters: Counters::default(),
@@ -79,19 +73,12 @@ impl Pool {
     }
 
     /// The right to use one connection.
-    pub(super) async fn permit(&self) -> Outcome<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _waiting = Waiting::enter(&self.waiting, self.limits.connection_waiters)?;
-        match tokio::time::timeout(self.limits.connection_wait, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(busy(format!("all {} connections of the target are in use", self.limits.connections))),
-        }
+    pub(super) async fn permit(&self) -> Outcome<Place> {
+        self.places.take().await
     }
 
     /// A kept connection that is still good.
-    pub(super) fn take(&self, route: &Route, permit: OwnedSemaphorePermit) -> Result<Lease, OwnedSemaphorePermit> {
+    pub(super) fn take(&self, route: &Route, permit: Place) -> Result<Lease, Place> {
         loop {
             let idle = {
                 let mut state = self.state();
@@ -108,13 +95,9 @@ impl Pool {
     }
 
     /// Takes a new connection under the pool's eyes.
-    pub(super) fn adopt(&self, link: Link, basis: Basis, permit: OwnedSemaphorePermit) -> Lease {
+    pub(super) fn adopt(&self, link: Link, basis: Basis, permit: Place) -> Lease {
         self.counters.opened.fetch_add(1, Ordering::Relaxed);
-        let mut state = self.state();
-        let id = state.next;
-        state.next += 1;
-        state.live.retain(|_, (_, meter)| meter.strong_count() > 0);
-        state.live.insert(id, (basis.clone(), Arc::downgrade(link.meter())));
+        self.live.adopt(basis.clone(), link.meter());
         Lease { link, basis, permit }
     }
 
@@ -147,19 +130,15 @@ impl Pool {
             list.retain(|idle| idle.basis.holds(grants));
         }
         state.recount();
-        for (basis, meter) in state.live.values() {
-            if let Some(meter) = meter.upgrade()
-                && !basis.holds(grants)
-            {
-                meter.cut();
-                self.counters.cut.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        drop(state);
+        let cut = self.live.enforce(grants);
+        self.counters.cut.fetch_add(cut, Ordering::Relaxed);
+        self.places.counters().cut.fetch_add(cut, Ordering::Relaxed);
     }
 
     /// Connections that exist, used or not.
     pub(super) fn live(&self) -> usize {
-        self.state().live.values().filter(|(_, meter)| meter.strong_count() > 0).count()
+        self.live.count()
     }
 }
 
@@ -199,27 +178,4 @@ async fn reap_idle(pool: Weak<Pool>, keep_alive: std::time::Duration) {
             return;
         }
     }
-}
-
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize, limit: usize) -> Outcome<Self> {
-        let waiting = Self(count);
-        if count.fetch_add(1, Ordering::Relaxed) >= limit {
-            Err(busy(format!("{limit} calls already wait for a connection")))
-        } else {
-            Ok(waiting)
-        }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn busy(message: String) -> Failure {
-    Failure::new(Kind::Busy, message).with_blame(Blame::Host)
 }

@@ -11,6 +11,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{Method, Uri};
 
+use crate::dial::{Proxy, Route, Source};
 use crate::limits;
 
 /// What to ask. `host`, `content-length`, `transfer-encoding` and `connection` are set by the client.
@@ -44,27 +45,6 @@ impl Payload {
             Self::Stream { length, .. } => *length,
         }
     }
-}
-
-/// A proxy, and what it wants to see of the user.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Proxy {
-    pub host: String,
-    pub port: u16,
-    pub authorization: Option<String>,
-}
-
-/// Everything two requests must share to use the same connection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Route {
-    pub tls: bool,
-    pub host: String,
-    pub port: u16,
-    pub proxy: Option<Proxy>,
-    /// PEM; none: the system's authorities.
-    pub authority: Option<String>,
-    /// Do not check the server's certificate; needs its own grant.
-    pub insecure: bool,
 }
 
 /// A request that passed the checks that need no network.
@@ -123,6 +103,7 @@ impl Prepared {
             proxy: extras.proxy,
             authority: extras.authority.filter(|_| place.tls),
             insecure: extras.insecure && place.tls,
+            source: Source::Any,
         };
         Ok(Self { route, method, uri, headers, timeout: extras.timeout })
     }

@@ -9,3 +9,5 @@ mod reuse;
 mod server;
 mod tls;
 mod transfer;
+#[path = "../vouched.rs"]
+mod vouched;

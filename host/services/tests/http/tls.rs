@@ -8,27 +8,13 @@ use capstan_domain::grant::Power;
 use capstan_grants::{Granted, Grants};
 use capstan_services::http::{Client, Payload, Request};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::TlsAcceptor;
 
 use crate::server::{Server, allow, full, quick, raw, request};
+use crate::vouched;
 
 /// An HTTPS server for "localhost", and the PEM of the authority that vouches for it.
 pub(crate) async fn server() -> (Server, String) {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    let configuration = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(configuration));
+    let (acceptor, authority) = vouched::acceptor();
     let server = raw(move |stream, _| {
         let acceptor = acceptor.clone();
         async move {
@@ -38,7 +24,7 @@ pub(crate) async fn server() -> (Server, String) {
         }
     })
     .await;
-    (server, authority.pem())
+    (server, authority)
 }
 
 fn with(url: String, extras: &[(&str, &str)]) -> Request {

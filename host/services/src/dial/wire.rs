@@ -12,9 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::live::Sever;
+
 /// What one connection shows of itself to whoever drives, watches or cuts it.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// Bytes written since the connection was made.
     written: AtomicU64,
     /// Microseconds of the process clock when bytes last moved either way.
@@ -24,30 +26,32 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
     /// Starts the measurement of silence anew.
-    pub(super) fn touch(&self) {
+    pub(crate) fn touch(&self) {
         self.moved.store(now(), Ordering::Relaxed);
     }
 
     /// How long nothing moved.
-    pub(super) fn silence(&self) -> Duration {
+    pub(crate) fn silence(&self) -> Duration {
         Duration::from_micros(now().saturating_sub(self.moved.load(Ordering::Relaxed)))
     }
 
-    /// Ends the connection because its grant is gone; its driver is woken to notice.
-    pub(super) fn cut(&self) {
-        self.cut.store(true, Ordering::Release);
-        self.driver.wake();
-    }
-
     /// Registers the driver before it looks, so that no cut is missed.
-    pub(super) fn is_cut(&self, cx: &Context<'_>) -> bool {
+    pub(crate) fn is_cut(&self, cx: &Context<'_>) -> bool {
         self.driver.register(cx.waker());
         self.cut.load(Ordering::Acquire)
+    }
+}
+
+impl Sever for Meter {
+    /// Its driver is woken to notice.
+    fn sever(&self) {
+        self.cut.store(true, Ordering::Release);
+        self.driver.wake();
     }
 }
 
@@ -57,19 +61,19 @@ fn now() -> u64 {
 }
 
 #[derive(Debug)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     transport: Transport,
     meter: Arc<Meter>,
 }
 
 impl Wire {
-    pub(super) fn new(transport: Transport, meter: Arc<Meter>) -> Self {
+    pub(crate) fn new(transport: Transport, meter: Arc<Meter>) -> Self {
         Self { transport, meter }
     }
 

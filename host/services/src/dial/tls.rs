@@ -15,7 +15,9 @@ use crate::limits;
 
 /// Ready configurations of one target, so that its connections share one session cache.
 #[derive(Debug, Default)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
+    /// What is offered in the handshake (ALPN, RFC 7301); empty: nothing.
+    protocols: &'static [&'static str],
     ready: Mutex<VecDeque<(Wanted, Arc<ClientConfig>)>>,
 }
 
@@ -23,13 +25,19 @@ pub(super) struct Tls {
 type Wanted = (Option<String>, bool);
 
 impl Tls {
-    pub(super) fn configuration(&self, authority: Option<&str>, insecure: bool) -> Outcome<Arc<ClientConfig>> {
+    pub(crate) fn offering(protocols: &'static [&'static str]) -> Self {
+        Self { protocols, ready: Mutex::default() }
+    }
+
+    pub(crate) fn configuration(&self, authority: Option<&str>, insecure: bool) -> Outcome<Arc<ClientConfig>> {
         let wanted = (authority.map(str::to_owned), insecure);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, configuration)) = ready.iter().find(|(have, _)| *have == wanted) {
             return Ok(Arc::clone(configuration));
         }
-        let configuration = Arc::new(build(authority, insecure)?);
+        let mut configuration = build(authority, insecure)?;
+        configuration.alpn_protocols = self.protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let configuration = Arc::new(configuration);
         if ready.len() >= limits::TLS_CONFIGURATIONS {
             ready.pop_front();
         }
@@ -43,7 +51,7 @@ fn build(authority: Option<&str>, insecure: bool) -> Outcome<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|cause| Failure::host("TLS is not available", cause))?;
-    let mut configuration = if insecure {
+    Ok(if insecure {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))).with_no_client_auth()
     } else {
         let roots = match authority {
@@ -51,9 +59,7 @@ fn build(authority: Option<&str>, insecure: bool) -> Outcome<ClientConfig> {
             None => system_roots(),
         };
         builder.with_root_certificates(roots).with_no_client_auth()
-    };
-    configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(configuration)
+    })
 }
 
 fn own_roots(pem: &str) -> Outcome<RootCertStore> {

@@ -3,24 +3,24 @@
 //! The address that was checked is the address that is connected to; a name is resolved once and never looked up again in between.
 //! Behind a proxy the proxy resolves, so there the grant is for the name alone and for the proxy itself.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use capstan_domain::failure::{Blame, Retry};
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_grants::{ConnectGrant, Grants};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 
-use super::request::{Proxy, Route};
+use super::privileged;
+use super::route::{Route, Source};
 use super::tls::Tls;
+use super::tunnel::tunnel;
 use super::wire::Transport;
-use crate::limits;
 
 /// Refuses, before anything is resolved, a route that no grant covers.
-pub(super) fn check(route: &Route, grants: &Grants) -> Outcome<()> {
+pub(crate) fn check(route: &Route, grants: &Grants) -> Outcome<()> {
     grants.may_connect(&route.host, route.port)?;
     if let Some(proxy) = &route.proxy {
         grants.may_connect(&proxy.host, proxy.port)?;
@@ -32,10 +32,10 @@ pub(super) fn check(route: &Route, grants: &Grants) -> Outcome<()> {
 }
 
 /// A new connection over the route, and the address it leads to.
-pub(super) async fn dial(route: &Route, grants: &Grants, tls: &Tls, limit: Duration) -> Outcome<(Transport, IpAddr)> {
+pub(crate) async fn dial(route: &Route, grants: &Grants, tls: &Tls, limit: Duration) -> Outcome<(Transport, IpAddr)> {
     check(route, grants)?;
     let (host, port) = next_hop(route);
-    let (mut stream, address) = connect(&grants.may_connect(host, port)?, limit).await?;
+    let (mut stream, address) = connect(&grants.may_connect(host, port)?, route.source, limit).await?;
     if !route.tls {
         return Ok((Transport::Plain(stream), address));
     }
@@ -53,12 +53,12 @@ pub(super) async fn dial(route: &Route, grants: &Grants, tls: &Tls, limit: Durat
 }
 
 /// Whom the socket leads to: the host, or the proxy before it.
-fn next_hop(route: &Route) -> (&str, u16) {
+pub(super) fn next_hop(route: &Route) -> (&str, u16) {
     route.proxy.as_ref().map_or((&route.host, route.port), |proxy| (&proxy.host, proxy.port))
 }
 
 /// The grant is the only way here, and the only source of the name and the port.
-async fn connect(grant: &ConnectGrant, limit: Duration) -> Outcome<(TcpStream, IpAddr)> {
+async fn connect(grant: &ConnectGrant, source: Source, limit: Duration) -> Outcome<(TcpStream, IpAddr)> {
     let (host, port) = (grant.host().to_string(), grant.port());
     let host = host.as_str();
     let resolved: Vec<SocketAddr> = match grant.host().address() {
@@ -74,11 +74,18 @@ async fn connect(grant: &ConnectGrant, limit: Duration) -> Outcome<(TcpStream, I
             last.get_or_insert(denied);
             continue;
         }
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+        let connecting = async {
+            match source {
+                Source::Any => TcpStream::connect(address).await,
+                Source::Privileged => privileged::connect(address).await,
+            }
+        };
+        match tokio::time::timeout(share, connecting).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true).map_err(|cause| Failure::host("a socket option cannot be set", cause))?;
                 return Ok((stream, address.ip()));
             }
+            Ok(Err(cause)) if source == Source::Privileged && is_of_the_source(&cause) => last = Some(unprivileged(&cause)),
             Ok(Err(cause)) => last = Some(refused(host, port, &cause)),
             Err(_) => last = Some(slow(host, port, share)),
         }
@@ -86,60 +93,41 @@ async fn connect(grant: &ConnectGrant, limit: Duration) -> Outcome<(TcpStream, I
     Err(last.unwrap_or_else(|| Failure::new(Kind::Unavailable, format!("the name {host} has no address"))))
 }
 
-/// Asks the proxy to pass bytes on to the host.
-async fn tunnel(stream: &mut TcpStream, route: &Route, proxy: &Proxy) -> Outcome<()> {
-    let lost = |cause: std::io::Error| {
-        Failure::new(Kind::Unavailable, format!("the proxy {} closed the connection", proxy.host)).with_detail(cause.to_string())
-    };
-    let place = if route.host.contains(':') {
-        format!("[{}]:{}", route.host, route.port)
-    } else {
-        format!("{}:{}", route.host, route.port)
-    };
-    let mut head = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n");
-    if let Some(authorization) = &proxy.authorization {
-        head.push_str(&format!("Proxy-Authorization: {authorization}\r\n"));
-    }
-    head.push_str("\r\n");
-    stream.write_all(head.as_bytes()).await.map_err(lost)?;
-    let mut answer = Vec::new();
-    // The server behind the proxy is silent until it hears from us, so nothing may follow the head.
-    while !answer.ends_with(b"\r\n\r\n") {
-        if answer.len() >= limits::PROXY_ANSWER_BYTES {
-            return Err(Failure::new(Kind::Unavailable, format!("the proxy {} answers with an endless head", proxy.host)));
-        }
-        answer.push(stream.read_u8().await.map_err(lost)?);
-    }
-    let line = String::from_utf8_lossy(answer.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
-    let status = line.split(' ').nth(1).unwrap_or_default();
-    match status {
-        "200" => Ok(()),
-        "407" => {
-            Err(Failure::new(Kind::Unauthenticated, format!("the proxy {} wants other credentials", proxy.host))
-                .with_detail(line))
-        }
-        "403" => Err(Failure::new(Kind::Denied, format!("the proxy {} does not allow {place}", proxy.host))
-            .with_blame(Blame::Target)
-            .with_detail(line)),
-        _ => Err(Failure::new(Kind::Unavailable, format!("the proxy {} cannot reach {place}", proxy.host)).with_detail(line)),
-    }
-}
-
-fn unresolved(host: &str, cause: &std::io::Error) -> Failure {
+fn unresolved(host: &str, cause: &io::Error) -> Failure {
     Failure::new(Kind::Unavailable, format!("the name {host} cannot be resolved"))
         .with_code("unresolved")
         .with_detail(cause.to_string())
         .with_next_step("check the name and the host's DNS")
 }
 
-fn refused(host: &str, port: u16, cause: &std::io::Error) -> Failure {
+fn refused(host: &str, port: u16, cause: &io::Error) -> Failure {
     Failure::new(Kind::Unavailable, format!("{host}:{port} does not accept connections"))
         .with_code("unreachable")
         .with_detail(cause.to_string())
         .with_next_step("check that the server runs and can be reached from this host")
 }
 
-fn untrusted(host: &str, cause: &std::io::Error) -> Failure {
+/// The peer had no part in it: no port below 1024 is to be had.
+fn is_of_the_source(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::AddrInUse)
+}
+
+fn unprivileged(cause: &io::Error) -> Failure {
+    let (kind, next) = match cause.kind() {
+        io::ErrorKind::PermissionDenied => (
+            Kind::Denied,
+            "give the service CAP_NET_BIND_SERVICE, or let the server take connections from any port (NFS: insecure)",
+        ),
+        _ => (Kind::Busy, "close connections that are no longer needed, or let the server take connections from any port"),
+    };
+    Failure::new(kind, "this host may not, or cannot, connect from a port below 1024")
+        .with_code("privileged-port")
+        .with_blame(Blame::Host)
+        .with_detail(cause.to_string())
+        .with_next_step(next)
+}
+
+fn untrusted(host: &str, cause: &io::Error) -> Failure {
     let is_certificate = cause
         .get_ref()
         .and_then(|error| error.downcast_ref::<rustls::Error>())
@@ -154,20 +142,10 @@ fn untrusted(host: &str, cause: &std::io::Error) -> Failure {
     }
 }
 
-pub(super) fn slow(host: &str, port: u16, limit: std::time::Duration) -> Failure {
+pub(crate) fn slow(host: &str, port: u16, limit: Duration) -> Failure {
     Failure::new(Kind::TimedOut, format!("{host}:{port} did not take a connection within {} ms", limit.as_millis()))
 }
 
-/// What a live connection rests on, to see whether it still may live when grants change.
-#[derive(Clone, Debug)]
-pub(super) struct Basis {
-    pub route: Arc<Route>,
-    pub address: IpAddr,
-}
-
-impl Basis {
-    pub(super) fn holds(&self, grants: &Grants) -> bool {
-        let (host, port) = next_hop(&self.route);
-        check(&self.route, grants).is_ok() && grants.may_connect(host, port).is_ok_and(|grant| grant.check(self.address).is_ok())
-    }
+pub(crate) fn revoked() -> Failure {
+    Failure::new(Kind::Denied, "the grant for this connection was revoked").with_next_step("see `capstan grant list`")
 }

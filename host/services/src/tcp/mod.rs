@@ -1,0 +1,10 @@
+//! `capstan:host/tcp`: byte connections of a target, for protocols that are not HTTP.
+
+mod connection;
+mod connector;
+mod cord;
+mod import;
+mod wanted;
+
+pub use connection::Connection;
+pub use connector::Connector;

@@ -1,0 +1,168 @@
+//! What a call works with: a connection of its own, and what is known of the export. Between calls, connections wait here.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use capstan_nfs3::Status;
+use capstan_nfs3::procedures::{self, Handle};
+use capstan_sdk::{Failure, Outcome, clock};
+
+use crate::config::Config;
+use crate::link::{LOST, Link};
+use crate::session::Session;
+
+/// Connections kept for the next calls. More are closed: the host counts those of all instances together.
+const KEPT: usize = 8;
+/// A connection that was not used for so long is likely closed on the other side.
+const KEPT_FOR: Duration = Duration::from_secs(30);
+/// Directories whose handles are remembered.
+const REMEMBERED: usize = 1024;
+/// How often a call is made in all when its connection breaks, and the waits between: a server that restarts takes a moment.
+const PAUSES_MS: [u64; 4] = [0, 500, 1_500, 3_000];
+
+#[derive(Default)]
+struct State {
+    config: Option<Rc<Config>>,
+    session: Option<Rc<Session>>,
+    idle: Vec<Link>,
+    directories: HashMap<Vec<u8>, Handle>,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+pub(crate) fn config() -> Outcome<Rc<Config>> {
+    STATE.with_borrow_mut(|state| match &state.config {
+        Some(config) => Ok(Rc::clone(config)),
+        None => {
+            let config: Rc<Config> = Rc::new(capstan_sdk::config::load()?);
+            state.config = Some(Rc::clone(&config));
+            Ok(config)
+        }
+    })
+}
+
+pub(crate) struct Lane {
+    pub(crate) link: Link,
+    pub(crate) session: Rc<Session>,
+}
+
+impl Lane {
+    pub(crate) async fn take() -> Outcome<Self> {
+        let kept = STATE.with_borrow_mut(|state| {
+            let session = state.session.clone()?;
+            state.idle.retain(|link| link.unused_for() < KEPT_FOR);
+            Some((session, state.idle.pop()))
+        });
+        let config = config()?;
+        match kept {
+            Some((session, Some(link))) => Ok(Self { link, session }),
+            Some((session, None)) => {
+                let link = Link::open(&config, config.port.unwrap_or(procedures::PORT)).await?;
+                Ok(Self { link, session })
+            }
+            None => {
+                // Several first calls at once enter several times; the last one's findings are as good as the first's.
+                let (session, link) = Session::enter(&config).await?;
+                STATE.with_borrow_mut(|state| state.session = Some(Rc::clone(&session)));
+                Ok(Self { link, session })
+            }
+        }
+    }
+
+    /// Leaves the connection for the next call, if it is good for one.
+    pub(crate) fn give_back(self) {
+        let mut link = self.link;
+        if link.is_clean() {
+            link.touch();
+            STATE.with_borrow_mut(|state| {
+                if state.idle.len() < KEPT {
+                    state.idle.push(link);
+                }
+            });
+        }
+    }
+}
+
+/// What is wrong beneath a failure, that another try may set right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// The connection broke: those kept are of the same age and likely broken too.
+    Connection,
+    /// The server no longer knows a handle: everything is looked up anew, the export's root included.
+    Handles,
+}
+
+impl Trouble {
+    fn beneath(failure: &Failure) -> Option<Self> {
+        let code = failure.fault().code.as_deref()?;
+        if matches!(code, LOST | "connection-ended") {
+            Some(Self::Connection)
+        } else if code == Status::STALE.name() || code == Status::BADHANDLE.name() {
+            Some(Self::Handles)
+        } else {
+            None
+        }
+    }
+
+    fn forget(self) {
+        STATE.with_borrow_mut(|state| match self {
+            Self::Connection => state.idle.clear(),
+            Self::Handles => {
+                state.session = None;
+                state.directories.clear();
+            }
+        });
+    }
+}
+
+/// Runs the work on a lane, and again when the connection broke or a handle went stale: the work looks for what is there before it
+/// fails, so that it may be done twice. What was asked and not answered in the end may have been done.
+pub(crate) async fn run<T>(mut work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
+    let mut tries = 0;
+    loop {
+        let failure = match attempt(&mut work).await {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let Some(trouble) = Trouble::beneath(&failure) else { return Err(failure) };
+        trouble.forget();
+        let Some(pause) = PAUSES_MS.get(tries).filter(|_| !capstan_sdk::job::cancelled()) else { return Err(failure) };
+        tries += 1;
+        if trouble == Trouble::Connection && *pause > 0 {
+            clock::wait(*pause).await;
+        }
+    }
+}
+
+async fn attempt<T>(work: &mut impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
+    let mut lane = Lane::take().await?;
+    let outcome = work(&mut lane).await;
+    lane.give_back();
+    outcome
+}
+
+/// The same for work that changes something.
+pub(crate) async fn change<T>(work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
+    run(work).await.map_err(|failure| {
+        let unanswered = Trouble::beneath(&failure) == Some(Trouble::Connection) || matches!(failure, Failure::TimedOut(_));
+        if unanswered { failure.maybe_done() } else { failure }
+    })
+}
+
+/// The handle a directory had when it was last seen: a guess, to be checked by whoever uses it.
+pub(crate) fn remembered(path: &[u8]) -> Option<Handle> {
+    STATE.with_borrow(|state| state.directories.get(path).cloned())
+}
+
+pub(crate) fn remember(path: Vec<u8>, handle: &Handle) {
+    STATE.with_borrow_mut(|state| {
+        if state.directories.len() >= REMEMBERED {
+            state.directories.clear();
+        }
+        state.directories.insert(path, handle.clone());
+    });
+}
