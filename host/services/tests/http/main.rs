@@ -9,5 +9,5 @@ mod reuse;
 mod server;
 mod tls;
 mod transfer;
-#[path = "../vouched.rs"]
+#[path = "../vouched/mod.rs"]
 mod vouched;

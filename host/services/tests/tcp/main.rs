@@ -6,5 +6,5 @@ mod grants;
 mod server;
 mod tls;
 mod transfer;
-#[path = "../vouched.rs"]
+#[path = "../vouched/mod.rs"]
 mod vouched;
