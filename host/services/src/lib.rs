@@ -18,6 +18,7 @@ mod linker;
 pub mod log;
 mod secrets;
 mod services;
+mod signature;
 mod state;
 pub mod stream;
 mod task;

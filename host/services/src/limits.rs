@@ -106,6 +106,8 @@ pub const STATE_PAGE: u32 = 1000;
 /// Bytes hashed for a guest in one call, or messages of an HMAC chain. Refuses as `invalid`.
 pub const DIGEST_BYTES: usize = 16 << 20;
 pub const HMAC_MESSAGES: usize = 16;
+/// Bytes signed for a guest in one call. Refuses as `invalid`.
+pub const SIGNED_BYTES: usize = 64 << 10;
 
 /// Bytes of a log line and of a field; fields of a line. Cut.
 pub const LOG_MESSAGE_BYTES: usize = 4096;

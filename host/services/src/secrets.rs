@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 
 use crate::limits;
 use crate::services::Services;
+use crate::signature;
 
 /// Printing it shows names only.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,11 @@ impl Secrets {
         }
         Ok(key)
     }
+
+    /// A signature over the message with the private key that is this secret.
+    pub fn sign(&self, name: &str, algorithm: &str, message: &[u8]) -> Outcome<Vec<u8>> {
+        signature::sign(name, self.get(name)?, algorithm, message)
+    }
 }
 
 fn one(algorithm: &str, key: &[u8], message: &[u8]) -> Outcome<Vec<u8>> {
@@ -77,6 +83,10 @@ impl Host for Services {
         messages: Vec<Vec<u8>>,
     ) -> wasmtime::Result<Result<Vec<u8>, WitFailure>> {
         Ok(self.target().secrets.hmac(&name, &algorithm, &prefix, &messages).map_err(WitFailure::from))
+    }
+
+    fn sign(&mut self, name: String, algorithm: String, message: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, WitFailure>> {
+        Ok(self.target().secrets.sign(&name, &algorithm, &message).map_err(WitFailure::from))
     }
 }
 

@@ -40,7 +40,7 @@ pub const PROVIDED: [Provided; 12] = [
     ("capstan:host/http", &["exchange", "send"]),
     ("capstan:host/job", &["cancelled", "progress"]),
     ("capstan:host/log", &["write"]),
-    ("capstan:host/secrets", &["hmac", "reveal"]),
+    ("capstan:host/secrets", &["hmac", "reveal", "sign"]),
     ("capstan:host/state", &["get", "keys", "remove", "set"]),
     ("capstan:host/types", &[]),
     ("capstan:target/types", &[]),
