@@ -3,16 +3,16 @@
 //! A head is signed here and the body handed on, so the bytes of objects never enter the plugin.
 
 use std::cell::Cell;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::{Failure, malformed, unauthenticated};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
+use capstan_sdk::text::{hex, percent};
+use capstan_sdk::time::now;
 use capstan_sdk::{NamedValue, Outcome, crypto, named, secrets};
 
 use crate::config::{Config, Endpoint, PayloadSigning, SECRET_KEY, SESSION_TOKEN};
-use crate::encode::{hex, percent};
 use crate::error::Refusal;
 use crate::sign::{self, UNSIGNED};
 
@@ -86,10 +86,6 @@ pub(crate) struct Client {
     pub(crate) bare_tags: Cell<bool>,
 }
 
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
-}
-
 impl Client {
     pub(crate) fn new(config: Config) -> Outcome<Self> {
         let endpoint = Endpoint::parse(&config.endpoint)?;
@@ -115,7 +111,7 @@ impl Client {
         let mut headers = call.headers.clone();
         headers.push(("x-amz-content-sha256".to_owned(), payload.to_owned()));
         if !self.config.access_key.is_empty() {
-            let moment = crate::time::basic(now().saturating_add(self.ahead.get()));
+            let moment = capstan_sdk::time::basic(now().saturating_add(self.ahead.get()));
             headers.push(("x-amz-date".to_owned(), moment.clone()));
             headers.extend(self.token.iter().map(|token| ("x-amz-security-token".to_owned(), token.clone())));
             headers.push(("host".to_owned(), authority.clone()));
@@ -171,7 +167,7 @@ impl Client {
 
     /// Learns the target's clock from a refusal; says whether asking again makes sense.
     fn learn_clock(&self, refusal: &Refusal, headers: &[(String, String)]) -> bool {
-        let there = header(headers, "date").and_then(crate::time::http);
+        let there = header(headers, "date").and_then(capstan_sdk::time::http);
         match there {
             Some(there) if refusal.is_clock_skew() => {
                 let ahead = there.saturating_sub(now());
@@ -242,18 +238,9 @@ impl Client {
             if (200..300).contains(&response.status) {
                 return Ok(Ok(response));
             }
-            let Response { status, headers, mut body, end } = response;
-            let mut bytes = Vec::new();
-            while bytes.len() < MAX_REFUSAL {
-                let (result, chunk) = body.read(Vec::with_capacity(8 << 10)).await;
-                bytes.extend_from_slice(&chunk);
-                if result == capstan_sdk::StreamResult::Dropped {
-                    break;
-                }
-            }
-            drop((body, end));
-            let refusal = Refusal::new(status, &headers, &bytes);
-            if !self.learn_clock(&refusal, &headers) {
+            let reply = http::collect(response, MAX_REFUSAL).await;
+            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
+            if !self.learn_clock(&refusal, &reply.headers) {
                 return Ok(Err(refusal));
             }
         }

@@ -1,6 +1,6 @@
 //! AWS Signature Version 4, as far as it is text. The keyed hashes are the host's, so the secret never enters the plugin.
 
-use crate::encode::percent;
+use capstan_sdk::text::percent;
 
 /// What a signature covers.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::encode::hex;
+    use capstan_sdk::text::hex;
 
     /// The worked examples of the S3 API reference, "Signature Calculations for the Authorization Header".
     fn signature(method: &str, path: &str, query: &str, headers: &[(&str, &str)], payload: &str) -> String {

@@ -25,6 +25,10 @@ pub mod failure;
 pub mod http;
 pub mod log;
 pub mod retry;
+pub mod text;
+pub mod time;
+#[cfg(feature = "xml")]
+pub mod xml;
 
 pub use bindings::capstan::host::{clock, content, crypto, files, job, secrets, state, types as host_types};
 pub use bindings::capstan::target::types;
