@@ -81,8 +81,8 @@ mod tests {
     #[test]
     fn what_cannot_sign_is_refused_and_not_quoted() {
         let curve = rcgen::KeyPair::generate().unwrap().serialize_pem();
-        let escaped = PKCS8.replace('\n', "\\n");
-        for pem in ["hunter2", curve.as_str(), escaped.as_str()] {
+        let (escaped, words) = (PKCS8.replace('\n', "\\n"), "hunter2 ".repeat(10));
+        for pem in [words.as_str(), curve.as_str(), escaped.as_str()] {
             let failure = sign(pem, "rsa-pkcs1-sha256", MESSAGE).unwrap_err();
             assert_eq!(failure.kind, Kind::Invalid);
             assert!(!format!("{failure:?}").contains(&pem[pem.len() / 3..pem.len() / 2]));
