@@ -5,16 +5,17 @@
 use std::cell::Cell;
 
 use capstan_sdk::content::Content;
+use capstan_sdk::endpoint::Endpoint;
 use capstan_sdk::failure::{Failure, malformed, unauthenticated};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
+use capstan_sdk::signature::{self, AWS, EMPTY_SHA256, Key, UNSIGNED};
 use capstan_sdk::text::{hex, percent};
 use capstan_sdk::time::now;
 use capstan_sdk::{NamedValue, Outcome, crypto, named, secrets};
 
-use crate::config::{Config, Endpoint, PayloadSigning, SECRET_KEY, SESSION_TOKEN};
+use crate::config::{Config, PayloadSigning, SECRET_KEY, SESSION_TOKEN, is_virtual};
 use crate::error::Refusal;
-use crate::sign::{self, UNSIGNED};
 
 /// Bytes of a collected answer; a listing of 1,000 keys of 1,024 encoded bytes needs about 4 MB.
 pub(crate) const MAX_ANSWER: u32 = 8 << 20;
@@ -107,7 +108,7 @@ impl Client {
     /// The request, signed. `payload`: hex SHA-256 of the body, or `UNSIGNED`.
     fn sign(&self, call: &Call<'_>, payload: &str) -> Outcome<Request> {
         let (authority, path) = self.place(call);
-        let query = sign::query(&call.query);
+        let query = signature::query(&call.query);
         let mut headers = call.headers.clone();
         headers.push(("x-amz-content-sha256".to_owned(), payload.to_owned()));
         if !self.config.access_key.is_empty() {
@@ -115,16 +116,12 @@ impl Client {
             headers.push(("x-amz-date".to_owned(), moment.clone()));
             headers.extend(self.token.iter().map(|token| ("x-amz-security-token".to_owned(), token.clone())));
             headers.push(("host".to_owned(), authority.clone()));
-            let (canonical, names) =
-                sign::canonical(&sign::Request { method: call.method, path: &path, query: &query, headers: &headers, payload });
+            let key = Key { access_key: &self.config.access_key, secret: SECRET_KEY, region: &self.config.region };
+            let signed = signature::Request { method: call.method, path: &path, query: &query, headers: &headers, payload };
+            let authorization = AWS.authorization(&signed, key, &moment)?;
             // The host sets this one itself, to the same value.
             headers.pop();
-            let scope = sign::scope(&moment, &self.config.region);
-            let text = sign::to_sign(&moment, &scope, &hex(&crypto::digest("sha256", canonical.as_bytes())?));
-            let chain = [sign::date(&moment), &self.config.region, "s3", "aws4_request", &text]
-                .map(|message| message.as_bytes().to_vec());
-            let signature = hex(&secrets::hmac(SECRET_KEY, "sha256", sign::KEY_PREFIX, &chain)?);
-            headers.push(("authorization".to_owned(), sign::authorization(&self.config.access_key, &scope, &names, &signature)));
+            headers.push(("authorization".to_owned(), authorization));
         }
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{}://{authority}{path}{mark}{query}", self.endpoint.scheme);
@@ -136,7 +133,7 @@ impl Client {
         let mut path = self.endpoint.base.clone();
         let mut authority = self.endpoint.authority.clone();
         if let Some(bucket) = call.bucket {
-            if self.endpoint.is_virtual(self.config.addressing, bucket) {
+            if is_virtual(&self.endpoint, self.config.addressing, bucket) {
                 authority = format!("{bucket}.{authority}");
             } else {
                 path.push('/');
@@ -183,7 +180,7 @@ impl Client {
         for _ in 0..2 {
             let hash = match body {
                 Some(bytes) => hex(&crypto::digest("sha256", bytes)?),
-                None => sign::EMPTY_SHA256.to_owned(),
+                None => EMPTY_SHA256.to_owned(),
             };
             let request = self.sign(call, &hash)?;
             let body = body.map_or(Body::Empty, |bytes| Body::Bytes(bytes.to_vec()));
@@ -234,7 +231,7 @@ impl Client {
     /// A call whose answer is handed on as a stream.
     pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
         for _ in 0..2 {
-            let response = http::send(self.sign(call, sign::EMPTY_SHA256)?, Body::Empty).await?;
+            let response = http::send(self.sign(call, EMPTY_SHA256)?, Body::Empty).await?;
             if (200..300).contains(&response.status) {
                 return Ok(Ok(response));
             }

@@ -17,7 +17,6 @@ mod parts;
 mod prober;
 mod ranges;
 mod reader;
-mod sign;
 mod writer;
 
 /// The ABI's side, generated.

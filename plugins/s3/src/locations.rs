@@ -8,6 +8,7 @@ use capstan_sdk::xml;
 use capstan_sdk::{NamedValue, Outcome};
 
 use crate::client::{Call, Client};
+use crate::config::is_aws;
 
 /// Pages of buckets that are read; AWS gives 10,000 a page at most.
 const MAX_PAGES: usize = 100;
@@ -57,7 +58,7 @@ pub(crate) async fn create(client: &Client, name: &str, extras: &[NamedValue]) -
     check(name)?;
     let region = match capstan_sdk::find(extras, "location-constraint") {
         Some(region) => Some(region),
-        None => Some(client.config.region.as_str()).filter(|region| client.endpoint.aws && *region != "us-east-1"),
+        None => Some(client.config.region.as_str()).filter(|region| is_aws(&client.endpoint) && *region != "us-east-1"),
     };
     let document = region.map(|region| {
         format!(

@@ -21,10 +21,12 @@
 
 pub mod bindings;
 pub mod config;
+pub mod endpoint;
 pub mod failure;
 pub mod http;
 pub mod log;
 pub mod retry;
+pub mod signature;
 pub mod text;
 pub mod time;
 #[cfg(feature = "xml")]
