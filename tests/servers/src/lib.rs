@@ -8,6 +8,8 @@ mod busy_front;
 mod ceph;
 mod demo_s3;
 mod front;
+#[allow(clippy::indexing_slicing, reason = "members of JSON documents: one that is absent reads as null")]
+mod gcs;
 mod moto;
 mod ports;
 mod postgres;
@@ -24,6 +26,7 @@ pub use busy_front::{BusyFront, TurnedAway};
 pub use ceph::Rgw;
 pub use demo_s3::DemoS3;
 pub use front::ChecksumFront;
+pub use gcs::{Account as GcsAccount, Cut, Gcs, TokenAnswer};
 pub use moto::Moto;
 pub use ports::{free_block, free_port};
 pub use postgres::Postgres;
