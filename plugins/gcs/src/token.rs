@@ -183,6 +183,9 @@ fn refused(reply: &Reply) -> Failure {
         }
         (_, "invalid_scope") => unauthenticated("the service account may not ask for access to storage"),
         (400..=403, code) if !code.is_empty() => unauthenticated("the token endpoint refuses the service account"),
+        // Not the words of a token endpoint: something else stands there, or in between.
+        (401 | 403, _) => unauthenticated("what stands at the token endpoint refuses the request")
+            .next_step("Check \"token-endpoint\" of the target, and whether a proxy answers in its place."),
         (status @ (301..=308 | 404 | 405), _) => invalid(format!("the token endpoint answers {status}: it is none"))
             .next_step("Correct \"token-endpoint\" of the target."),
         _ => malformed("the token endpoint answered something that is no token", "")
@@ -254,7 +257,7 @@ mod tests {
         let failure = refused(&reply(429, ""));
         assert!(matches!(failure, Failure::Busy(_)) && failure.fault().retry_after_ms == Some(3000));
         assert!(refused(&reply(503, "")).may_retry());
-        assert!(!refused(&reply(404, "")).may_retry());
+        assert!(!refused(&reply(404, "")).may_retry() && !refused(&reply(403, "<html>")).may_retry());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::ports::free_port;
-use crate::process::{Keeper, http_ok};
+use crate::process::Keeper;
 use crate::python;
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Emulator {
         let arguments = ["start", "--host=127.0.0.1", &format!("--port={port}"), "--in-memory"].map(str::to_owned);
         let process = Keeper::start(data.path(), "gcs", &program.display().to_string(), arguments)?;
         let url = format!("http://127.0.0.1:{port}");
-        process.wait_until(Duration::from_secs(20), || http_ok(&format!("{url}/")))?;
+        process.wait_until(Duration::from_secs(20), || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok())?;
         Ok(Self { url, _process: process, _data: data })
     }
 }
