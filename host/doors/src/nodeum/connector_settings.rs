@@ -64,11 +64,17 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
         configuration.extend(meant.map(|(name, value)| (name.to_owned(), value)));
         kept.options = Some(options);
     }
+    let mut secrets: Vec<(String, SecretText)> = secret.into_iter().collect();
+    // Who logs in another way now does not leave the other way's secret behind; empty, it is forgotten.
+    if let (Some(given), Some(old)) = (secrets.first().map(|(name, _)| name.clone()), old) {
+        let others = fields.secret_key.iter().filter(|name| **name != given && old.secrets.iter().any(|kept| kept == *name));
+        secrets.extend(others.map(|name| ((*name).to_owned(), SecretText::new(""))));
+    }
     let region = configuration.get(fields.region).and_then(Value::as_str);
     if let Some(endpoint) = kept.url.clone().or_else(|| usual_endpoint(provider, region)) {
         configuration.insert("endpoint".to_owned(), Value::from(endpoint));
     }
-    Settings { plugin, kept, configuration: Value::Object(configuration), secrets: secret.into_iter().collect() }
+    Settings { plugin, kept, configuration: Value::Object(configuration), secrets }
 }
 
 /// Text that is given is set, and empty text takes the member away.
@@ -190,8 +196,18 @@ mod tests {
                 "client-email": "a@p.iam.gserviceaccount.com", "location": "EU", "part-bytes": 67_108_864
             })
         );
-        let shown = connector(&target(settings), None);
+        let mut before = target(settings);
+        before.secrets = vec!["private-key".into()];
+        let shown = connector(&before, None);
         assert_eq!((shown.region.as_deref(), shown.access_key.as_deref()), (Some("EU"), Some("a@p.iam.gserviceaccount.com")));
+        let hmac = CloudConnectorInput {
+            access_key: Some("GOOG1E".into()),
+            secret_key: Some(Secret::new("hush")),
+            ..CloudConnectorInput::default()
+        };
+        let after = super::settings(hmac, Some(&before)).secrets;
+        let after: Vec<_> = after.iter().map(|(name, secret)| (name.as_str(), secret.reveal())).collect();
+        assert_eq!(after, [("secret-key", "hush"), ("private-key", "")]);
     }
 
     #[test]
