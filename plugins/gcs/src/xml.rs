@@ -53,13 +53,17 @@ impl Api for Xml {
 
     fn create<'a>(&'a self, client: &'a Client, bucket: NewBucket<'a>) -> Answer<'a, Result<(), Refusal>> {
         Box::pin(async move {
-            let call = of_project(client, Call::bucket("PUT", bucket.name)).header("content-type", "application/xml");
+            let call = of_project(client, Call::bucket("PUT", bucket.name));
             let element = |name: &str, text: Option<&str>| {
                 let text = text.and_then(xml::escape);
                 text.map(|text| format!("<{name}>{text}</{name}>")).unwrap_or_default()
             };
             let (location, class) = (element("LocationConstraint", bucket.location), element("StorageClass", bucket.class));
+            if location.is_empty() && class.is_empty() {
+                return Ok(client.ask(&call, Sent::Nothing).await.map_err(unclear)?.map(drop));
+            }
             let document = format!("<CreateBucketConfiguration>{location}{class}</CreateBucketConfiguration>");
+            let call = call.header("content-type", "application/xml");
             Ok(client.ask(&call, Sent::Bytes(document.as_bytes())).await.map_err(unclear)?.map(drop))
         })
     }
@@ -92,7 +96,7 @@ impl Api for Xml {
             if token.is_some() {
                 return Err(invalid("a copy through the XML API has one round"));
             }
-            let mut source = String::from("/");
+            let mut source = String::new();
             percent(copying.from.0, false, &mut source);
             source.push('/');
             percent(copying.from.1, true, &mut source);

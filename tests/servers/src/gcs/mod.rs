@@ -240,6 +240,9 @@ impl Shared {
             let token_endpoint = format!("{url}{TOKEN_PATH}");
             return Ok(Some(state.tokens.give(&asked.request.body, &self.account.client_email, &token_endpoint, now)));
         }
+        if matches!(asked.method(), "POST" | "PUT") && asked.field("content-length").is_none() {
+            return Ok(Some(xml_api::refuse(411, "MissingContentLength")));
+        }
         let xml = Xml { store: &self.store };
         if let Some(id) = asked.asks("upload_id").filter(|id| id.starts_with("session-")) {
             return state.sessions.go_on(asked, id, &xml);

@@ -54,7 +54,10 @@ pub(super) fn check(asked: &Asked<'_>, access_key: &str, secret_key: &str, now: 
     query.sort();
     let mut canonical = format!("{}\n{}\n{}\n", asked.method(), asked.path, query.join("&"));
     for name in &covered {
-        canonical.push_str(&format!("{name}:{}\n", asked.field(name).ok_or_else(wrong)?));
+        let value = asked.field(name).ok_or_else(wrong)?;
+        // Google's front changes this one before the signature is looked at.
+        let value = if *name == "accept-encoding" { format!("{value},gzip(gfe)") } else { value.to_owned() };
+        canonical.push_str(&format!("{name}:{value}\n"));
     }
     canonical.push_str(&format!("\n{names}\n{payload}"));
     let scope = format!("{day}/{region}/storage/goog4_request");
