@@ -1,11 +1,11 @@
 //! An object's attributes in headers, both ways.
 
 use capstan_sdk::http::{Headers, header};
+use capstan_sdk::text::{header_text, number, unheader_text};
 use capstan_sdk::types::{Object, PutOptions};
 use capstan_sdk::{NamedValue, Outcome, named};
 
 use crate::client::{Client, etag, expected};
-use crate::encode::{header_text, number, unheader_text};
 
 const META: &str = "x-amz-meta-";
 /// Metadata that marks which attempt made an object, so that a conditional put whose answer was lost can be told from a
@@ -62,7 +62,7 @@ pub(crate) fn object(client: &Client, key: &str, headers: &[(String, String)]) -
     Ok(Object {
         key: key.to_owned(),
         size,
-        modified: header(headers, "last-modified").and_then(crate::time::http_nanoseconds),
+        modified: header(headers, "last-modified").and_then(capstan_sdk::time::http_nanoseconds),
         etag: etag(headers),
         version: header(headers, "x-amz-version-id").filter(|version| *version != "null").map(str::to_owned),
         // A ranged answer carries the whole object's, which is what the record means.

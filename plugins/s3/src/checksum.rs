@@ -10,7 +10,7 @@ use capstan_sdk::http::Headers;
 use capstan_sdk::types::Checksum;
 use capstan_sdk::{Outcome, state};
 
-use crate::encode::{base64, unbase64};
+use capstan_sdk::text::{base64, unbase64};
 
 /// Where the probe leaves its finding.
 const STATE_KEY: &str = "checksum-mode";

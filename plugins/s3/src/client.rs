@@ -3,18 +3,19 @@
 //! A head is signed here and the body handed on, so the bytes of objects never enter the plugin.
 
 use std::cell::Cell;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use capstan_sdk::content::Content;
+use capstan_sdk::endpoint::Endpoint;
 use capstan_sdk::failure::{Failure, malformed, unauthenticated};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
+use capstan_sdk::signature::{self, AWS, EMPTY_SHA256, Key, UNSIGNED};
+use capstan_sdk::text::{hex, percent};
+use capstan_sdk::time::now;
 use capstan_sdk::{NamedValue, Outcome, crypto, named, secrets};
 
-use crate::config::{Config, Endpoint, PayloadSigning, SECRET_KEY, SESSION_TOKEN};
-use crate::encode::{hex, percent};
+use crate::config::{Config, PayloadSigning, SECRET_KEY, SESSION_TOKEN, is_virtual};
 use crate::error::Refusal;
-use crate::sign::{self, UNSIGNED};
 
 /// Bytes of a collected answer; a listing of 1,000 keys of 1,024 encoded bytes needs about 4 MB.
 pub(crate) const MAX_ANSWER: u32 = 8 << 20;
@@ -86,10 +87,6 @@ pub(crate) struct Client {
     pub(crate) bare_tags: Cell<bool>,
 }
 
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
-}
-
 impl Client {
     pub(crate) fn new(config: Config) -> Outcome<Self> {
         let endpoint = Endpoint::parse(&config.endpoint)?;
@@ -111,24 +108,20 @@ impl Client {
     /// The request, signed. `payload`: hex SHA-256 of the body, or `UNSIGNED`.
     fn sign(&self, call: &Call<'_>, payload: &str) -> Outcome<Request> {
         let (authority, path) = self.place(call);
-        let query = sign::query(&call.query);
+        let query = signature::query(&call.query);
         let mut headers = call.headers.clone();
         headers.push(("x-amz-content-sha256".to_owned(), payload.to_owned()));
         if !self.config.access_key.is_empty() {
-            let moment = crate::time::basic(now().saturating_add(self.ahead.get()));
+            let moment = capstan_sdk::time::basic(now().saturating_add(self.ahead.get()));
             headers.push(("x-amz-date".to_owned(), moment.clone()));
             headers.extend(self.token.iter().map(|token| ("x-amz-security-token".to_owned(), token.clone())));
             headers.push(("host".to_owned(), authority.clone()));
-            let (canonical, names) =
-                sign::canonical(&sign::Request { method: call.method, path: &path, query: &query, headers: &headers, payload });
+            let key = Key { access_key: &self.config.access_key, secret: SECRET_KEY, region: &self.config.region };
+            let signed = signature::Request { method: call.method, path: &path, query: &query, headers: &headers, payload };
+            let authorization = AWS.authorization(&signed, key, &moment)?;
             // The host sets this one itself, to the same value.
             headers.pop();
-            let scope = sign::scope(&moment, &self.config.region);
-            let text = sign::to_sign(&moment, &scope, &hex(&crypto::digest("sha256", canonical.as_bytes())?));
-            let chain = [sign::date(&moment), &self.config.region, "s3", "aws4_request", &text]
-                .map(|message| message.as_bytes().to_vec());
-            let signature = hex(&secrets::hmac(SECRET_KEY, "sha256", sign::KEY_PREFIX, &chain)?);
-            headers.push(("authorization".to_owned(), sign::authorization(&self.config.access_key, &scope, &names, &signature)));
+            headers.push(("authorization".to_owned(), authorization));
         }
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{}://{authority}{path}{mark}{query}", self.endpoint.scheme);
@@ -140,7 +133,7 @@ impl Client {
         let mut path = self.endpoint.base.clone();
         let mut authority = self.endpoint.authority.clone();
         if let Some(bucket) = call.bucket {
-            if self.endpoint.is_virtual(self.config.addressing, bucket) {
+            if is_virtual(&self.endpoint, self.config.addressing, bucket) {
                 authority = format!("{bucket}.{authority}");
             } else {
                 path.push('/');
@@ -171,7 +164,7 @@ impl Client {
 
     /// Learns the target's clock from a refusal; says whether asking again makes sense.
     fn learn_clock(&self, refusal: &Refusal, headers: &[(String, String)]) -> bool {
-        let there = header(headers, "date").and_then(crate::time::http);
+        let there = header(headers, "date").and_then(capstan_sdk::time::http);
         match there {
             Some(there) if refusal.is_clock_skew() => {
                 let ahead = there.saturating_sub(now());
@@ -187,7 +180,7 @@ impl Client {
         for _ in 0..2 {
             let hash = match body {
                 Some(bytes) => hex(&crypto::digest("sha256", bytes)?),
-                None => sign::EMPTY_SHA256.to_owned(),
+                None => EMPTY_SHA256.to_owned(),
             };
             let request = self.sign(call, &hash)?;
             let body = body.map_or(Body::Empty, |bytes| Body::Bytes(bytes.to_vec()));
@@ -238,22 +231,13 @@ impl Client {
     /// A call whose answer is handed on as a stream.
     pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
         for _ in 0..2 {
-            let response = http::send(self.sign(call, sign::EMPTY_SHA256)?, Body::Empty).await?;
+            let response = http::send(self.sign(call, EMPTY_SHA256)?, Body::Empty).await?;
             if (200..300).contains(&response.status) {
                 return Ok(Ok(response));
             }
-            let Response { status, headers, mut body, end } = response;
-            let mut bytes = Vec::new();
-            while bytes.len() < MAX_REFUSAL {
-                let (result, chunk) = body.read(Vec::with_capacity(8 << 10)).await;
-                bytes.extend_from_slice(&chunk);
-                if result == capstan_sdk::StreamResult::Dropped {
-                    break;
-                }
-            }
-            drop((body, end));
-            let refusal = Refusal::new(status, &headers, &bytes);
-            if !self.learn_clock(&refusal, &headers) {
+            let reply = http::collect(response, MAX_REFUSAL).await;
+            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
+            if !self.learn_clock(&refusal, &reply.headers) {
                 return Ok(Err(refusal));
             }
         }

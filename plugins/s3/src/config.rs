@@ -1,7 +1,6 @@
 //! The configuration: where the endpoint is and how it wants to be spoken to.
 
-use capstan_sdk::Outcome;
-use capstan_sdk::failure::invalid;
+use capstan_sdk::endpoint::Endpoint;
 use capstan_sdk::types::Problem;
 use serde::Deserialize;
 
@@ -113,52 +112,21 @@ fn default_single_copy_bytes() -> u64 {
     crate::parts::MAX_SINGLE_BYTES
 }
 
-/// The endpoint, taken apart once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    /// "https"
-    pub(crate) scheme: String,
-    /// "s3.example.com:9000", the port left out when it is the scheme's own.
-    pub(crate) authority: String,
-    /// What stands before the bucket in every path: "" or "/gateway".
-    pub(crate) base: String,
-    pub(crate) aws: bool,
-    address: bool,
+/// The endpoint is Amazon's own.
+pub(crate) fn is_aws(endpoint: &Endpoint) -> bool {
+    let host = endpoint.host();
+    host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
 }
 
-impl Endpoint {
-    pub(crate) fn parse(text: &str) -> Outcome<Self> {
-        let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
-        let scheme = scheme.to_ascii_lowercase();
-        let (authority, base) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let own = match scheme.as_str() {
-            "https" => ":443",
-            "http" => ":80",
-            _ => return Err(invalid("the endpoint begins with http:// or https://")),
-        };
-        let authority = authority.strip_suffix(own).unwrap_or(authority).to_ascii_lowercase();
-        if authority.is_empty() || authority.contains(['@', '?', '#', ' ']) || base.contains(['?', '#', ' ', '%']) {
-            return Err(invalid("the endpoint is a URL of a scheme, a host, and perhaps a port and a path"));
-        }
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-            _ => &authority,
-        };
-        let aws = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
-        let address = host.starts_with('[') || host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        Ok(Self { scheme, base: base.trim_end_matches('/').to_owned(), aws, address, authority })
-    }
-
-    /// Whether this bucket is spoken to as a host of its own.
-    pub(crate) fn is_virtual(&self, addressing: Addressing, bucket: &str) -> bool {
-        // A certificate for *.host does not cover two labels.
-        let label = !bucket.contains('.') || self.scheme == "http";
-        let name = bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
-        match addressing {
-            Addressing::Path => false,
-            Addressing::Virtual => name && !self.address,
-            Addressing::Auto => self.aws && name && label,
-        }
+/// Whether this bucket is spoken to as a host of its own.
+pub(crate) fn is_virtual(endpoint: &Endpoint, addressing: Addressing, bucket: &str) -> bool {
+    // A certificate for *.host does not cover two labels.
+    let label = !bucket.contains('.') || endpoint.scheme == "http";
+    let name = bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
+    match addressing {
+        Addressing::Path => false,
+        Addressing::Virtual => name && !endpoint.is_address(),
+        Addressing::Auto => is_aws(endpoint) && name && label,
     }
 }
 
@@ -171,7 +139,7 @@ pub(crate) fn problems(document: &str) -> Vec<Problem> {
     let mut found = Vec::new();
     match Endpoint::parse(&config.endpoint) {
         Err(failure) => found.push(problem("/endpoint", failure.fault().message.clone())),
-        Ok(endpoint) if endpoint.address && config.addressing == Addressing::Virtual => {
+        Ok(endpoint) if endpoint.is_address() && config.addressing == Addressing::Virtual => {
             found.push(problem("/addressing", "an endpoint that is an address cannot have buckets as host names".to_owned()));
         }
         Ok(endpoint) if endpoint.scheme == "http" && config.tls_ca.is_some() => {
@@ -196,26 +164,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_taken_apart() {
-        let endpoint = Endpoint::parse("HTTP://127.0.0.1:9000/gate/").unwrap();
-        assert_eq!(
-            (endpoint.scheme.as_str(), endpoint.authority.as_str(), endpoint.base.as_str()),
-            ("http", "127.0.0.1:9000", "/gate")
-        );
-        assert_eq!(Endpoint::parse("s3.example.com:443").unwrap().authority, "s3.example.com");
-        for bad in ["ftp://x", "https://", "https://user@host", "https://host/?x"] {
-            assert!(Endpoint::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn buckets_are_hosts_at_aws_and_paths_elsewhere_unless_told() {
         let (aws, own) =
             (Endpoint::parse("https://s3.eu-west-1.amazonaws.com").unwrap(), Endpoint::parse("https://s3.local").unwrap());
-        assert!(aws.is_virtual(Addressing::Auto, "bucket") && !own.is_virtual(Addressing::Auto, "bucket"));
-        assert!(!aws.is_virtual(Addressing::Auto, "dotted.bucket") && !aws.is_virtual(Addressing::Auto, "Upper"));
-        assert!(own.is_virtual(Addressing::Virtual, "bucket") && !aws.is_virtual(Addressing::Path, "bucket"));
-        assert!(!Endpoint::parse("http://10.0.0.1").unwrap().is_virtual(Addressing::Virtual, "bucket"));
+        assert!(is_virtual(&aws, Addressing::Auto, "bucket") && !is_virtual(&own, Addressing::Auto, "bucket"));
+        assert!(!is_virtual(&aws, Addressing::Auto, "dotted.bucket") && !is_virtual(&aws, Addressing::Auto, "Upper"));
+        assert!(is_virtual(&own, Addressing::Virtual, "bucket") && !is_virtual(&aws, Addressing::Path, "bucket"));
+        assert!(!is_virtual(&Endpoint::parse("http://10.0.0.1").unwrap(), Addressing::Virtual, "bucket"));
     }
 
     #[test]

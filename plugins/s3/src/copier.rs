@@ -2,13 +2,13 @@
 
 use capstan_sdk::failure::{Failure, cancelled, conflict};
 use capstan_sdk::retry::{self, Policy};
+use capstan_sdk::text::percent;
 use capstan_sdk::types::{GetOptions, Object, Part, PutOptions};
 use capstan_sdk::{Outcome, job};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::checksum::Mode;
 use crate::client::{Call, Client, unclear, unquoted};
-use crate::encode::percent;
 use crate::parts;
 use crate::writer::checked;
 use crate::{attributes, reader};

@@ -9,7 +9,7 @@ use capstan_sdk::failure::{
 use capstan_sdk::http::{header, retry_after_ms};
 use capstan_sdk::{Blame, Retry};
 
-use crate::xml;
+use capstan_sdk::xml;
 
 /// What an answer that is no success says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -10,7 +10,6 @@ mod client;
 mod config;
 mod copier;
 mod description;
-mod encode;
 mod error;
 mod lister;
 mod locations;
@@ -18,10 +17,7 @@ mod parts;
 mod prober;
 mod ranges;
 mod reader;
-mod sign;
-mod time;
 mod writer;
-mod xml;
 
 /// The ABI's side, generated.
 mod world {

@@ -6,11 +6,11 @@
 use capstan_sdk::Outcome;
 use capstan_sdk::failure::malformed;
 use capstan_sdk::named;
+use capstan_sdk::text::{number, unpercent};
 use capstan_sdk::types::{Entry, ListOptions, Page};
+use capstan_sdk::xml::{self, Element};
 
 use crate::client::{Call, Client, unquoted};
-use crate::encode::{number, unpercent};
-use crate::xml::{self, Element};
 
 /// What S3 answers at most.
 const MAX_PAGE: u32 = 1_000;
@@ -58,7 +58,7 @@ fn entry(line: &Element, decode: &impl Fn(&str) -> String) -> Outcome<Entry> {
     Ok(Entry {
         key: decode(line.text_of("Key").ok_or_else(|| missing("key"))?),
         size: number(line.text_of("Size").ok_or_else(|| missing("size"))?, "size")?,
-        modified: line.text_of("LastModified").and_then(crate::time::iso).ok_or_else(|| missing("time"))?,
+        modified: line.text_of("LastModified").and_then(capstan_sdk::time::iso).ok_or_else(|| missing("time"))?,
         etag: line.text_of("ETag").map(unquoted),
         extras: class.map(|class| named("storage-class", class)).into_iter().collect(),
     })

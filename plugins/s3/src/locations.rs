@@ -2,12 +2,13 @@
 
 use capstan_sdk::failure::{invalid, malformed};
 use capstan_sdk::http::header;
+use capstan_sdk::text::unpercent;
 use capstan_sdk::types::{Consumption, Location};
+use capstan_sdk::xml;
 use capstan_sdk::{NamedValue, Outcome};
 
 use crate::client::{Call, Client};
-use crate::encode::unpercent;
-use crate::xml;
+use crate::config::is_aws;
 
 /// Pages of buckets that are read; AWS gives 10,000 a page at most.
 const MAX_PAGES: usize = 100;
@@ -36,7 +37,7 @@ pub(crate) async fn list(client: &Client) -> Outcome<Vec<Location>> {
             root.child("Buckets").ok_or_else(|| malformed("the target answered no list of buckets", root.name.clone()))?;
         for bucket in buckets.children("Bucket") {
             let name = bucket.text_of("Name").ok_or_else(|| malformed("the target listed a bucket without a name", ""))?;
-            let created = bucket.text_of("CreationDate").and_then(crate::time::iso);
+            let created = bucket.text_of("CreationDate").and_then(capstan_sdk::time::iso);
             found.push(Location { name: unpercent_plain(name), created, extras: Vec::new() });
         }
         token = root.text_of("ContinuationToken").map(str::to_owned);
@@ -57,7 +58,7 @@ pub(crate) async fn create(client: &Client, name: &str, extras: &[NamedValue]) -
     check(name)?;
     let region = match capstan_sdk::find(extras, "location-constraint") {
         Some(region) => Some(region),
-        None => Some(client.config.region.as_str()).filter(|region| client.endpoint.aws && *region != "us-east-1"),
+        None => Some(client.config.region.as_str()).filter(|region| is_aws(&client.endpoint) && *region != "us-east-1"),
     };
     let document = region.map(|region| {
         format!(

@@ -5,14 +5,14 @@
 
 use capstan_sdk::failure::{Failure, already_exists, invalid, malformed};
 use capstan_sdk::http::header;
+use capstan_sdk::text::{base64, hex, number, unbase64, unhex};
 use capstan_sdk::types::{Checksum, GetOptions, Object, Part, PutOptions, Upload};
-use capstan_sdk::{Outcome, crypto, state};
+use capstan_sdk::{Outcome, crypto, state, xml};
 
 use crate::checksum::{self, Mode};
 use crate::client::{Call, Client, Payload, etag, expected, unclear, unquoted};
-use crate::encode::{base64, hex, number, unbase64, unhex};
 use crate::writer::checked;
-use crate::{attributes, reader, xml};
+use crate::{attributes, reader};
 
 pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
 pub(crate) const MAX_PART_BYTES: u64 = 5 << 30;

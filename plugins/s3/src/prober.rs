@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use capstan_sdk::failure::Failure;
 use capstan_sdk::http::header;
+use capstan_sdk::text::base64;
+use capstan_sdk::time::now;
 use capstan_sdk::types::{PutOptions, Report};
 use capstan_sdk::{NamedValue, Outcome, named};
 
 use crate::checksum::{self, Mode, PROBED};
-use crate::client::{Call, Client, now};
-use crate::encode::base64;
+use crate::client::{Call, Client};
 use crate::{locations, parts, ranges};
 
 /// Where the checksum is tried: an upload that is always aborted, so no object and no version of one ever appears.
@@ -24,7 +25,7 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     let answer = client.ask(&call, None).await?;
     let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let reply = answer.map_err(|refusal| advise(client, refusal.failure(&call.subject())))?;
-    let there = header(&reply.headers, "date").and_then(crate::time::http);
+    let there = header(&reply.headers, "date").and_then(capstan_sdk::time::http);
     // The header has whole seconds; less than one is no skew.
     let clock_skew_ms =
         there.map(|there| there.saturating_sub(now())).map(|skew| if skew.abs() <= 1 { 0 } else { skew.saturating_mul(1000) });

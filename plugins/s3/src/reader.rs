@@ -97,7 +97,7 @@ pub(crate) async fn head(client: &Client, location: &str, key: &str, options: &G
 /// Asking twice is asking once: a restore under way, or done, is a success.
 pub(crate) async fn restore(client: &Client, location: &str, key: &str, days: u32, extras: &[NamedValue]) -> Outcome<Object> {
     let tier = capstan_sdk::find(extras, "tier").unwrap_or("Standard");
-    let tier = crate::xml::escape(tier).unwrap_or_default();
+    let tier = capstan_sdk::xml::escape(tier).unwrap_or_default();
     let document = format!(
         "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>{}</Days>\
          <GlacierJobParameters><Tier>{tier}</Tier></GlacierJobParameters></RestoreRequest>",

@@ -3,15 +3,15 @@
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::{Failure, already_exists};
 use capstan_sdk::http::header;
+use capstan_sdk::text::{base64, hex};
 use capstan_sdk::types::{Checksum, Object, Outcome as KeyOutcome, PutOptions};
+use capstan_sdk::xml;
 use capstan_sdk::{Outcome, crypto};
 
 use crate::attributes;
 use crate::checksum::{self, Mode};
 use crate::client::{Call, Client, Payload, etag, unclear};
-use crate::encode::{base64, hex};
 use crate::error::Refusal;
-use crate::xml;
 
 /// Keys of one bulk delete.
 pub(crate) const MAX_DELETE_KEYS: usize = 1_000;

@@ -1,7 +1,12 @@
 //! Requests over the host's pooled client, and what is read off their answers.
 
 pub use crate::bindings::capstan::host::http::{Body, Reply, Request, Response, SizedStream, exchange, send};
+use wit_bindgen::StreamResult;
+
 use crate::content::Content;
+
+/// Bytes of a refusal that are read at a time.
+const REFUSAL_CHUNK: usize = 8 << 10;
 
 pub type Headers = Vec<(String, String)>;
 
@@ -13,6 +18,21 @@ pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str
 /// A range of the host's content as a request body; the bytes do not enter the plugin.
 pub fn content_body(content: &Content, offset: u64, length: u64) -> Body {
     if length == 0 { Body::Empty } else { Body::Stream(SizedStream { data: content.open(offset, length), length }) }
+}
+
+/// What a refusal says of itself: the answer with its body up to about `limit` bytes; the rest is left unread.
+pub async fn collect(response: Response, limit: usize) -> Reply {
+    let Response { status, headers, mut body, end } = response;
+    let mut bytes = Vec::new();
+    while bytes.len() < limit {
+        let (result, chunk) = body.read(Vec::with_capacity(REFUSAL_CHUNK)).await;
+        bytes.extend_from_slice(&chunk);
+        if result == StreamResult::Dropped {
+            break;
+        }
+    }
+    drop((body, end));
+    Reply { status, headers, body: bytes }
 }
 
 /// `Retry-After` in milliseconds, when it is a number of seconds.

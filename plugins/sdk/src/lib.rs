@@ -21,13 +21,19 @@
 
 pub mod bindings;
 pub mod config;
+pub mod endpoint;
 pub mod failure;
 pub mod http;
 pub mod log;
 pub mod names;
 pub mod retry;
+pub mod signature;
 pub mod tcp;
+pub mod text;
+pub mod time;
 pub mod whole_file;
+#[cfg(feature = "xml")]
+pub mod xml;
 
 pub use bindings::capstan::host::{clock, content, crypto, files, job, secrets, state, types as host_types};
 pub use bindings::capstan::target::types;

@@ -5,6 +5,7 @@
 
 mod api;
 mod catalogue;
+mod gcs;
 mod latency;
 mod local;
 mod measure;
@@ -31,6 +32,7 @@ const BENCHES: [(&str, &str, Bench); 11] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
+    ("gcs", "objects to the simulator of Google Cloud Storage, against Google's client for Python (--mib N --files N)", gcs::run),
     ("api", "GET with authentication, 64 connections, against bare axum", api::run),
     ("start", "start of a host with ten compiled components", start::run),
     ("swap", "a plugin exchanged under 32 workers", swap::run),

@@ -4,6 +4,7 @@
 
 pub mod content;
 pub mod files;
+pub mod gcs;
 pub mod host;
 pub mod keys;
 pub mod objects;

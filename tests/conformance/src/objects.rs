@@ -61,7 +61,8 @@ pub async fn a_range_is_those_bytes_and_no_others(port: Port<'_>, location: &str
 }
 
 pub async fn every_key_is_kept_as_it_is(port: Port<'_>, location: &str, control: bool) -> Check {
-    let mut wanted: BTreeSet<String> = keys::ODD.iter().map(|key| format!("odd/{key}")).collect();
+    let held = |key: &&&str| control || !key.contains('\n');
+    let mut wanted: BTreeSet<String> = keys::ODD.iter().filter(held).map(|key| format!("odd/{key}")).collect();
     wanted.extend(control.then(|| format!("odd/{}", keys::CONTROL)));
     wanted.insert(format!("odd/{}", "long/".repeat(190)));
     for (size, key) in wanted.iter().enumerate() {
@@ -179,7 +180,7 @@ pub async fn a_location_is_made_once_and_removed_when_empty(port: Port<'_>, name
     fails(port.list(name, ListOptions { limit: 1, ..ListOptions::default() }).await, Kind::NotFound, "a removed location")
 }
 
-/// Everything above. `control`: control characters in keys are asked for.
+/// Everything above. `control`: control characters in keys are asked for, line breaks among them.
 pub async fn all(port: Port<'_>, location: &str, control: bool) -> Check {
     what_was_put_is_got_back_in_every_size(port, location).await.context("what_was_put_is_got_back_in_every_size")?;
     a_range_is_those_bytes_and_no_others(port, location).await.context("a_range_is_those_bytes_and_no_others")?;

@@ -9,6 +9,8 @@ mod ceph;
 mod demo_s3;
 mod front;
 mod ganesha;
+#[allow(clippy::indexing_slicing, reason = "members of JSON documents: one that is absent reads as null")]
+mod gcs;
 mod moto;
 mod nfs_front;
 mod portmapper;
@@ -28,6 +30,7 @@ pub use ceph::Rgw;
 pub use demo_s3::DemoS3;
 pub use front::ChecksumFront;
 pub use ganesha::Ganesha;
+pub use gcs::{Account as GcsAccount, Cut, Gcs, TokenAnswer};
 pub use moto::Moto;
 pub use nfs_front::{NfsFront, Trick};
 pub use ports::{free_block, free_port};

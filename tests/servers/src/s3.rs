@@ -166,7 +166,7 @@ fn encode(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
     mac.update(message);
     Ok(mac.finalize().into_bytes().to_vec())

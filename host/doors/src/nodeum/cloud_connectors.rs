@@ -12,10 +12,10 @@ use capstan_domain::listing::{self, Filter, Operator};
 use capstan_domain::target::{NewTarget, Target};
 use serde_json::Value;
 
-use super::connector_settings::{SECRET_KEY, Settings, connector, settings};
+use super::connector_settings::{Settings, connector, settings};
 use super::failures::{error, missing};
 use super::listing::{Column, Columns, filter, listing};
-use super::providers::CLOUD_PLUGINS;
+use super::providers::{CLOUD_PLUGINS, fields};
 use super::{Door, attributes, jobs, words};
 
 const COLUMNS: Columns = &[
@@ -105,9 +105,10 @@ impl Door {
     }
 
     async fn shown(&self, caller: &identity::Caller, target: &Target, reveal: bool) -> Answer<CloudConnector> {
-        let secret = match reveal && target.secrets.iter().any(|name| name == SECRET_KEY) {
-            true => self.app.targets.reveal_secret(caller, target.id, SECRET_KEY).await.map_err(error)?,
-            false => None,
+        let secret_key = fields(&target.plugin).secret_key.iter().find(|field| target.secrets.iter().any(|name| name == *field));
+        let secret = match secret_key.filter(|_| reveal) {
+            Some(name) => self.app.targets.reveal_secret(caller, target.id, name).await.map_err(error)?,
+            None => None,
         };
         Ok(connector(target, secret))
     }

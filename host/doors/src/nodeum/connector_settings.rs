@@ -9,11 +9,8 @@ use capstan_domain::target::Target;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::attributes;
-use super::providers::{likely, plugin, usual_endpoint};
-
-/// The name of the plugin's secret.
-pub(super) const SECRET_KEY: &str = "secret-key";
+use super::providers::{GCS, S3, fields, likely, plugin, usual_endpoint};
+use super::{attributes, google};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -43,30 +40,41 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
         kept.provider = input.provider;
     }
     let provider = kept.provider.unwrap_or(Provider::GenericS3);
+    let plugin = plugin(provider);
+    let fields = fields(plugin);
     if let Some(url) = input.url {
         kept.url = Some(url).filter(|url| !url.is_empty());
     }
-    set(&mut configuration, "region", input.region);
-    set(&mut configuration, "access-key", input.access_key);
+    set(&mut configuration, fields.region, input.region);
     set(&mut configuration, "proxy", input.url_proxy);
+    let secret = match (plugin, fields.access_key, fields.secret_key) {
+        (GCS, _, _) => google::lay(&mut configuration, input.access_key, input.secret_key.as_ref()),
+        (_, [access_key, ..], [secret_key, ..]) => {
+            set(&mut configuration, access_key, input.access_key);
+            input.secret_key.map(|secret| ((*secret_key).to_owned(), SecretText::new(secret.reveal())))
+        }
+        _ => None,
+    };
     if let Some(options) = input.options {
         for (name, _) in translated(kept.options.as_deref().unwrap_or_default()) {
             configuration.remove(name);
         }
-        configuration.extend(translated(&options).into_iter().map(|(name, value)| (name.to_owned(), value)));
+        // Only an S3 service can be told where to look for the bucket.
+        let meant = translated(&options).into_iter().filter(|(name, _)| plugin == S3 || *name != ADDRESSING);
+        configuration.extend(meant.map(|(name, value)| (name.to_owned(), value)));
         kept.options = Some(options);
     }
-    let region = configuration.get("region").and_then(Value::as_str);
+    let mut secrets: Vec<(String, SecretText)> = secret.into_iter().collect();
+    // Who logs in another way now does not leave the other way's secret behind; empty, it is forgotten.
+    if let (Some(given), Some(old)) = (secrets.first().map(|(name, _)| name.clone()), old) {
+        let others = fields.secret_key.iter().filter(|name| **name != given && old.secrets.iter().any(|kept| kept == *name));
+        secrets.extend(others.map(|name| ((*name).to_owned(), SecretText::new(""))));
+    }
+    let region = configuration.get(fields.region).and_then(Value::as_str);
     if let Some(endpoint) = kept.url.clone().or_else(|| usual_endpoint(provider, region)) {
         configuration.insert("endpoint".to_owned(), Value::from(endpoint));
     }
-    let secret = input.secret_key.map(|secret| (SECRET_KEY.to_owned(), SecretText::new(secret.reveal())));
-    Settings {
-        plugin: plugin(provider),
-        kept,
-        configuration: Value::Object(configuration),
-        secrets: secret.into_iter().collect(),
-    }
+    Settings { plugin, kept, configuration: Value::Object(configuration), secrets }
 }
 
 /// Text that is given is set, and empty text takes the member away.
@@ -78,12 +86,14 @@ fn set(configuration: &mut Map<String, Value>, name: &str, given: Option<String>
     }
 }
 
+const ADDRESSING: &str = "addressing";
+
 /// The options of s3fs that the plugin has a setting for.
 fn translated(options: &str) -> Vec<(&'static str, Value)> {
     let option = |option: &str| {
         let (name, value) = option.trim().split_once('=').unwrap_or((option.trim(), ""));
         Some(match name {
-            "use_path_request_style" => ("addressing", Value::from("path")),
+            "use_path_request_style" => (ADDRESSING, Value::from("path")),
             "no_check_certificate" => ("tls-insecure", Value::from(true)),
             "storage_class" if !value.is_empty() => ("storage-class", Value::from(value.to_uppercase())),
             // Megabytes there, bytes here.
@@ -106,15 +116,16 @@ fn kept_of(target: &Target) -> Kept {
 
 pub(super) fn connector(target: &Target, secret: Option<SecretText>) -> CloudConnector {
     let kept = kept_of(target);
-    let text = |name| target.configuration.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text = |name: &str| target.configuration.get(name).and_then(Value::as_str).map(str::to_owned);
+    let fields = fields(&target.plugin);
     CloudConnector {
         id: target.number,
         name: target.name.clone(),
         url: kept.url.or_else(|| text("endpoint")),
         url_proxy: text("proxy"),
         provider: kept.provider.unwrap_or(Provider::GenericS3),
-        region: text("region"),
-        access_key: text("access-key"),
+        region: text(fields.region),
+        access_key: fields.access_key.iter().find_map(|field| text(field)),
         secret_key: secret.map(|secret| secret.reveal().to_owned()),
         options: kept.options,
     }
@@ -165,6 +176,38 @@ mod tests {
             serde_json::json!({ "endpoint": "http://10.0.0.5:9000", "access-key": "key", "addressing": "path", "part-bytes": 67_108_864 })
         );
         assert_eq!(settings.secrets.len(), 1);
+    }
+
+    #[test]
+    fn a_connector_to_google_has_the_fields_of_its_plugin() {
+        let google = CloudConnectorInput {
+            url: None,
+            region: Some("EU".into()),
+            provider: Some(Provider::GoogleCloudStorage),
+            access_key: Some("a@p.iam.gserviceaccount.com".into()),
+            ..given()
+        };
+        let settings = settings(google, None);
+        assert_eq!((settings.plugin, settings.secrets[0].0.as_str()), ("gcs", "private-key"));
+        assert_eq!(
+            settings.configuration,
+            serde_json::json!({
+                "endpoint": "https://storage.googleapis.com", "token-endpoint": "https://oauth2.googleapis.com/token",
+                "client-email": "a@p.iam.gserviceaccount.com", "location": "EU", "part-bytes": 67_108_864
+            })
+        );
+        let mut before = target(settings);
+        before.secrets = vec!["private-key".into()];
+        let shown = connector(&before, None);
+        assert_eq!((shown.region.as_deref(), shown.access_key.as_deref()), (Some("EU"), Some("a@p.iam.gserviceaccount.com")));
+        let hmac = CloudConnectorInput {
+            access_key: Some("GOOG1E".into()),
+            secret_key: Some(Secret::new("hush")),
+            ..CloudConnectorInput::default()
+        };
+        let after = super::settings(hmac, Some(&before)).secrets;
+        let after: Vec<_> = after.iter().map(|(name, secret)| (name.as_str(), secret.reveal())).collect();
+        assert_eq!(after, [("secret-key", "hush"), ("private-key", "")]);
     }
 
     #[test]

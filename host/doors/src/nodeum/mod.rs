@@ -12,6 +12,7 @@ mod containers;
 mod ends;
 mod failures;
 mod files;
+mod google;
 mod jobs;
 mod listing;
 mod mounts;

@@ -14,21 +14,38 @@ pub(super) fn plugin(provider: Provider) -> &'static str {
         | Provider::QuantumActivescale
         | Provider::DatacoreSwarm => S3,
         Provider::Azure => "azure",
-        Provider::GoogleCloudStorage => "gcs",
+        Provider::GoogleCloudStorage => GCS,
         Provider::OpenstackSwift => "swift",
     }
 }
 
 pub(super) const S3: &str = "s3";
+pub(super) const GCS: &str = "gcs";
 
 /// Plugins whose targets this dialect shows as cloud connectors; those of other plugins it has no word for.
-pub(super) const CLOUD_PLUGINS: [&str; 4] = [S3, "azure", "gcs", "swift"];
+pub(super) const CLOUD_PLUGINS: [&str; 4] = [S3, "azure", GCS, "swift"];
+
+/// The fields of a plugin's configuration that a connector's words mean; of several, the one that is set.
+pub(super) struct Fields {
+    pub(super) region: &'static str,
+    pub(super) access_key: &'static [&'static str],
+    pub(super) secret_key: &'static [&'static str],
+}
+
+pub(super) fn fields(plugin: &str) -> Fields {
+    match plugin {
+        GCS => {
+            Fields { region: "location", access_key: &["client-email", "access-key"], secret_key: &["private-key", "secret-key"] }
+        }
+        _ => Fields { region: "region", access_key: &["access-key"], secret_key: &["secret-key"] },
+    }
+}
 
 /// The provider of a target that another door made.
 pub(super) fn likely(plugin: &str, endpoint: &str) -> Provider {
     match plugin {
         "azure" => Provider::Azure,
-        "gcs" => Provider::GoogleCloudStorage,
+        GCS => Provider::GoogleCloudStorage,
         "swift" => Provider::OpenstackSwift,
         _ if endpoint.contains(".amazonaws.com") => Provider::AmazonAwsS3,
         _ if endpoint.contains(".wasabisys.com") => Provider::Wasabi,
@@ -42,7 +59,11 @@ const USUAL_REGION: &str = "us-east-1";
 /// Where a provider is reached when no address is given.
 pub(super) fn usual_endpoint(provider: Provider, region: Option<&str>) -> Option<String> {
     let region = region.filter(|region| !region.is_empty()).unwrap_or(USUAL_REGION);
-    (provider == Provider::AmazonAwsS3).then(|| format!("https://s3.{region}.amazonaws.com"))
+    match provider {
+        Provider::AmazonAwsS3 => Some(format!("https://s3.{region}.amazonaws.com")),
+        Provider::GoogleCloudStorage => Some("https://storage.googleapis.com".to_owned()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -64,5 +85,6 @@ mod tests {
         );
         assert_eq!(usual_endpoint(Provider::AmazonAwsS3, Some("")).as_deref(), Some("https://s3.us-east-1.amazonaws.com"));
         assert_eq!(usual_endpoint(Provider::GenericS3, None), None);
+        assert_eq!(usual_endpoint(Provider::GoogleCloudStorage, Some("EU")).as_deref(), Some("https://storage.googleapis.com"));
     }
 }

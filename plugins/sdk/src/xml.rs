@@ -2,38 +2,38 @@
 //!
 //! The host bounds an answer's size, so a tree of it is bounded as well; only the depth needs a bound of its own.
 
-use capstan_sdk::Outcome;
-use capstan_sdk::failure::malformed;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-/// Elements inside each other; S3's deepest document has five.
+use crate::failure::{Outcome, malformed};
+
+/// Elements inside each other; the deepest document of a storage service has about five.
 const MAX_DEPTH: usize = 16;
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Element {
-    pub(crate) name: String,
-    pub(crate) text: String,
+pub struct Element {
+    pub name: String,
+    pub text: String,
     children: Vec<Element>,
 }
 
 impl Element {
-    pub(crate) fn child(&self, name: &str) -> Option<&Element> {
+    pub fn child(&self, name: &str) -> Option<&Element> {
         self.children.iter().find(|child| child.name == name)
     }
 
-    pub(crate) fn children<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
+    pub fn children<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The text of a child, if it has any.
-    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
+    pub fn text_of(&self, name: &str) -> Option<&str> {
         self.child(name).map(|child| child.text.as_str()).filter(|text| !text.is_empty())
     }
 }
 
 /// The document's root element.
-pub(crate) fn parse(document: &[u8]) -> Outcome<Element> {
+pub fn parse(document: &[u8]) -> Outcome<Element> {
     let text = String::from_utf8_lossy(document);
     let bad = |why: String| malformed("the target answered a document that cannot be read", why);
     let mut reader = Reader::from_str(&text);
@@ -80,7 +80,7 @@ pub(crate) fn parse(document: &[u8]) -> Outcome<Element> {
 }
 
 /// Text as it may stand in a document. XML 1.0 has no way to write most control characters: none for those.
-pub(crate) fn escape(text: &str) -> Option<String> {
+pub fn escape(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

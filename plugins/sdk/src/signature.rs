@@ -1,29 +1,82 @@
-//! AWS Signature Version 4, as far as it is text. The keyed hashes are the host's, so the secret never enters the plugin.
+//! Signature Version 4, as AWS made it and Google speaks it: a chain of keyed hashes over a canonical form of the request's head.
+//!
+//! The keyed hashes are the host's, so the secret never enters the plugin. "Signature Version 4" of the AWS General Reference; "Signatures"
+//! of the Cloud Storage documentation.
 
-use crate::encode::percent;
+use crate::failure::Outcome;
+use crate::text::{hex, percent};
+use crate::{crypto, secrets};
+
+/// What differs between those who speak it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scheme {
+    pub algorithm: &'static str,
+    /// What stands before the secret in the first key of the chain.
+    pub key_prefix: &'static [u8],
+    pub service: &'static str,
+    /// The end of the scope.
+    pub terminator: &'static str,
+}
+
+pub const AWS: Scheme = Scheme { algorithm: "AWS4-HMAC-SHA256", key_prefix: b"AWS4", service: "s3", terminator: "aws4_request" };
+pub const GOOGLE: Scheme =
+    Scheme { algorithm: "GOOG4-HMAC-SHA256", key_prefix: b"GOOG4", service: "storage", terminator: "goog4_request" };
 
 /// What a signature covers.
 #[derive(Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
+pub struct Request<'a> {
+    pub method: &'a str,
     /// Encoded, from the slash on.
-    pub(crate) path: &'a str,
+    pub path: &'a str,
     /// Encoded and ordered, without the question mark.
-    pub(crate) query: &'a str,
+    pub query: &'a str,
     /// Every header that is signed, `host` among them.
-    pub(crate) headers: &'a [(String, String)],
-    /// "x-amz-content-sha256": hex, or `UNSIGNED`.
-    pub(crate) payload: &'a str,
+    pub headers: &'a [(String, String)],
+    /// Hex SHA-256 of the body, or `UNSIGNED`.
+    pub payload: &'a str,
 }
 
-pub(crate) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-pub(crate) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// What stands before the secret in the first key of the chain.
-pub(crate) const KEY_PREFIX: &[u8] = b"AWS4";
+/// Who signs.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    pub access_key: &'a str,
+    /// The name of the secret.
+    pub secret: &'a str,
+    pub region: &'a str,
+}
+
+pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+pub const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+impl Scheme {
+    /// The `authorization` header. `moment`: "20130524T000000Z", as the request says it in its date header.
+    pub fn authorization(&self, request: &Request<'_>, key: Key<'_>, moment: &str) -> Outcome<String> {
+        let (canonical, names) = canonical(request);
+        let scope = self.scope(moment, key.region);
+        let text = self.to_sign(moment, &scope, &hex(&crypto::digest("sha256", canonical.as_bytes())?));
+        let chain = self.chain(moment, key.region, &text).map(|message| message.as_bytes().to_vec());
+        let signature = hex(&secrets::hmac(key.secret, "sha256", self.key_prefix, &chain)?);
+        let (algorithm, access_key) = (self.algorithm, key.access_key);
+        Ok(format!("{algorithm} Credential={access_key}/{scope},SignedHeaders={names},Signature={signature}"))
+    }
+
+    /// The messages of the chain.
+    fn chain<'a>(&'a self, moment: &'a str, region: &'a str, text: &'a str) -> [&'a str; 5] {
+        [date(moment), region, self.service, self.terminator, text]
+    }
+
+    /// "20130524/us-east-1/s3/aws4_request"
+    fn scope(&self, moment: &str, region: &str) -> String {
+        format!("{}/{region}/{}/{}", date(moment), self.service, self.terminator)
+    }
+
+    fn to_sign(&self, moment: &str, scope: &str, canonical_sha256: &str) -> String {
+        format!("{}\n{moment}\n{scope}\n{canonical_sha256}", self.algorithm)
+    }
+}
 
 /// The query in the order the signature wants.
-pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
+pub fn query(parameters: &[(&str, &str)]) -> String {
     let mut encoded: Vec<(String, String)> = parameters
         .iter()
         .map(|(name, value)| {
@@ -38,7 +91,7 @@ pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
 }
 
 /// The canonical request and the list of signed header names.
-pub(crate) fn canonical(request: &Request<'_>) -> (String, String) {
+fn canonical(request: &Request<'_>) -> (String, String) {
     let mut headers: Vec<(String, &str)> =
         request.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.trim())).collect();
     headers.sort();
@@ -58,22 +111,9 @@ pub(crate) fn canonical(request: &Request<'_>) -> (String, String) {
     (text, names)
 }
 
-/// "20130524/us-east-1/s3/aws4_request"
-pub(crate) fn scope(moment: &str, region: &str) -> String {
-    format!("{}/{region}/s3/aws4_request", date(moment))
-}
-
 /// The date of "20130524T000000Z".
-pub(crate) fn date(moment: &str) -> &str {
+fn date(moment: &str) -> &str {
     moment.get(..8).unwrap_or(moment)
-}
-
-pub(crate) fn to_sign(moment: &str, scope: &str, canonical_sha256: &str) -> String {
-    format!("{ALGORITHM}\n{moment}\n{scope}\n{canonical_sha256}")
-}
-
-pub(crate) fn authorization(access_key: &str, scope: &str, names: &str, signature: &str) -> String {
-    format!("{ALGORITHM} Credential={access_key}/{scope},SignedHeaders={names},Signature={signature}")
 }
 
 #[cfg(test)]
@@ -82,7 +122,6 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::encode::hex;
 
     /// The worked examples of the S3 API reference, "Signature Calculations for the Authorization Header".
     fn signature(method: &str, path: &str, query: &str, headers: &[(&str, &str)], payload: &str) -> String {
@@ -94,10 +133,10 @@ mod tests {
         ];
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (canonical, _) = canonical(&Request { method, path, query, headers: &all, payload });
-        let scope = scope(moment, "us-east-1");
-        let text = to_sign(moment, &scope, &hex(&Sha256::digest(canonical)));
+        let scope = AWS.scope(moment, "us-east-1");
+        let text = AWS.to_sign(moment, &scope, &hex(&Sha256::digest(canonical)));
         let mut key = b"AWS4wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_vec();
-        for message in [date(moment), "us-east-1", "s3", "aws4_request", &text] {
+        for message in AWS.chain(moment, "us-east-1", &text) {
             let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
             mac.update(message.as_bytes());
             key = mac.finalize().into_bytes().to_vec();
@@ -129,5 +168,13 @@ mod tests {
     fn a_listing_is_signed_as_published() {
         let signed = signature("GET", "/", &query(&[("prefix", "J"), ("max-keys", "2")]), &[], EMPTY_SHA256);
         assert_eq!(signed, "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
+    }
+
+    #[test]
+    fn google_has_words_of_its_own_for_the_same_thing() {
+        let moment = "20190301T190859Z";
+        assert_eq!(GOOGLE.scope(moment, "auto"), "20190301/auto/storage/goog4_request");
+        assert_eq!(GOOGLE.to_sign(moment, "s", "h"), "GOOG4-HMAC-SHA256\n20190301T190859Z\ns\nh");
+        assert_eq!(GOOGLE.chain(moment, "auto", "t"), ["20190301", "auto", "storage", "goog4_request", "t"]);
     }
 }

@@ -1,7 +1,14 @@
-//! The three spellings of time S3 uses: ISO 8601 in documents, RFC 1123 in headers, the basic form in signatures.
+//! Spellings of time that services use: ISO 8601 in documents, RFC 1123 in headers, the basic form of ISO 8601 in signatures.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 86_400;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// The host's clock, as whole seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+}
 
 /// Days since 1970 of a civil date in the Gregorian calendar, counted in 400-year eras that begin in March.
 fn days(year: i64, month: i64, day: i64) -> i64 {
@@ -24,7 +31,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// "20130524T000000Z"
-pub(crate) fn basic(seconds: i64) -> String {
+pub fn basic(seconds: i64) -> String {
     let (year, month, day) = civil(seconds.div_euclid(DAY));
     let of_day = seconds.rem_euclid(DAY);
     format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
@@ -40,7 +47,7 @@ fn seconds((year, month, day): (i64, i64, i64), (hour, minute, second): (i64, i6
 }
 
 /// "2026-11-21T09:12:17.123Z" as nanoseconds since 1970.
-pub(crate) fn iso(text: &str) -> Option<i64> {
+pub fn iso(text: &str) -> Option<i64> {
     let date = (field(text, 0, 4)?, field(text, 5, 7)?, field(text, 8, 10)?);
     let whole = seconds(date, (field(text, 11, 13)?, field(text, 14, 16)?, field(text, 17, 19)?))?;
     let fraction = text.get(19..)?.strip_prefix('.').unwrap_or("");
@@ -49,7 +56,7 @@ pub(crate) fn iso(text: &str) -> Option<i64> {
 }
 
 /// "Sat, 21 Nov 2026 09:12:17 GMT" as seconds since 1970.
-pub(crate) fn http(text: &str) -> Option<i64> {
+pub fn http(text: &str) -> Option<i64> {
     let mut words = text.split_once(", ")?.1.split(' ');
     let day = words.next()?.parse().ok()?;
     let name = words.next()?;
@@ -59,7 +66,7 @@ pub(crate) fn http(text: &str) -> Option<i64> {
     seconds((year, month, day), (field(clock, 0, 2)?, field(clock, 3, 5)?, field(clock, 6, 8)?))
 }
 
-pub(crate) fn http_nanoseconds(text: &str) -> Option<i64> {
+pub fn http_nanoseconds(text: &str) -> Option<i64> {
     http(text)?.checked_mul(1_000_000_000)
 }
 

@@ -1,10 +1,9 @@
-//! Text forms: percent, base64, hex.
+//! Text forms: percent, base64, hex, and words in headers.
 //!
 //! A signature covers the path exactly as it is sent, so every key is encoded one way only: each byte but the unreserved ones
-//! and the slash becomes %XX. That keeps keys with "..", "//", spaces or control characters what they are.
+//! (RFC 3986, section 2.3) and the slash becomes %XX. That keeps keys with "..", "//", spaces or control characters what they are.
 
-use capstan_sdk::Outcome;
-use capstan_sdk::failure::malformed;
+use crate::failure::{Outcome, malformed};
 
 const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -13,7 +12,8 @@ fn digit(alphabet: &[u8], value: usize) -> char {
     alphabet.get(value).map_or('0', |byte| char::from(*byte))
 }
 
-pub(crate) fn percent(text: &str, keep_slash: bool, out: &mut String) {
+/// Appends the text percent-encoded to `out`.
+pub fn percent(text: &str, keep_slash: bool, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') || (keep_slash && byte == b'/') {
             out.push(char::from(byte));
@@ -25,9 +25,9 @@ pub(crate) fn percent(text: &str, keep_slash: bool, out: &mut String) {
     }
 }
 
-/// Undoes the `encoding-type=url` of a listing, where some servers write a space as a plus. What is no UTF-8 stays readable and
-/// distinct as %!XX.
-pub(crate) fn unpercent(text: &str) -> String {
+/// Undoes percent encoding in a listing, where some servers write a space as a plus. What is no UTF-8 stays readable and distinct
+/// as %!XX.
+pub fn unpercent(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -58,7 +58,8 @@ fn nibble(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Lower case.
+pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         text.push(digit(b"0123456789abcdef", usize::from(byte >> 4)));
@@ -67,7 +68,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let nibbles = text.bytes().map(nibble).collect::<Option<Vec<_>>>()?;
     nibbles
         .chunks(2)
@@ -78,7 +79,8 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-pub(crate) fn base64(bytes: &[u8]) -> String {
+/// RFC 4648, section 4, padded.
+pub fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let byte = |at: usize| usize::from(group.get(at).copied().unwrap_or(0));
@@ -90,7 +92,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
-pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
+pub fn unbase64(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut word, mut bits) = (Vec::new(), 0_u32, 0);
     for byte in text.trim_end_matches('=').bytes() {
         let value = BASE64.iter().position(|known| *known == byte)?;
@@ -105,12 +107,12 @@ pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// User metadata travels in headers, which hold printable ASCII; other text goes as an RFC 2047 word, as S3 itself answers it.
-pub(crate) fn header_text(text: &str) -> String {
+pub fn header_text(text: &str) -> String {
     let plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && text.trim() == text && !text.starts_with("=?");
     if plain { text.to_owned() } else { format!("=?UTF-8?B?{}?=", base64(text.as_bytes())) }
 }
 
-pub(crate) fn unheader_text(text: &str) -> String {
+pub fn unheader_text(text: &str) -> String {
     let word = |word: &str| -> Option<Vec<u8>> {
         let inner = word.strip_prefix("=?")?.strip_suffix("?=")?;
         let mut pieces = inner.splitn(3, '?');
@@ -146,7 +148,7 @@ fn unquote(data: &str) -> Vec<u8> {
 }
 
 /// A number in a header or a document.
-pub(crate) fn number(text: &str, what: &str) -> Outcome<u64> {
+pub fn number(text: &str, what: &str) -> Outcome<u64> {
     text.trim().parse().map_err(|_| malformed(format!("the target answered a {what} that is no number"), text))
 }
 

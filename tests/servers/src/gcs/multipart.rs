@@ -1,0 +1,161 @@
+//! Uploads in parts of the XML API: what is sent stays here until it is completed, and then is one object of the emulator.
+
+use std::collections::{BTreeMap, HashMap};
+
+use md5::Md5;
+use serde_json::{Value, json};
+use sha2::Digest;
+
+use super::http::{Answer, Asked};
+use super::objects::{described, hashes_hold, is_key};
+use super::store::Store;
+use super::xml_api::{IN_PARTS, refuse, told};
+
+const MIN_PART_BYTES: usize = 5 << 20;
+const MAX_PARTS: u32 = 10_000;
+
+#[derive(Debug)]
+struct Upload {
+    bucket: String,
+    key: String,
+    resource: Value,
+    /// Tag and bytes of each part.
+    parts: BTreeMap<u32, (String, Vec<u8>)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Uploads {
+    by_id: HashMap<String, Upload>,
+    begun: u64,
+}
+
+impl Uploads {
+    /// Keys of uploads that were neither completed nor given up.
+    pub(super) fn unfinished(&self, bucket: &str) -> Vec<String> {
+        self.by_id.values().filter(|upload| upload.bucket == bucket).map(|upload| upload.key.clone()).collect()
+    }
+
+    /// None: the request is about something else.
+    pub(super) fn serve(&mut self, asked: &Asked<'_>, store: &Store) -> anyhow::Result<Option<Answer>> {
+        let (bucket, Some(key)) = asked.place() else { return Ok(None) };
+        if asked.method() == "POST" && asked.asks("uploads").is_some() {
+            return self.begin(asked, store, bucket, key).map(Some);
+        }
+        let Some(id) = asked.asks("uploadId") else { return Ok(None) };
+        let Some(upload) = self.by_id.get_mut(id).filter(|upload| (&upload.bucket, &upload.key) == (&bucket, &key)) else {
+            return Ok(Some(refuse(404, "NoSuchUpload")));
+        };
+        // "Preconditions are not supported in the requests."
+        if asked.field("x-goog-if-generation-match").is_some() {
+            return Ok(Some(refuse(400, "InvalidArgument")));
+        }
+        let answer = match asked.method() {
+            "PUT" => upload.put(asked),
+            "GET" => upload.list(asked),
+            "POST" => {
+                let made = upload.complete(asked, store)?;
+                if made.status == 200 {
+                    self.by_id.remove(id);
+                }
+                made
+            }
+            "DELETE" => {
+                self.by_id.remove(id);
+                Answer::empty(204)
+            }
+            _ => refuse(405, "MethodNotAllowed"),
+        };
+        Ok(Some(answer))
+    }
+
+    fn begin(&mut self, asked: &Asked<'_>, store: &Store, bucket: String, key: String) -> anyhow::Result<Answer> {
+        if asked.field("x-goog-if-generation-match").is_some() || !asked.request.body.is_empty() {
+            return Ok(refuse(400, "InvalidArgument"));
+        }
+        if !is_key(&key) {
+            return Ok(refuse(400, "InvalidObjectName"));
+        }
+        if store.bucket(&bucket)?.is_none() {
+            return Ok(refuse(404, "NoSuchBucket"));
+        }
+        let Some(mut resource) = described(asked) else { return Ok(refuse(400, "InvalidStorageClass")) };
+        resource["metadata"][IN_PARTS] = json!("yes");
+        self.begun += 1;
+        let id = format!("VXBsb2Fk.{}-", self.begun);
+        let document = format!(
+            "<?xml version='1.0' encoding='UTF-8'?><InitiateMultipartUploadResult><Bucket>{bucket}</Bucket><UploadId>{id}</UploadId>\
+             </InitiateMultipartUploadResult>"
+        );
+        self.by_id.insert(id, Upload { bucket, key, resource, parts: BTreeMap::new() });
+        Ok(Answer::xml(200, document))
+    }
+}
+
+impl Upload {
+    fn put(&mut self, asked: &Asked<'_>) -> Answer {
+        let number = asked.asks("partNumber").and_then(|text| text.parse::<u32>().ok());
+        let Some(number) = number.filter(|number| (1..=MAX_PARTS).contains(number)) else {
+            return refuse(400, "InvalidArgument");
+        };
+        let body = &asked.request.body;
+        let hashes: Vec<(String, String)> = asked.headers_of("x-goog-hash").collect();
+        if !hashes_hold(hashes.iter().map(|(_, value)| value.as_str()), body) {
+            return refuse(400, "BadDigest");
+        }
+        let etag = hex::encode(Md5::digest(body));
+        self.parts.insert(number, (etag.clone(), body.clone()));
+        Answer::empty(200)
+            .with("ETag", format!("\"{etag}\""))
+            .with("x-goog-hash", format!("crc32c={}", super::objects::crc32c(body)))
+    }
+
+    fn list(&self, asked: &Asked<'_>) -> Answer {
+        let number = |name: &str, usual: usize| asked.asks(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+        let (after, limit) = (number("part-number-marker", 0), number("max-parts", 1000).min(1000));
+        let lines: String = self
+            .parts
+            .iter()
+            .filter(|(part, _)| **part as usize > after)
+            .take(limit)
+            .map(|(part, (etag, data))| {
+                format!("<Part><PartNumber>{part}</PartNumber><ETag>\"{etag}\"</ETag><Size>{}</Size></Part>", data.len())
+            })
+            .collect();
+        Answer::xml(200, format!("<?xml version='1.0' encoding='UTF-8'?><ListPartsResult>{lines}</ListPartsResult>"))
+    }
+
+    fn complete(&mut self, asked: &Asked<'_>, store: &Store) -> anyhow::Result<Answer> {
+        let body = String::from_utf8_lossy(&asked.request.body);
+        let element = |line: &str, name: &str| {
+            let (_, rest) = line.split_once(&format!("<{name}>"))?;
+            rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim_matches('"').to_owned())
+        };
+        let named: Option<Vec<(u32, String)>> = body
+            .split("<Part>")
+            .skip(1)
+            .map(|line| Some((element(line, "PartNumber")?.parse().ok()?, element(line, "ETag")?)))
+            .collect();
+        let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(refuse(400, "MalformedXML")) };
+        if !named.is_sorted_by(|one, other| one.0 < other.0) {
+            return Ok(refuse(400, "InvalidPartOrder"));
+        }
+        let mut data = Vec::new();
+        for (index, (number, etag)) in named.iter().enumerate() {
+            let Some((_, bytes)) = self.parts.get(number).filter(|(known, _)| known == etag) else {
+                return Ok(refuse(400, "InvalidPart"));
+            };
+            if bytes.len() < MIN_PART_BYTES && index + 1 < named.len() {
+                return Ok(refuse(400, "EntityTooSmall"));
+            }
+            data.extend_from_slice(bytes);
+        }
+        let made = store.put(&self.bucket, &self.key, &self.resource, data)?;
+        let document = "<?xml version='1.0' encoding='UTF-8'?><CompleteMultipartUploadResult><ETag>\"in-parts\"</ETag>\
+                        </CompleteMultipartUploadResult>";
+        let headers = told(Answer::empty(200), &made).headers;
+        let wanted = headers.into_iter().filter(|(name, _)| name == "x-goog-generation" || name == "x-goog-hash");
+        let mut answer = Answer::xml(200, document.to_owned());
+        answer.headers.extend(wanted);
+        Ok(answer)
+    }
+}
