@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 
 use anyhow::bail;
-use capstan_test_servers::{Moto, Postgres, Rclone, Rgw};
+use capstan_test_servers::{Gcs, Moto, Postgres, Rclone, Rgw};
 
 fn main() -> anyhow::Result<()> {
     let mut running: Vec<Box<dyn std::any::Any>> = Vec::new();
@@ -36,7 +36,15 @@ fn main() -> anyhow::Result<()> {
                 running.push(Box::new(server));
                 ("CAPSTAN_TEST_MOTO", value)
             }
-            other => bail!("no such server: {other}; there are ceph, postgres, rclone, moto"),
+            "gcs" => {
+                let server = Gcs::start()?;
+                let value = [&server.endpoint, &server.token_endpoint, &server.account.client_email, &server.account.project]
+                    .map(String::as_str);
+                let value = value.join(",");
+                running.push(Box::new(server));
+                ("CAPSTAN_TEST_GCS", value)
+            }
+            other => bail!("no such server: {other}; there are ceph, postgres, rclone, moto, gcs"),
         };
         writeln!(out, "{variable}={value}")?;
         out.flush()?;
