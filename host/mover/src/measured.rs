@@ -1,5 +1,6 @@
 //! Content on its way: hashed, limited and counted while whoever stores it reads it, in whatever order and however often.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -31,10 +32,21 @@ struct Shared {
     size: u64,
     expected: Option<Digest>,
     blocks: Mutex<Blocks>,
+    unfinished: Mutex<VecDeque<Unfinished>>,
     throttle: Arc<Throttle>,
     control: Control,
     counters: Arc<Counters>,
 }
+
+/// A block that was read to somewhere in its middle. Who begins to read there goes on with it: a protocol may move a block in pieces.
+struct Unfinished {
+    position: u64,
+    block: u64,
+    hasher: BlockHasher,
+}
+
+/// Of these so many are kept; the oldest is forgotten, and its block read once more.
+const UNFINISHED: usize = 16;
 
 struct Blocks {
     /// Bytes of the file.
@@ -55,7 +67,10 @@ impl Measured {
     ) -> Arc<Self> {
         let size = opened.item.size;
         let blocks = Mutex::new(Blocks::new(size, digest::BLOCK));
-        Arc::new(Self { opened, shared: Arc::new(Shared { size, expected, blocks, throttle, control, counters }) })
+        Arc::new(Self {
+            opened,
+            shared: Arc::new(Shared { size, expected, blocks, unfinished: Mutex::default(), throttle, control, counters }),
+        })
     }
 
     pub fn opened(&self) -> &Opened {
@@ -69,6 +84,7 @@ impl Measured {
     /// Called by a store before it reads: it will read parts of this size. What was hashed before is forgotten.
     pub fn read_in_parts(&self, part_size: u64) {
         let block = digest::block_for(part_size).unwrap_or(digest::BLOCK);
+        self.shared.unfinished().clear();
         *self.shared.lock() = Blocks::new(self.shared.size, block);
     }
 
@@ -112,9 +128,13 @@ impl Measured {
             .ok_or_else(|| Failure::host("The file's hash could not be completed", "a block has no value after it was read"))
     }
 
-    /// A hasher for bytes read past the stream, at the start of a block.
+    /// A hasher for bytes read past the stream, at the start of a block or where another range ended.
     pub(crate) fn hasher(&self, offset: u64) -> RangeHasher {
-        RangeHasher { shared: Arc::clone(&self.shared), position: offset, current: None }
+        let block = self.shared.lock().size;
+        let mut unfinished = self.shared.unfinished();
+        let left = unfinished.iter().position(|left| left.position == offset && left.block == block);
+        let current = left.and_then(|at| unfinished.remove(at)).map(|left| left.hasher);
+        RangeHasher { shared: Arc::clone(&self.shared), position: offset, current }
     }
 }
 
@@ -199,7 +219,23 @@ impl RangeHasher {
     }
 }
 
+impl Drop for RangeHasher {
+    fn drop(&mut self) {
+        let Some(hasher) = self.current.take() else { return };
+        let block = self.shared.lock().size;
+        let mut unfinished = self.shared.unfinished();
+        if unfinished.len() >= UNFINISHED {
+            unfinished.pop_front();
+        }
+        unfinished.push_back(Unfinished { position: self.position, block, hasher });
+    }
+}
+
 impl Shared {
+    fn unfinished(&self) -> std::sync::MutexGuard<'_, VecDeque<Unfinished>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn prove(&self, index: u64, block: u64, value: &Value) -> Outcome<()> {
         let Some(expected) = &self.expected else { return Ok(()) };
         let of_block = if self.size <= block {

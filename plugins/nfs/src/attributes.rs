@@ -79,14 +79,10 @@ pub(crate) async fn set(place: &Place, attributes: &types::Attributes) -> Outcom
     let subject = place.subject();
     change(async |lane: &mut Lane| {
         let Found { handle, .. } = find(lane, place).await?;
-        let setting = lane.link.post(&SetFileAttributes { file: handle.clone(), set });
-        let looking = lane.link.post(&GetAttributes { file: handle.clone() });
-        let after = lane.link.answer(setting).await;
-        let looked = lane.link.answer(looking).await?;
-        // The change tells best what it left; a server need not.
-        let attributes = match done(after?, &subject)? {
+        // The change tells what it left; a server need not.
+        let attributes = match done(lane.link.ask(&SetFileAttributes { file: handle.clone(), set }).await?, &subject)? {
             Some(attributes) => attributes,
-            None => done(looked, &subject)?,
+            None => done(lane.link.ask(&GetAttributes { file: handle.clone() }).await?, &subject)?,
         };
         full_node(lane, place, &Found { handle, attributes }).await
     })

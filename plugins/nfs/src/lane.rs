@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use capstan_nfs3::Status;
 use capstan_nfs3::procedures::{self, Handle};
-use capstan_sdk::{Failure, Outcome, clock};
+use capstan_sdk::{Failure, Outcome, clock, job};
 
 use crate::config::Config;
 use crate::link::{LOST, Link};
@@ -21,6 +21,10 @@ const KEPT_FOR: Duration = Duration::from_secs(30);
 const REMEMBERED: usize = 1024;
 /// How often a call is made in all when its connection breaks, and the waits between: a server that restarts takes a moment.
 const PAUSES_MS: [u64; 4] = [0, 500, 1_500, 3_000];
+
+/// Codes of the host: nothing more can be written to a connection; nobody takes a new one.
+const ENDED: &str = "connection-ended";
+const UNREACHABLE: &str = "unreachable";
 
 #[derive(Default)]
 struct State {
@@ -98,10 +102,9 @@ enum Trouble {
 
 impl Trouble {
     fn beneath(failure: &Failure) -> Option<Self> {
-        let code = failure.fault().code.as_deref()?;
-        if matches!(code, LOST | "connection-ended") {
+        if is(failure, LOST) || is(failure, ENDED) {
             Some(Self::Connection)
-        } else if code == Status::STALE.name() || code == Status::BADHANDLE.name() {
+        } else if is(failure, &Status::STALE.name()) || is(failure, &Status::BADHANDLE.name()) {
             Some(Self::Handles)
         } else {
             None
@@ -119,38 +122,53 @@ impl Trouble {
     }
 }
 
+fn is(failure: &Failure, code: &str) -> bool {
+    failure.fault().code.as_deref() == Some(code)
+}
+
 /// Runs the work on a lane, and again when the connection broke or a handle went stale: the work looks for what is there before it
-/// fails, so that it may be done twice. What was asked and not answered in the end may have been done.
-pub(crate) async fn run<T>(mut work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
-    let mut tries = 0;
+/// fails, so that it may be done twice.
+pub(crate) async fn run<T>(work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
+    again(work).await.map_err(|(failure, _)| failure)
+}
+
+/// The same for work that changes something: what was asked and not answered in the end may have been done.
+pub(crate) async fn change<T>(work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
+    again(work).await.map_err(|(failure, asked)| {
+        let lost = Trouble::beneath(&failure) == Some(Trouble::Connection) || is(&failure, UNREACHABLE);
+        let unanswered = lost || matches!(failure, Failure::TimedOut(_));
+        if asked && unanswered { failure.maybe_done() } else { failure }
+    })
+}
+
+/// A failure comes with whether the server was asked for anything.
+async fn again<T>(mut work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Result<T, (Failure, bool)> {
+    let (mut tries, mut asked) = (0, false);
     loop {
-        let failure = match attempt(&mut work).await {
+        let outcome = match Lane::take().await {
+            Ok(mut lane) => {
+                asked = true;
+                let outcome = work(&mut lane).await;
+                lane.give_back();
+                outcome
+            }
+            Err(failure) => Err(failure),
+        };
+        let failure = match outcome {
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
-        let Some(trouble) = Trouble::beneath(&failure) else { return Err(failure) };
+        // Refused right after a connection broke: the server is starting again.
+        let restarting = tries > 0 && is(&failure, UNREACHABLE);
+        let trouble = if restarting { Some(Trouble::Connection) } else { Trouble::beneath(&failure) };
+        let Some(trouble) = trouble else { return Err((failure, asked)) };
         trouble.forget();
-        let Some(pause) = PAUSES_MS.get(tries).filter(|_| !capstan_sdk::job::cancelled()) else { return Err(failure) };
+        let Some(pause) = PAUSES_MS.get(tries).filter(|_| !job::cancelled()) else { return Err((failure, asked)) };
         tries += 1;
         if trouble == Trouble::Connection && *pause > 0 {
             clock::wait(*pause).await;
         }
     }
-}
-
-async fn attempt<T>(work: &mut impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
-    let mut lane = Lane::take().await?;
-    let outcome = work(&mut lane).await;
-    lane.give_back();
-    outcome
-}
-
-/// The same for work that changes something.
-pub(crate) async fn change<T>(work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
-    run(work).await.map_err(|failure| {
-        let unanswered = Trouble::beneath(&failure) == Some(Trouble::Connection) || matches!(failure, Failure::TimedOut(_));
-        if unanswered { failure.maybe_done() } else { failure }
-    })
 }
 
 /// The handle a directory had when it was last seen: a guess, to be checked by whoever uses it.

@@ -4,7 +4,7 @@ use capstan_nfs3::procedures::{
     Cursor, DirectoryEntry, DirectoryPage, Handle, Lookup, ReadDirectory, ReadDirectoryPlus, ReadLink,
 };
 use capstan_nfs3::{Attributes, FileKind, Status};
-use capstan_sdk::failure::invalid;
+use capstan_sdk::failure::{invalid, malformed};
 use capstan_sdk::types::NodePage;
 use capstan_sdk::{Outcome, names, whole_file};
 
@@ -26,6 +26,9 @@ pub(crate) async fn page(place: &Place, after: Option<&str>, limit: u32) -> Outc
     run(async |lane: &mut Lane| {
         let directory = directory(lane, &place.names, &subject).await?;
         let page = done(read(lane, &directory, cursor, limit).await?, &subject)?;
+        if page.entries.is_empty() && !page.end {
+            return Err(malformed("the server lists no names and no end", "READDIRPLUS"));
+        }
         let more = page.entries.len() > limit as usize;
         let mut entries = page.entries;
         entries.truncate(limit as usize);

@@ -90,9 +90,11 @@ async fn is_listed(link: &mut Link, export: &str) -> Option<bool> {
 }
 
 async fn mount_port(config: &Config) -> Outcome<u16> {
-    let mut link = Link::open(config, portmap::PORT)
-        .await
-        .map_err(|failure| failure.next_step("let the server's port mapper be reached, or set `mount-port`"))?;
+    let mut link = Link::open(config, portmap::PORT).await.map_err(|failure| match failure {
+        // The host says itself which grant is missing.
+        Failure::Denied(_) => failure,
+        other => other.next_step("let the server's port mapper be reached, or set `mount-port`"),
+    })?;
     let port = link.ask(&GetPort { program: mount::PROGRAM, version: mount::VERSION }).await?;
     port.ok_or_else(|| {
         unavailable("the server has no mount service for NFS version 3")
@@ -104,6 +106,6 @@ async fn mount_port(config: &Config) -> Outcome<u16> {
 
 fn of_the_mount_service(mut failure: Failure, port: u16) -> Failure {
     let fault = failure.fault_mut();
-    fault.message = format!("The mount service is at port {port}: {}", fault.message);
+    fault.message = format!("the mount service is at port {port}: {}", fault.message);
     failure
 }

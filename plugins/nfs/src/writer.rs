@@ -23,6 +23,8 @@ const FILE_MODE: u32 = 0o644;
 const AHEAD: usize = 4;
 /// How often a file is written again because the server forgot what it had not committed.
 const ROUNDS: usize = 4;
+/// The code of a server that would not keep it.
+const FORGETFUL: &str = "write-verifier";
 
 pub(crate) async fn write(place: &Place, content: &Content, attempt: &str, options: &PutOptions) -> Outcome<Node> {
     let Some((_, name)) = place.split() else { return Err(invalid("a location is no file")) };
@@ -40,7 +42,11 @@ pub(crate) async fn write(place: &Place, content: &Content, attempt: &str, optio
     match change(async |lane: &mut Lane| put.run(lane).await).await {
         Ok(node) => Ok(node),
         Err(failure) => {
-            put.forget().await;
+            // A server that does not answer is not asked for more: the next try cuts what this one left.
+            let silent = matches!(failure, Failure::TimedOut(_) | Failure::Unavailable(_));
+            if !silent || failure.fault().code.as_deref() == Some(FORGETFUL) {
+                put.forget().await;
+            }
             Err(failure)
         }
     }
@@ -80,12 +86,12 @@ impl Put<'_> {
         if self.content.size() > lane.session.largest_file {
             return Err(refused(Status::FBIG, &subject));
         }
-        if self.if_absent
-            && let Some(done) = self.occupied(lane).await?
-        {
-            return Ok(done);
-        }
         let (above, _) = self.place.split().unwrap_or_default();
+        if self.if_absent && self.occupied(lane).await?.is_some() {
+            let directory = path::directory(lane, above, &subject).await?;
+            self.remove_temporary(lane, &directory).await?;
+            return self.occupied(lane).await?.ok_or_else(|| refused(Status::NOENT, &subject));
+        }
         let directory = match path::directory(lane, above, &subject).await {
             // Looking first for what is nearly always there would cost every file.
             Err(Failure::NotFound(_)) => make_below(lane, above, &subject).await?,
@@ -97,9 +103,8 @@ impl Put<'_> {
         if self.if_absent {
             match way.link(lane, &file, &subject).await {
                 Err(Failure::AlreadyExists(fault)) => {
-                    let done = self.occupied(lane).await?.ok_or(Failure::AlreadyExists(fault))?;
+                    self.occupied(lane).await?.ok_or(Failure::AlreadyExists(fault))?;
                     self.remove_temporary(lane, &way.from).await?;
-                    return Ok(done);
                 }
                 other => other?,
             }
@@ -200,7 +205,7 @@ async fn fill(lane: &mut Lane, file: &Handle, content: &Content, at: u64, subjec
         }
         capstan_sdk::log!(warn, "the server forgot what it had not committed; it is written again", "round" => round);
     }
-    Err(unavailable("the server forgets what it took before it commits it, again and again").code("write-verifier"))
+    Err(unavailable("the server forgets what it took before it commits it, again and again").code(FORGETFUL))
 }
 
 /// All WRITEs of a content, once.

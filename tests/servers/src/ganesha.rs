@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
@@ -17,6 +17,8 @@ use crate::program::{find, run};
 const CURE: &str = "apt-get install nfs-ganesha nfs-ganesha-vfs";
 /// NFS, mount, and two that the server would bind by itself.
 const PORTS: u16 = 4;
+/// A signal takes effect within.
+const PATIENCE: Duration = Duration::from_secs(5);
 const MOUNT_PROGRAM: u32 = 100_005;
 
 /// A server with three exports. It is killed when it stops, as a crash does.
@@ -90,7 +92,17 @@ impl Ganesha {
     /// Takes everything and answers nothing, until it is told to go on.
     pub fn halt(&self, halted: bool) -> anyhow::Result<()> {
         let pid = self.process.as_ref().and_then(Keeper::pid).context("it does not run")?;
-        run("kill", [if halted { "-STOP" } else { "-CONT" }, &pid.to_string()]).map(drop)
+        run("kill", [if halted { "-STOP" } else { "-CONT" }, &pid.to_string()])?;
+        let status = format!("/proc/{pid}/status");
+        let is_halted = || fs::read_to_string(&status).is_ok_and(|text| text.contains("(stopped)"));
+        let until = Instant::now() + PATIENCE;
+        while is_halted() != halted {
+            ensure!(Instant::now() < until, "the server does not stop, or does not go on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // Its threads follow one by one.
+        std::thread::sleep(Duration::from_millis(100));
+        Ok(())
     }
 
     /// Makes this server the one that the port mapper names.

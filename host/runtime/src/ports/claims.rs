@@ -24,6 +24,14 @@ pub(crate) fn stored(content: &Content, size: u64, checksums: &[Checksum], whole
     Ok(())
 }
 
+/// A file that was written up to here is at least as long.
+pub(crate) fn reaches(end: u64, claimed: u64) -> Outcome<()> {
+    if claimed >= end {
+        return Ok(());
+    }
+    Err(lie("size-mismatch", format!("The plugin says the file has {claimed} bytes; a range of it was written up to {end}.")))
+}
+
 /// A page that leads to itself would be read for ever.
 pub(crate) fn page(after: Option<&str>, next: Option<&str>, items: usize, limit: u32) -> Outcome<()> {
     if next.is_some() && next == after {

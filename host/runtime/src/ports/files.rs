@@ -37,9 +37,13 @@ impl Files for Handle {
     async fn write(&self, location: &str, path: &str, content: Content, attempt: &str, options: PutOptions) -> Outcome<Node> {
         let (location, path, attempt) = (location.to_owned(), path.to_owned(), attempt.to_owned());
         let size = content.size();
+        let range = range_of(&options, size);
         let make = move |lent| (location, path, lent, attempt, options.into());
         let (node, by) = self.upload::<wit::Write, _>(Arc::clone(&content), size, make).await?;
-        by.claim::<wit::Write, _>(claims::stored(&content, size, &[], true, node.size))?;
+        by.claim::<wit::Write, _>(match range {
+            None => claims::stored(&content, size, &[], true, node.size),
+            Some(end) => claims::reaches(end, node.size),
+        })?;
         Ok(node.into())
     }
 
@@ -85,4 +89,10 @@ impl Files for Handle {
     async fn sync(&self, location: &str, path: &str) -> Outcome<()> {
         self.change::<wit::Sync, _>((location.to_owned(), path.to_owned())).await
     }
+}
+
+/// Where a ranged write ends in its file; none: the content is the whole file.
+fn range_of(options: &PutOptions, size: u64) -> Option<u64> {
+    let offset = options.extras.iter().find(|(name, _)| name == "offset")?.1.parse::<u64>().ok()?;
+    Some(offset.saturating_add(size))
 }

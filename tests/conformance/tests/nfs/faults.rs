@@ -30,21 +30,22 @@ fn left(server: &Ganesha, directory: &str) -> Vec<String> {
 #[tokio::test]
 async fn handles_are_looked_up_anew_after_a_restart_and_when_others_replace_what_they_named() {
     let mut server = server_or_skip!(Ganesha::start());
-    let host = host(configuration(&server, "open")).await;
-    let port = files(&host);
+    let (host, others) = (host(configuration(&server, "open")).await, host(configuration(&server, "open")).await);
+    let (port, other) = (files(&host), files(&others));
     port.write("share", "a/b/c/one", counting(1000), "1", PutOptions::default()).await.unwrap();
     server.restart().unwrap();
     assert_eq!(port.stat("share", "a/b/c/one").await.unwrap().size, 1000);
     port.write("share", "a/b/c/two", counting(2000), "2", PutOptions::default()).await.unwrap();
     // Somebody else puts other directories in their place.
-    let open = server.export("open");
-    std::fs::rename(open.join("a/b"), open.join("moved")).unwrap();
-    std::fs::create_dir_all(open.join("a/b/c")).unwrap();
+    other.rename("share", "a/b", "moved", true, "4").await.unwrap();
+    other.make_directory("share", "a/b/c", "5").await.unwrap();
     assert_eq!(port.stat("share", "a/b/c/one").await.unwrap_err().kind, Kind::NotFound);
     port.write("share", "a/b/c/three", counting(3000), "3", PutOptions::default()).await.unwrap();
     assert_eq!(left(&server, "a/b/c"), ["three"]);
     assert_eq!(left(&server, "moved/c"), ["one", "two"]);
-    std::fs::remove_dir_all(open.join("a")).unwrap();
+    for path in ["a/b/c/three", "a/b/c", "a/b", "a"] {
+        other.remove("share", path, "6").await.unwrap();
+    }
     port.write("share", "a/b/c/four", counting(4000), "4", PutOptions::default()).await.unwrap();
     assert_eq!(left(&server, "a/b/c"), ["four"]);
 }
