@@ -31,6 +31,7 @@ use crate::probes::UnsavedTargets;
 use crate::scans::Scans;
 use crate::sealing::Sealer;
 use crate::secrets::Secrets;
+use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::spaces::Spaces;
 use crate::targets::Targets;
@@ -104,10 +105,11 @@ impl App {
             jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, settings.jobs.verify, engine),
             locations: Locations::new(catalogue.clone(), audit.clone()),
             metrics: Metrics::new(&runtime, &catalogue),
-            mounts: Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data),
+            mounts: Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data, settings.writing())?,
             plugins,
             pools: Pools::new(catalogue.clone(), audit.clone()),
             scans: Scans::new(catalogue.clone(), audit.clone()),
+            servers: Servers::new(catalogue.clone(), audit.clone(), targets.clone()),
             spaces: Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots)?,
             targets,
             audit,

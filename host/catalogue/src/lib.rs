@@ -39,6 +39,7 @@ mod scan;
 mod secret;
 mod seek;
 mod select;
+mod server;
 mod setting;
 mod space;
 mod target;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use capstan_mover::LocalTree;
 use tokio::runtime::Handle;
 
-use crate::{Mounted, Shown, mount};
+use crate::{Mounted, Shown, View, mount};
 
 fn bytes(length: usize) -> Vec<u8> {
     let mut reader = blake3::Hasher::new().update(b"view").finalize_xof();
@@ -19,7 +19,7 @@ fn bytes(length: usize) -> Vec<u8> {
 }
 
 fn shown(name: &str, directory: &Path) -> Shown {
-    Shown { name: name.to_owned(), tree: Arc::new(LocalTree::open(name, directory).expect("tree")) }
+    Shown { name: name.to_owned(), tree: Arc::new(LocalTree::open(name, directory).expect("tree")), writes: None }
 }
 
 /// None where the machine has no FUSE; a run that must not skip says so with CI=true.
@@ -29,7 +29,8 @@ fn mounted(directory: &Path, trees: Vec<Shown>) -> Option<Mounted> {
         eprintln!("skipped: /dev/fuse is missing");
         return None;
     }
-    Some(mount(directory, "test", trees, Handle::current()).expect("mounted"))
+    let view = View { directory: directory.to_owned(), source: "test".to_owned(), shown: trees, spool: None, for_all: false };
+    Some(mount(view, Handle::current()).expect("mounted"))
 }
 
 async fn on_disk(work: impl FnOnce() + Send + 'static) {
