@@ -6,6 +6,7 @@
 //! command line only asks for a mount; the directory is one of the host's machine. A job needs no mount, and does not see one. Views
 //! end with the host.
 
+mod left;
 mod member;
 mod place;
 mod through;

@@ -204,6 +204,8 @@ impl Settings {
             given.cold_wait_hours.map_or(limits.cold_wait, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.guard_percent = given.guard_percent.unwrap_or(limits.guard_percent);
         limits.guard_entries = given.guard_entries.unwrap_or(limits.guard_entries);
+        limits.complete_every =
+            given.complete_scan_hours.map_or(limits.complete_every, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.transfer = self.mover_limits();
         limits
     }
@@ -228,6 +230,8 @@ pub struct JobSettings {
     pub guard_percent: Option<u64>,
     /// Entries that one scan may find gone; beyond it, the scan stops.
     pub guard_entries: Option<u64>,
+    /// Hours in which primary scans may look only at folders that changed; then one looks at every file. 0: always at every file.
+    pub complete_scan_hours: Option<u64>,
 }
 
 /// Mounted pools and spaces.

@@ -11,6 +11,7 @@ mod api_key;
 mod audit;
 mod connection;
 mod crawl;
+mod crawl_folders;
 mod definition;
 mod endpoint;
 mod entry;
@@ -64,8 +65,9 @@ use crate::seek::Seeks;
 use crate::writer::Writer;
 
 pub use crate::crawl::{Crawl, Missing};
+pub use crate::crawl_folders::KnownFolder;
 pub use crate::job::Holder;
-pub use crate::left_upload::LeftUpload;
+pub use crate::left_upload::{LeftUpload, OwnerlessUpload};
 pub use crate::metrics::{BATCH_BUCKETS, Histogram, LATENCY_BUCKETS, Metrics, Standing};
 pub use crate::open::Options;
 pub use crate::outcome::Tally;

@@ -138,6 +138,11 @@ pub trait Tree: Send + Sync + 'static {
     /// Whether folders are things of their own here, with attributes.
     fn keeps_folders(&self) -> bool;
 
+    /// Whether a folder's times change whenever a name in it is made, removed or renamed.
+    fn folder_times(&self) -> bool {
+        false
+    }
+
     /// With its parents. `item` gives the attributes.
     async fn make_folder(&self, path: &str, item: &Item, attempt: &str) -> Outcome<()>;
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::failures::{error, missing, sentence};
 use super::listing::{Column, Columns, listing};
+use super::share_settings::Spoken;
 use super::{Door, attributes, protocols, share_settings, words};
 
 const COLUMNS: Columns = &[
@@ -72,18 +73,17 @@ impl Door {
     }
 
     /// What another name, host or protocol of the NAS comes to for one share.
-    async fn moved(&self, share: &Target, name: &str, host: &str, plugin: &'static str) -> Answer<TargetChange> {
+    async fn moved(&self, share: &Target, name: &str, spoken: Spoken<'_>) -> Answer<TargetChange> {
         let asked = capstan_domain::listing::Listing::first(1).with("target", Operator::Equal, share.id);
         let location = self.app.locations.list(asked).await.map_err(error)?.items.into_iter().next();
         let shown = location.map_or_else(|| share.name.clone(), |location| location.name);
-        let kept = share_settings::kept(share);
-        let settings = share_settings::settings(plugin, host, &shown, NasShareInput::default(), Some(kept))
+        let settings = share_settings::settings(spoken, &shown, NasShareInput::default(), Some(share))
             .map_err(|error| of_share(&shown, error))?;
         // A login that the new protocol has no use for is not left behind.
-        let forgotten = share.secrets.iter().filter(|_| plugin != protocols::SMB);
+        let forgotten = share.secrets.iter().filter(|_| spoken.plugin != protocols::SMB);
         Ok(TargetChange {
             name: Some(target_name(name, &shown)),
-            plugin: (plugin != share.plugin).then(|| plugin.to_owned()),
+            plugin: (spoken.plugin != share.plugin).then(|| spoken.plugin.to_owned()),
             configuration: Some(settings.configuration),
             secrets: forgotten.map(|name| (name.clone(), capstan_domain::secret::SecretText::new(""))).collect(),
             ..TargetChange::default()
@@ -137,7 +137,8 @@ impl NasServers for Door {
             let plugin = self.nas_plugin(kind)?;
             let (name, host) = (change.name.clone().unwrap_or(old.name.clone()), change.host.clone().unwrap_or(old.host.clone()));
             for share in self.app.servers.targets_of(old.id).await.map_err(error)? {
-                change.targets.push((share.id, self.moved(&share, &name, &host, plugin).await?));
+                let spoken = Spoken { plugin, protocol: Some(kind), host: &host };
+                change.targets.push((share.id, self.moved(&share, &name, spoken).await?));
             }
         }
         self.app.servers.update(&self.caller(caller)?, old.id, change).await.map(|server| nas(&server)).map_err(error)

@@ -17,7 +17,7 @@ use super::failures::error;
 use super::listing::{Column, Columns, filter, listing};
 use super::nas::{protocol, target_name};
 use super::protocols::NAS_PLUGINS;
-use super::share_settings::{self, share};
+use super::share_settings::{self, Spoken, share};
 use super::{Door, attributes, jobs};
 
 const COLUMNS: Columns = &[
@@ -96,7 +96,8 @@ impl NasShares for Door {
         let plugin = self.nas_plugin(protocol(&server))?;
         let name = input.name.take().unwrap_or_default();
         self.free_share(nas, &name, None).await?;
-        let settings = share_settings::settings(plugin, &server.host, &name, input, None)?;
+        let spoken = Spoken { plugin, protocol: Some(protocol(&server)), host: &server.host };
+        let settings = share_settings::settings(spoken, &name, input, None)?;
         let new = NewTarget {
             name: target_name(&server.name, &name),
             plugin: plugin.to_owned(),
@@ -142,7 +143,8 @@ impl NasShares for Door {
             |server| server.host.clone(),
         );
         let shown = name.clone().unwrap_or_else(|| old.name.clone());
-        let settings = share_settings::settings(&target.plugin, &host, &shown, input, Some(share_settings::kept(&target)))?;
+        let spoken = Spoken { plugin: &target.plugin, protocol: server.as_ref().map(protocol), host: &host };
+        let settings = share_settings::settings(spoken, &shown, input, Some(&target))?;
         let change = TargetChange {
             name: server.as_ref().map(|server| target_name(&server.name, &shown)),
             configuration: Some(settings.configuration),
@@ -166,7 +168,8 @@ impl NasShares for Door {
         let server = self.nas(nas).await?;
         let plugin = self.nas_plugin(protocol(&server))?;
         let name = input.name.take().unwrap_or_else(|| UNNAMED.to_owned());
-        let settings = share_settings::settings(plugin, &server.host, &name, input, None)?;
+        let spoken = Spoken { plugin, protocol: Some(protocol(&server)), host: &server.host };
+        let settings = share_settings::settings(spoken, &name, input, None)?;
         let new = NewTarget {
             name: target_name(&server.name, &name),
             plugin: plugin.to_owned(),

@@ -1,9 +1,10 @@
 //! A NAS share as the configuration of a plugin, and back.
 //!
-//! What the dialect says of a share is kept in its words, and the configuration is made anew from them and from the NAS at every
-//! change. Of the mount options those take effect that the plugin has a setting for; the rest is kept and shown.
+//! What the dialect says of a share is kept in its words, and what it has a word for is made anew from them and from the NAS at every
+//! change; other members stay as another door set them. Of the mount options those take effect that the plugin has a setting for;
+//! the rest is kept and shown.
 
-use capstan_api_nodeum::{Answer, CENSORED, Code, Error, NasShare, NasShareInput};
+use capstan_api_nodeum::{Answer, CENSORED, Code, Error, NasProtocol, NasShare, NasShareInput};
 use capstan_domain::location::Location;
 use capstan_domain::secret::SecretText;
 use capstan_domain::target::Target;
@@ -64,9 +65,29 @@ pub(super) fn share(location: &Location, target: &Target) -> NasShare {
     }
 }
 
+/// Of the NAS, how it is spoken to.
+#[derive(Clone, Copy)]
+pub(super) struct Spoken<'a> {
+    pub(super) plugin: &'a str,
+    /// None of a share that has no NAS.
+    pub(super) protocol: Option<NasProtocol>,
+    pub(super) host: &'a str,
+}
+
 /// What is given laid over what there was. `name`: of the location, which the configuration says.
-pub(super) fn settings(plugin: &str, host: &str, name: &str, input: NasShareInput, old: Option<Kept>) -> Answer<Settings> {
-    let old = old.unwrap_or_default();
+pub(super) fn settings(spoken: Spoken<'_>, name: &str, input: NasShareInput, target: Option<&Target>) -> Answer<Settings> {
+    let Spoken { plugin, protocol, host } = spoken;
+    let old = target.map(kept).unwrap_or_default();
+    let mut configuration = match target.filter(|target| target.plugin == plugin).map(|target| &target.configuration) {
+        Some(Value::Object(members)) => members.clone(),
+        _ => Map::new(),
+    };
+    for name in ["export", "share", "root", "user", "domain"] {
+        configuration.remove(name);
+    }
+    for (name, _) in translated(plugin, old.options.as_deref().unwrap_or_default()).unwrap_or_default() {
+        configuration.remove(name);
+    }
     let text = |given: Option<String>, old: Option<String>| given.or(old).filter(|text| !text.is_empty());
     let kept = Kept {
         path: text(input.path, old.path),
@@ -74,7 +95,6 @@ pub(super) fn settings(plugin: &str, host: &str, name: &str, input: NasShareInpu
         username: text(input.username, old.username),
     };
     let password = input.password.filter(|password| password.reveal() != CENSORED);
-    let mut configuration = Map::new();
     configuration.insert("host".to_owned(), Value::from(host.trim_start_matches('[').trim_end_matches(']')));
     configuration.insert("location".to_owned(), Value::from(name));
     for (name, value) in translated(plugin, kept.options.as_deref().unwrap_or_default())? {
@@ -93,6 +113,11 @@ pub(super) fn settings(plugin: &str, host: &str, name: &str, input: NasShareInpu
             configuration.insert("export".to_owned(), Value::from(path));
         }
         _ => {
+            match protocol {
+                Some(NasProtocol::SmbV3) => drop(configuration.insert("minimum-dialect".to_owned(), Value::from("3.0"))),
+                Some(_) => drop(configuration.remove("minimum-dialect")),
+                None => {}
+            }
             let (share, root) = share_and_root(host, path)?;
             configuration.insert("share".to_owned(), Value::from(share));
             if !root.is_empty() {
@@ -158,7 +183,7 @@ fn translated(plugin: &str, options: &str) -> Answer<Vec<(&'static str, Value)>>
             (NFS, "resvport") => ("privileged-port", Value::from(true)),
             (NFS, "noresvport") => ("privileged-port", Value::from(false)),
             (SMB, "domain" | "dom" | "workgroup") if !value.is_empty() => ("domain", Value::from(value)),
-            (SMB, "seal") => ("encryption", Value::from(true)),
+            (SMB, "seal") => ("encryption", Value::from("required")),
             (SMB, "prefixpath") => ("root", Value::from(value.replace('\\', "/").trim_matches('/'))),
             _ => continue,
         };
@@ -170,18 +195,40 @@ fn translated(plugin: &str, options: &str) -> Answer<Vec<(&'static str, Value)>>
 #[cfg(test)]
 mod tests {
     use capstan_api_http::Secret;
+    use capstan_domain::ids::TargetId;
+    use capstan_domain::time::Timestamp;
     use serde_json::json;
 
     use super::*;
+
+    const OVER_NFS: Spoken<'_> = Spoken { plugin: NFS, protocol: Some(NasProtocol::NfsV3), host: "nas" };
+    const OVER_SMB: Spoken<'_> = Spoken { plugin: SMB, protocol: Some(NasProtocol::SmbV2_1), host: "nas" };
 
     fn given(path: &str, options: &str) -> NasShareInput {
         NasShareInput { path: Some(path.into()), options: Some(options.into()), ..NasShareInput::default() }
     }
 
+    fn target(plugin: &str, settings: Settings) -> Target {
+        Target {
+            id: TargetId::new(),
+            number: 7,
+            name: "nas:m".into(),
+            plugin: plugin.into(),
+            pinned: None,
+            configuration: settings.configuration,
+            attributes: attributes::write(&Value::Null, &settings.kept).unwrap(),
+            secrets: Vec::new(),
+            owner: None,
+            server: None,
+            server_number: None,
+            created: Timestamp(0),
+            updated: Timestamp(0),
+        }
+    }
+
     #[test]
     fn an_export_with_its_options_becomes_a_configuration() {
-        let made =
-            settings(NFS, "nas", "data", given("/export/data", "vers=3,port=20049,mountport=20048,resvport,uid=7,ro"), None);
+        let made = settings(OVER_NFS, "data", given("/export/data", "vers=3,port=20049,mountport=20048,resvport,uid=7,ro"), None);
         let wanted = json!({
             "host": "nas", "location": "data", "export": "/export/data", "port": 20049, "mount-port": 20048,
             "privileged-port": true, "uid": 7, "read-only": true,
@@ -192,13 +239,22 @@ mod tests {
     #[test]
     fn a_share_is_named_in_every_way_that_people_name_it() {
         for path in ["media/in", "/media/in/", "//NAS/media/in", "\\\\nas\\media\\in"] {
-            let made = settings(SMB, "nas", "m", given(path, "seal"), None).ok().unwrap();
-            let wanted = json!({ "host": "nas", "location": "m", "share": "media", "root": "in", "encryption": true });
+            let made = settings(OVER_SMB, "m", given(path, "seal"), None).ok().unwrap();
+            let wanted = json!({ "host": "nas", "location": "m", "share": "media", "root": "in", "encryption": "required" });
             assert_eq!(made.configuration, wanted, "{path}");
         }
         for path in ["", "/", "//other/media"] {
-            assert!(settings(SMB, "nas", "m", given(path, ""), None).is_err(), "{path}");
+            assert!(settings(OVER_SMB, "m", given(path, ""), None).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_nas_of_smb_3_is_not_spoken_to_in_smb_2() {
+        let spoken = Spoken { protocol: Some(NasProtocol::SmbV3), ..OVER_SMB };
+        let made = settings(spoken, "m", given("media", ""), None).ok().unwrap();
+        assert_eq!(made.configuration["minimum-dialect"], "3.0");
+        let back = settings(OVER_SMB, "m", NasShareInput::default(), Some(&target(SMB, made))).ok().unwrap();
+        assert!(back.configuration.get("minimum-dialect").is_none());
     }
 
     #[test]
@@ -208,23 +264,29 @@ mod tests {
             password: Some(Secret::new(password)),
             ..given("media", "")
         };
-        let made = settings(SMB, "nas", "m", login("hush"), None).ok().unwrap();
+        let made = settings(OVER_SMB, "m", login("hush"), None).ok().unwrap();
         assert_eq!((&made.configuration["user"], &made.configuration["domain"]), (&json!("ada"), &json!("CORP")));
         assert_eq!(made.secrets.len(), 1);
         assert!(!made.configuration.to_string().contains("hush"));
-        assert!(settings(SMB, "nas", "m", login(CENSORED), None).ok().unwrap().secrets.is_empty());
-        assert!(
-            settings(NFS, "nas", "m", NasShareInput { password: Some(Secret::new("hush")), ..given("/e", "") }, None).is_err()
-        );
-        assert!(settings(SMB, "nas", "m", given("media", "username=u,password=hush"), None).is_err());
+        assert!(settings(OVER_SMB, "m", login(CENSORED), None).ok().unwrap().secrets.is_empty());
+        assert!(settings(OVER_NFS, "m", NasShareInput { password: Some(Secret::new("hush")), ..given("/e", "") }, None).is_err());
+        assert!(settings(OVER_SMB, "m", given("media", "username=u,password=hush"), None).is_err());
     }
 
     #[test]
-    fn what_is_left_out_stays() {
-        let first = settings(SMB, "nas", "m", given("media", "seal"), None).ok().unwrap();
+    fn what_is_left_out_stays_also_what_another_door_set() {
+        let mut first = settings(OVER_SMB, "m", given("media", "seal,port=1445"), None).ok().unwrap();
+        first.configuration["timeout-ms"] = json!(5000);
+        let target = target(SMB, first);
         let change = NasShareInput { username: Some("ada".into()), ..NasShareInput::default() };
-        let second = settings(SMB, "other", "m", change, Some(first.kept)).ok().unwrap();
-        let wanted = json!({ "host": "other", "location": "m", "share": "media", "encryption": true, "user": "ada" });
+        let second = settings(Spoken { host: "other", ..OVER_SMB }, "m", change, Some(&target)).ok().unwrap();
+        let wanted = json!({
+            "host": "other", "location": "m", "share": "media", "encryption": "required", "port": 1445, "user": "ada",
+            "timeout-ms": 5000,
+        });
         assert_eq!(second.configuration, wanted);
+        let plain = NasShareInput { options: Some(String::new()), ..NasShareInput::default() };
+        let third = settings(OVER_SMB, "m", plain, Some(&target)).ok().unwrap();
+        assert_eq!(third.configuration, json!({ "host": "nas", "location": "m", "share": "media", "timeout-ms": 5000 }));
     }
 }

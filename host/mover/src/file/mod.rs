@@ -54,6 +54,8 @@ struct Inner {
     bad: String,
     /// Whether a file can be written in ranges: the capability "ranged-write".
     in_ranges: bool,
+    /// Whether folders tell when their names change: the capability "directory-times".
+    folder_times: bool,
 }
 
 impl FileTree {
@@ -78,6 +80,7 @@ impl FileTree {
                 longest_name: said("max-name-bytes").and_then(|value| value.parse().ok()).unwrap_or(LONGEST_NAME),
                 bad: said("name-escape").unwrap_or_default().to_owned(),
                 in_ranges: said("ranged-write") == Some("true"),
+                folder_times: said("directory-times") == Some("names"),
             }),
         }
     }
@@ -302,6 +305,10 @@ impl Tree for FileTree {
 
     fn keeps_folders(&self) -> bool {
         true
+    }
+
+    fn folder_times(&self) -> bool {
+        self.inner.folder_times
     }
 
     async fn make_folder(&self, path: &str, item: &Item, attempt: &str) -> Outcome<()> {

@@ -157,6 +157,11 @@ impl Tree for LocalTree {
         true
     }
 
+    /// As POSIX has it.
+    fn folder_times(&self) -> bool {
+        true
+    }
+
     async fn make_folder(&self, path: &str, item: &Item, _attempt: &str) -> Outcome<()> {
         let (path, item) = (names::checked(path)?.to_owned(), item.clone());
         self.blocking(move |root| store::make_folder(root, &path, &item)).await?
