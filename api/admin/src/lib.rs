@@ -8,6 +8,7 @@ mod errors;
 pub mod grants;
 pub mod jobs;
 mod listing;
+pub mod mounts;
 pub mod plugins;
 mod router;
 pub mod targets;

@@ -6,7 +6,7 @@ use axum::Router;
 use capstan_api_http::{Authenticator, Document, Routes};
 
 use crate::errors::AdminError;
-use crate::{audit, grants, jobs, plugins, targets, users};
+use crate::{audit, grants, jobs, mounts, plugins, targets, users};
 
 /// Where this API is mounted.
 pub const BASE: &str = "/capstan/v1";
@@ -18,6 +18,7 @@ pub struct Nouns {
     pub grants: Arc<dyn grants::Grants>,
     pub targets: Arc<dyn targets::Targets>,
     pub jobs: Arc<dyn jobs::Jobs>,
+    pub mounts: Arc<dyn mounts::Mounts>,
     pub audit: Arc<dyn audit::Audit>,
     pub users: Arc<dyn users::Users>,
 }
@@ -28,6 +29,7 @@ pub fn router(nouns: Nouns, authenticator: Arc<dyn Authenticator>) -> (Router, D
         .merge(grants::routes().with_state(nouns.grants))
         .merge(targets::routes().with_state(nouns.targets))
         .merge(jobs::routes().with_state(nouns.jobs))
+        .merge(mounts::routes().with_state(nouns.mounts))
         .merge(audit::routes().with_state(nouns.audit))
         .merge(users::routes().with_state(nouns.users))
         .finish::<AdminError>(BASE, "Capstan", "1", authenticator, |operation| {

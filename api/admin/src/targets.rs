@@ -27,6 +27,9 @@ pub struct Target {
     pub secrets: Vec<String>,
     /// `available` or `unavailable`.
     pub status: String,
+    /// Since when it is not reached, as its calls tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// Why it is unavailable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<AdminError>,

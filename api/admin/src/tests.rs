@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use crate::audit::{Audit, AuditEvent};
 use crate::grants::{Grant, GrantList, Grants, NewGrant, Power};
 use crate::jobs::{Job, Jobs, PathOutcome};
+use crate::mounts::{Mount, MountList, Mounts, NewMount};
 use crate::plugins::{Plugin, PluginList, PluginVersion, Plugins};
 use crate::targets::{NewTarget, Probe, Target, TargetChange, Targets};
 use crate::users::{NewUser, PasswordChange, User, UserChange, Users};
@@ -108,6 +109,19 @@ impl Jobs for Host {
 }
 
 #[async_trait]
+impl Mounts for Host {
+    async fn list_mounts(&self, _: &Caller) -> Result<MountList, AdminError> {
+        no()
+    }
+    async fn create_mount(&self, _: &Caller, _: NewMount) -> Result<Mount, AdminError> {
+        no()
+    }
+    async fn remove_mount(&self, _: &Caller, _: &str) -> Result<(), AdminError> {
+        no()
+    }
+}
+
+#[async_trait]
 impl Audit for Host {
     async fn list_audit(&self, _: &Caller, _: Window) -> Result<Page<AuditEvent>, AdminError> {
         no()
@@ -166,6 +180,7 @@ fn dialect() -> (Router, Document) {
         grants: Arc::<Host>::clone(&host),
         targets: Arc::<Host>::clone(&host),
         jobs: Arc::<Host>::clone(&host),
+        mounts: Arc::<Host>::clone(&host),
         audit: Arc::<Host>::clone(&host),
         users: host,
     };

@@ -36,6 +36,7 @@ pub struct Nodeum {
     pub containers: Arc<dyn Containers>,
     pub files: Arc<dyn Files>,
     pub mounts: Arc<dyn Mounts>,
+    pub nas: Arc<dyn NasServers>,
     pub nas_shares: Arc<dyn NasShares>,
     pub pools: Arc<dyn Pools>,
     pub primary_scans: Arc<dyn PrimaryScans>,
@@ -56,6 +57,7 @@ pub fn router(nodeum: Nodeum, authenticator: Arc<dyn Authenticator>) -> (Router,
         .merge(container::routes(nodeum.containers))
         .merge(file::routes(nodeum.files))
         .merge(mount::routes(nodeum.mounts))
+        .merge(nas::routes(nodeum.nas))
         .merge(nas_share::routes(nodeum.nas_shares))
         .merge(pool::routes(nodeum.pools))
         .merge(primary_scan::routes(nodeum.primary_scans))

@@ -6,6 +6,8 @@ use crate::errors::{Code, Error};
 /// Characters of a name, and of a longer text.
 pub(crate) const NAME_LIMIT: usize = 255;
 pub(crate) const TEXT_LIMIT: usize = 4_096;
+/// Bytes of a host's name, by the name system.
+const HOST_LIMIT: usize = 253;
 
 /// Whether what is left out is missing or stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,25 @@ impl Check {
                 attribute,
                 Code::Invalid,
                 &format!("{attribute} has to be an address such as https://storage.example:9000"),
+            );
+        }
+    }
+
+    /// The name or address of a machine, nothing else.
+    pub(crate) fn host(&mut self, attribute: &str, value: Option<&str>) {
+        self.required(attribute, value.as_ref());
+        let Some(host) = value else { return };
+        let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() {
+            self.refuse(attribute, Code::Blank);
+        } else if host.len() > HOST_LIMIT {
+            self.bound(attribute, Code::TooLong, HOST_LIMIT);
+        } else if !host.chars().all(name) && bare.parse::<std::net::Ipv6Addr>().is_err() {
+            self.explain(
+                attribute,
+                Code::Invalid,
+                &format!("{attribute} has to be a name such as nas.example, or an address, without a port"),
             );
         }
     }

@@ -23,6 +23,7 @@ pub mod scans;
 mod schema;
 mod sealing;
 mod secrets;
+pub mod servers;
 pub mod settings;
 pub mod spaces;
 mod start;
@@ -47,6 +48,7 @@ pub struct App {
     pub plugins: plugins::Plugins,
     pub pools: pools::Pools,
     pub scans: scans::Scans,
+    pub servers: servers::Servers,
     pub spaces: spaces::Spaces,
     pub targets: targets::Targets,
     pub(crate) catalogue: capstan_catalogue::Catalogue,

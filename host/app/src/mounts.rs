@@ -1,19 +1,32 @@
-//! Mounts: a pool shown as a directory of the host.
+//! Mounts: a pool or a space shown as a directory of the host, for people and their programs.
 //!
-//! Mounting reaches every target of the pool, so that a wrong password shows now and not in the middle of a job, and then mounts a
-//! view that reads through them, below the data directory. A job needs no mount, and does not see one. Views end with the host.
+//! Mounting reaches every target of a pool, so that a wrong password shows now and not in the middle of a job, and then mounts a view
+//! below the data directory, or where an administrator says. The host serves the view itself, in this process: bytes go through the
+//! same trees, proofs and records as a job's, no credential leaves the host, and when the host is gone, reads and writes fail. So the
+//! command line only asks for a mount; the directory is one of the host's machine. A job needs no mount, and does not see one. Views
+//! end with the host.
 
-use std::collections::BTreeMap;
+mod left;
+mod member;
+mod place;
+mod through;
+
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use capstan_catalogue::Catalogue;
 use capstan_domain::identity::Caller;
-use capstan_domain::ids::{Number, PoolId};
+use capstan_domain::ids::{Number, PoolId, SpaceId};
+use capstan_domain::job::{Place, Verify};
 use capstan_domain::location::Location;
 use capstan_domain::pool::Pool;
-use capstan_domain::{Failure, Outcome};
-use capstan_view::{Mounted, Shown};
+use capstan_domain::space::Space;
+use capstan_domain::target::Target;
+use capstan_domain::{Failure, Kind, Outcome};
+use capstan_jobs::{ByHand, Places as _, Plot};
+use capstan_mover::{LocalTree, Tree};
+use capstan_view::{Mounted, Shown, Spool, View};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -22,17 +35,56 @@ use crate::audit::Audit;
 use crate::places::Grounds;
 use crate::targets::Targets;
 
+pub use member::Member;
+
+/// Views that stand at a time; more are refused.
+const VIEWS_MAX: usize = 256;
+
 #[derive(Clone)]
 pub struct Mounts {
     catalogue: Catalogue,
     audit: Audit,
     targets: Targets,
     grounds: Arc<Grounds>,
-    /// Views stand below it, each under its pool's number.
+    data: PathBuf,
+    /// Views of pools stand below it, each under its pool's number.
     directory: PathBuf,
+    /// Where files wait that are being written through a view.
+    spool: Arc<Spool>,
+    waiting: Arc<dyn Tree>,
+    writing: Writing,
     /// Where the views' reads run.
     work: Handle,
-    mounted: Arc<Mutex<BTreeMap<PoolId, (Mount, Mounted)>>>,
+    views: Arc<Mutex<Views>>,
+}
+
+/// How files are stored that come through a view.
+#[derive(Clone)]
+pub(crate) struct Writing {
+    pub(crate) verify: Verify,
+    pub(crate) limits: capstan_mover::Limits,
+    /// Bytes that may wait to be stored, all files together.
+    pub(crate) spool_bytes: u64,
+}
+
+#[derive(Default)]
+struct Views {
+    /// By directory.
+    standing: BTreeMap<PathBuf, Standing>,
+    /// Directories that are being mounted.
+    coming: HashSet<PathBuf>,
+    last: Number,
+}
+
+struct Standing {
+    mount: Mount,
+    view: Mounted,
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    Pool(PoolId),
+    Space(SpaceId),
 }
 
 /// Whether a pool is mounted, and what came of the last try.
@@ -45,44 +97,72 @@ pub struct MountState {
 
 #[derive(Clone, Debug)]
 pub struct Mount {
+    /// Unique among the mounts of one run of the host.
     pub number: Number,
     /// Device numbers of the view.
     pub major_minor: String,
     pub directory: String,
     pub source: String,
     pub options: String,
-    /// "fuse.s3fs" for objects, "fuse" for files.
-    pub kind: String,
-    pub pool: Number,
-    pub pool_name: String,
-    /// Number and name, where the pool has a single one.
-    pub target: Option<(Number, String)>,
-    pub location: Option<(Number, String)>,
+    /// Number and name.
+    pub pool: Option<(Number, String)>,
+    pub space: Option<(Number, String)>,
+    /// Locations that it shows, by number; none of a space.
+    pub members: Vec<Member>,
+}
+
+/// A mount for people, where an administrator wants it.
+#[derive(Clone, Debug)]
+pub struct MountRequest {
+    /// Number or name of a pool or a space.
+    pub of: String,
+    /// Where both have the name: the space; else the pool.
+    pub space: bool,
+    /// Absolute, there, and empty.
+    pub directory: String,
+    pub read_only: bool,
+    /// For all users of the machine, as the modes of files allow.
+    pub for_all: bool,
 }
 
 impl Mounts {
     /// To be called on the runtime that is to carry the views' reads.
-    pub(crate) fn new(catalogue: Catalogue, audit: Audit, targets: Targets, grounds: Arc<Grounds>, data: &Path) -> Self {
-        Self {
+    pub(crate) fn new(
+        catalogue: Catalogue,
+        audit: Audit,
+        targets: Targets,
+        grounds: Arc<Grounds>,
+        data: &Path,
+        writing: Writing,
+    ) -> Outcome<Self> {
+        let spool = Arc::new(Spool::empty(&data.join("spool"), writing.spool_bytes)?);
+        let waiting: Arc<dyn Tree> = Arc::new(LocalTree::open("spool", spool.directory())?);
+        Ok(Self {
             catalogue,
             audit,
             targets,
             grounds,
+            data: data.to_owned(),
             directory: data.join("mounts"),
+            spool,
+            waiting,
+            writing,
             work: Handle::current(),
-            mounted: Arc::default(),
-        }
+            views: Arc::default(),
+        })
     }
 
+    /// Of a pool, where the host mounts pools by itself.
     pub async fn status(&self, pool: PoolId) -> Outcome<MountState> {
-        self.catalogue.pool(pool).await?;
-        let mut mounted = self.mounted.lock().await;
-        match mounted.get(&pool).map(|(mount, view)| (mount.clone(), view.device())) {
+        let pool = self.catalogue.pool(pool).await?;
+        let directory = self.directory_of(&pool);
+        let mut views = self.views.lock().await;
+        match views.standing.get(&directory).map(|standing| (standing.mount.clone(), standing.view.device())) {
             Some((mount, Ok(_))) => Ok(MountState { mounted: true, message: String::new(), mount: Some(mount) }),
             Some((_, Err(failure))) => {
                 // Somebody unmounted it behind our back.
-                if let Some((_, view)) = mounted.remove(&pool) {
-                    blocking(move || view.unmount()).await?;
+                if let Some(standing) = views.standing.remove(&directory) {
+                    blocking(move || standing.view.unmount()).await?;
                 }
                 Ok(not_mounted(failure.message))
             }
@@ -90,8 +170,28 @@ impl Mounts {
         }
     }
 
+    /// Of a single location: as its pool is mounted, and nothing else of it.
+    pub async fn status_of(&self, location: &Location) -> Outcome<MountState> {
+        let Some(pool) = location.pool else { return Ok(not_mounted("not mounted: it is in no pool".to_owned())) };
+        let mut state = self.status(pool).await?;
+        state.mount = state.mount.take().and_then(|mut mount| {
+            mount.members.retain(|member| member.location.0 == location.number);
+            let member = mount.members.first()?;
+            mount.directory = Path::new(&mount.directory).join(&member.folder).to_string_lossy().into_owned();
+            mount.source.clone_from(&member.source);
+            Some(mount)
+        });
+        if state.mounted && state.mount.is_none() {
+            return Ok(not_mounted("not mounted: it came into the pool after the pool was mounted".to_owned()));
+        }
+        Ok(state)
+    }
+
+    /// By number.
     pub async fn list(&self) -> Outcome<Vec<Mount>> {
-        Ok(self.mounted.lock().await.values().map(|(mount, _)| mount.clone()).collect())
+        let mut mounts: Vec<Mount> = self.views.lock().await.standing.values().map(|standing| standing.mount.clone()).collect();
+        mounts.sort_by_key(|mount| mount.number);
+        Ok(mounts)
     }
 
     /// A mount that fails is an answer, not a failure: the state says why. One that stands already is left as it is.
@@ -101,13 +201,10 @@ impl Mounts {
             return Ok(before);
         }
         let pool = self.catalogue.pool(pool).await?;
-        let members = self.catalogue.members(pool.id).await?;
-        let state = match self.show(&pool, &members).await {
-            Ok((mount, view)) => {
-                self.mounted.lock().await.insert(pool.id, (mount.clone(), view));
-                MountState { mounted: true, message: String::new(), mount: Some(mount) }
-            }
-            Err(failure) => not_mounted(failure.message),
+        let directory = self.directory_of(&pool);
+        let state = match self.put_up(directory, Of::Pool(pool.id), false, false).await {
+            Ok(mount) => MountState { mounted: true, message: String::new(), mount: Some(mount) },
+            Err(failure) => not_mounted(told(&failure)),
         };
         self.audit
             .done(caller, "mount", "pool", &pool.name, json!({ "mounted": state.mounted, "message": state.message }))
@@ -117,63 +214,206 @@ impl Mounts {
 
     pub async fn unmount(&self, caller: &Caller, pool: PoolId) -> Outcome<MountState> {
         let pool = self.catalogue.pool(pool).await?;
-        if let Some((_, view)) = self.mounted.lock().await.remove(&pool.id) {
-            blocking(move || view.unmount()).await?;
+        let standing = self.views.lock().await.standing.remove(&self.directory_of(&pool));
+        if let Some(standing) = standing {
+            blocking(move || standing.view.unmount()).await?;
         }
         self.audit.done(caller, "unmount", "pool", &pool.name, json!({})).await?;
         Ok(not_mounted("not mounted".to_owned()))
     }
 
+    /// Where an administrator wants it. What cannot be mounted is a failure here.
+    pub async fn mount_at(&self, caller: &Caller, request: MountRequest) -> Outcome<Mount> {
+        if !caller.is_administrator() {
+            return Err(Failure::new(Kind::Denied, "only an administrator may mount in the host's directories"));
+        }
+        let (of, noun, name) = self.meant(&request).await?;
+        let (given, data) = (request.directory.clone(), self.data.clone());
+        let directory = blocking(move || place::check(&given, &data)).await??;
+        let mount = self.put_up(directory, of, request.read_only, request.for_all).await?;
+        self.audit.done(caller, "mount", noun, &name, json!({ "directory": mount.directory, "options": mount.options })).await?;
+        Ok(mount)
+    }
+
+    /// By number.
+    pub async fn unmount_at(&self, caller: &Caller, at: &str) -> Outcome<()> {
+        if !caller.is_administrator() {
+            return Err(Failure::new(Kind::Denied, "only an administrator may unmount"));
+        }
+        let wanted = at.parse::<Number>().ok();
+        let standing = {
+            let mut views = self.views.lock().await;
+            let found = views.standing.iter().find(|(_, standing)| Some(standing.mount.number) == wanted);
+            let directory = found.map(|(directory, _)| directory.clone());
+            directory.and_then(|directory| views.standing.remove(&directory))
+        };
+        let Some(standing) = standing else { return Err(Failure::not_found(format!("there is no mount {at}"))) };
+        let mount = standing.mount;
+        blocking(move || standing.view.unmount()).await?;
+        let (noun, name) = match (&mount.pool, &mount.space) {
+            (Some((_, name)), _) => ("pool", name),
+            (None, Some((_, name))) => ("space", name),
+            (None, None) => ("mount", &mount.directory),
+        };
+        self.audit.done(caller, "unmount", noun, name, json!({ "directory": mount.directory })).await
+    }
+
     pub(crate) async fn close(&self) {
-        let views = std::mem::take(&mut *self.mounted.lock().await);
+        let views = std::mem::take(&mut self.views.lock().await.standing);
         if let Err(failure) = blocking(move || drop(views)).await {
             tracing::warn!(%failure, "views were left mounted");
         }
     }
 
-    async fn show(&self, pool: &Pool, members: &[Location]) -> Outcome<(Mount, Mounted)> {
-        let mut mount = self.reach(pool, members).await?;
-        let mut shown = Vec::with_capacity(members.len());
-        for location in members {
-            let name = if members.len() == 1 { String::new() } else { location.name.clone() };
-            shown.push(Shown { name, tree: self.grounds.tree(location, "").await? });
+    fn directory_of(&self, pool: &Pool) -> PathBuf {
+        self.directory.join(pool.number.to_string())
+    }
+
+    async fn meant(&self, request: &MountRequest) -> Outcome<(Of, &'static str, String)> {
+        let pool = if request.space { None } else { found(self.catalogue.pool(request.of.as_str()).await)? };
+        if let Some(pool) = pool {
+            return Ok((Of::Pool(pool.id), "pool", pool.name));
         }
-        let (directory, source, work) = (PathBuf::from(&mount.directory), mount.source.clone(), self.work.clone());
-        let view = blocking(move || capstan_view::mount(&directory, &source, shown, work)).await??;
+        match found(self.catalogue.space(request.of.as_str()).await)? {
+            Some(space) => Ok((Of::Space(space.id), "space", space.name)),
+            None => Err(Failure::not_found(format!("there is no pool and no space {}", request.of))),
+        }
+    }
+
+    /// One view a directory: whoever comes while it is being put up is refused.
+    async fn put_up(&self, directory: PathBuf, of: Of, read_only: bool, for_all: bool) -> Outcome<Mount> {
+        let number = {
+            let mut views = self.views.lock().await;
+            if views.standing.len() + views.coming.len() >= VIEWS_MAX {
+                return Err(Failure::new(Kind::Busy, format!("{VIEWS_MAX} views stand already; no more are put up")));
+            }
+            if views.standing.contains_key(&directory) || !views.coming.insert(directory.clone()) {
+                return Err(Failure::new(Kind::Conflict, format!("{} is mounted already", directory.display())));
+            }
+            views.last += 1;
+            views.last
+        };
+        let shown = self.show(number, &directory, of, read_only, for_all).await;
+        let mut views = self.views.lock().await;
+        views.coming.remove(&directory);
+        let (mount, view) = shown?;
+        views.standing.insert(directory, Standing { mount: mount.clone(), view });
+        Ok(mount)
+    }
+
+    async fn show(&self, number: Number, directory: &Path, of: Of, read_only: bool, for_all: bool) -> Outcome<(Mount, Mounted)> {
+        let mut mount = Mount {
+            number,
+            major_minor: String::new(),
+            directory: directory.to_string_lossy().into_owned(),
+            source: String::new(),
+            options: String::new(),
+            pool: None,
+            space: None,
+            members: Vec::new(),
+        };
+        let shown = match of {
+            Of::Pool(pool) => {
+                let pool = self.catalogue.pool(pool).await?;
+                mount.pool = Some((pool.number, pool.name.clone()));
+                self.show_pool(&pool, read_only, &mut mount).await?
+            }
+            Of::Space(space) => {
+                let space = self.catalogue.space(space).await?;
+                mount.space = Some((space.number, space.name.clone()));
+                mount.source.clone_from(&space.name);
+                self.show_space(&space, read_only).await?
+            }
+        };
+        let access = if shown.iter().any(|shown| shown.writes.is_some()) { "rw" } else { "ro" };
+        mount.options = format!("{access},nosuid,nodev,noexec{}", if for_all { ",allow_other" } else { "" });
+        let view = View {
+            directory: directory.to_owned(),
+            source: mount.source.clone(),
+            shown,
+            spool: Some(Arc::clone(&self.spool)),
+            for_all,
+        };
+        let work = self.work.clone();
+        let view = blocking(move || capstan_view::mount(view, work)).await??;
         mount.major_minor = view.device()?;
         Ok((mount, view))
     }
 
-    async fn reach(&self, pool: &Pool, members: &[Location]) -> Outcome<Mount> {
+    /// Each location of a pool, if it is reached.
+    async fn show_pool(&self, pool: &Pool, read_only: bool, mount: &mut Mount) -> Outcome<Vec<Shown>> {
+        let members = self.catalogue.members(pool.id).await?;
         if members.is_empty() {
             return Err(Failure::invalid("the pool has no location").with_code("empty-pool"));
         }
-        let mut kind = "fuse";
-        let mut targets: BTreeMap<Number, String> = BTreeMap::new();
-        for location in members {
-            if targets.contains_key(&location.target_number) {
-                continue;
-            }
-            let connection = self.targets.connect(location.target).await?;
-            connection.probe().await?;
-            if connection.objects().is_some() {
-                kind = "fuse.s3fs";
-            }
-            targets.insert(location.target_number, self.catalogue.target(location.target).await?.name);
+        let mut targets: BTreeMap<Number, (Target, Option<(Number, String)>)> = BTreeMap::new();
+        let mut shown = Vec::with_capacity(members.len());
+        for location in &members {
+            let (target, server) = match targets.get(&location.target_number) {
+                Some(reached) => reached.clone(),
+                None => {
+                    let reached = self.reach(location).await?;
+                    targets.insert(location.target_number, reached.clone());
+                    reached
+                }
+            };
+            let before = (members.len() > 1).then_some(mount.members.as_slice());
+            let member = Member::new(&target, server, location, before);
+            let tree = self.grounds.tree(location, "").await?;
+            let (catalogued, shown_under) = self.grounds.shown(location).await?;
+            let plot = Plot { tree: Arc::clone(&tree), path: String::new(), shown_under };
+            let writes = (!read_only && !member.read_only).then(|| self.writes(catalogued, &plot));
+            shown.push(Shown { name: member.folder.clone(), tree, writes });
+            mount.members.push(member);
         }
-        let single = |count: usize| count == 1;
-        Ok(Mount {
-            number: pool.number,
-            major_minor: String::new(),
-            directory: self.directory.join(pool.number.to_string()).to_string_lossy().into_owned(),
-            source: members.iter().map(|location| location.name.as_str()).collect::<Vec<_>>().join(","),
-            options: "ro".to_owned(),
-            kind: kind.to_owned(),
-            pool: pool.number,
-            pool_name: pool.name.clone(),
-            target: targets.into_iter().next().filter(|_| single(members.len())),
-            location: members.first().filter(|_| single(members.len())).map(|location| (location.number, location.name.clone())),
-        })
+        mount.source = mount.members.iter().map(|member| member.source.as_str()).collect::<Vec<_>>().join(",");
+        Ok(shown)
+    }
+
+    async fn reach(&self, location: &Location) -> Outcome<(Target, Option<(Number, String)>)> {
+        let target = self.catalogue.target(location.target).await?;
+        let reached = match self.targets.connect(location.target).await {
+            Ok(connection) => connection.probe().await,
+            Err(failure) => Err(failure),
+        };
+        reached.map_err(|failure| member::of_target(&target.name, failure))?;
+        let server = match target.server {
+            Some(server) => Some(self.catalogue.server(server).await?),
+            None => None,
+        };
+        Ok((target, server.map(|server| (server.number, server.name))))
+    }
+
+    async fn show_space(&self, space: &Space, read_only: bool) -> Outcome<Vec<Shown>> {
+        let ground = self.grounds.source(&Place::Space { space: space.id, path: String::new() }).await?;
+        let shown = ground.plots.iter().map(|plot| Shown {
+            name: String::new(),
+            tree: Arc::clone(&plot.tree),
+            writes: (!read_only).then(|| self.writes(ground.catalogued, plot)),
+        });
+        Ok(shown.collect())
+    }
+
+    fn writes(&self, catalogued: Option<capstan_domain::entry::Tree>, plot: &Plot) -> Arc<dyn capstan_view::Writes> {
+        let Writing { verify, limits, .. } = &self.writing;
+        let by_hand = ByHand::new(self.catalogue.clone(), catalogued, plot, Arc::clone(&self.waiting), *verify, limits.clone());
+        Arc::new(through::ThroughView(by_hand))
+    }
+}
+
+fn found<T>(found: Outcome<T>) -> Outcome<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.kind == Kind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What failed, and what can be done.
+fn told(failure: &Failure) -> String {
+    match &failure.next_step {
+        Some(next) => format!("{}. To go on: {next}", failure.message.trim_end_matches('.')),
+        None => failure.message.clone(),
     }
 }
 

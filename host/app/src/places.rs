@@ -126,7 +126,7 @@ impl Grounds {
     }
 
     /// The catalogued tree in which a location is seen, and its folder there.
-    async fn shown(&self, location: &Location) -> Outcome<(Option<Entries>, String)> {
+    pub(crate) async fn shown(&self, location: &Location) -> Outcome<(Option<Entries>, String)> {
         let Some(pool) = location.pool else { return Ok((None, String::new())) };
         if self.catalogue.pool(pool).await?.role == PoolRole::Primary {
             Ok((Some(Entries::Pool(pool)), location.name.clone()))

@@ -1,5 +1,7 @@
 //! Pools: locations used as one.
 
+use std::collections::HashSet;
+
 use capstan_catalogue::Catalogue;
 use capstan_domain::identity::Caller;
 use capstan_domain::ids::{LocationId, Number, PoolId};
@@ -57,6 +59,7 @@ impl Pools {
     pub async fn create(&self, caller: &Caller, new: NewPool, locations: Vec<Number>) -> Outcome<Pool> {
         check_name(&new.name)?;
         let members = self.resolve(locations, None).await?;
+        self.told_apart(new.role, &members).await?;
         let pool = self.catalogue.create_pool(&new, &members).await?;
         self.audit
             .done(caller, "create", "pool", &pool.name, json!({ "number": pool.number, "locations": members.len() }))
@@ -80,6 +83,13 @@ impl Pools {
             None => None,
             Some(locations) => Some(self.resolve(locations, Some(id)).await?),
         };
+        if pool.role == PoolRole::Primary && (members.is_some() || change.role.is_some()) {
+            let all = match &members {
+                Some(members) => members.clone(),
+                None => self.catalogue.members(id).await?.into_iter().map(|member| member.id).collect(),
+            };
+            self.told_apart(pool.role, &all).await?;
+        }
         let pool = self.catalogue.update_pool(&pool, members.as_deref()).await?;
         self.audit
             .done(
@@ -97,6 +107,23 @@ impl Pools {
         let pool = self.catalogue.pool(id).await?;
         self.catalogue.delete_pool(id).await?;
         self.audit.done(caller, "delete", "pool", &pool.name, json!({ "number": pool.number })).await
+    }
+
+    /// A primary pool shows each location as a folder of its name, so no two may have the same.
+    async fn told_apart(&self, role: PoolRole, members: &[LocationId]) -> Outcome<()> {
+        if role != PoolRole::Primary {
+            return Ok(());
+        }
+        let mut names = HashSet::with_capacity(members.len());
+        for member in members {
+            let location = self.catalogue.location(*member).await?;
+            if !names.insert(location.name.clone()) {
+                let message =
+                    format!("two of the locations are called {}, and a primary pool shows each by its name", location.name);
+                return Err(Failure::invalid(message).with_code("locations").with_next_step("rename one, or use two pools"));
+            }
+        }
+        Ok(())
     }
 
     /// Numbers to ids; each has to exist and to be free, or in this pool already.

@@ -15,6 +15,8 @@ use capstan_runtime::{Limits, Signatures};
 use capstan_services::Limits as ServiceLimits;
 use serde::Deserialize;
 
+use crate::mounts::Writing;
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
@@ -28,6 +30,7 @@ pub struct Settings {
     pub services: ServiceSettings,
     pub mover: MoverSettings,
     pub jobs: JobSettings,
+    pub views: ViewSettings,
     pub log: LogSettings,
 }
 
@@ -188,6 +191,10 @@ impl Settings {
         limits
     }
 
+    pub(crate) fn writing(&self) -> Writing {
+        Writing { verify: self.jobs.verify, limits: self.mover_limits(), spool_bytes: self.views.spool_bytes }
+    }
+
     pub(crate) fn job_limits(&self) -> JobLimits {
         let (mut limits, given) = (JobLimits::default(), &self.jobs);
         limits.workers = given.workers.unwrap_or(limits.workers);
@@ -197,6 +204,8 @@ impl Settings {
             given.cold_wait_hours.map_or(limits.cold_wait, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.guard_percent = given.guard_percent.unwrap_or(limits.guard_percent);
         limits.guard_entries = given.guard_entries.unwrap_or(limits.guard_entries);
+        limits.complete_every =
+            given.complete_scan_hours.map_or(limits.complete_every, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.transfer = self.mover_limits();
         limits
     }
@@ -221,6 +230,22 @@ pub struct JobSettings {
     pub guard_percent: Option<u64>,
     /// Entries that one scan may find gone; beyond it, the scan stops.
     pub guard_entries: Option<u64>,
+    /// Hours in which primary scans may look only at folders that changed; then one looks at every file. 0: always at every file.
+    pub complete_scan_hours: Option<u64>,
+}
+
+/// Mounted pools and spaces.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ViewSettings {
+    /// Bytes that files may have together which are being written through views, in the data directory; a write beyond is refused.
+    pub spool_bytes: u64,
+}
+
+impl Default for ViewSettings {
+    fn default() -> Self {
+        Self { spool_bytes: 64 << 30 }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

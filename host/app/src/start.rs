@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use capstan_catalogue::Catalogue;
 use capstan_domain::ports::StateStore;
+use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 use capstan_grants::Policy;
 use capstan_runtime::{Runtime, RuntimeOptions};
@@ -31,6 +32,7 @@ use crate::probes::UnsavedTargets;
 use crate::scans::Scans;
 use crate::sealing::Sealer;
 use crate::secrets::Secrets;
+use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::spaces::Spaces;
 use crate::targets::Targets;
@@ -96,6 +98,8 @@ impl App {
             Arc::<UnsavedTargets>::clone(&unsaved),
             settings.job_limits(),
         );
+        let mounts = Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data, settings.writing())?;
+        tokio::spawn(mounts.clone().give_up_left(Timestamp::now()));
         Ok(Self {
             definitions: Definitions::new(catalogue.clone(), audit.clone()),
             entries: Entries::new(catalogue.clone()),
@@ -104,10 +108,11 @@ impl App {
             jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, settings.jobs.verify, engine),
             locations: Locations::new(catalogue.clone(), audit.clone()),
             metrics: Metrics::new(&runtime, &catalogue),
-            mounts: Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data),
+            mounts,
             plugins,
             pools: Pools::new(catalogue.clone(), audit.clone()),
             scans: Scans::new(catalogue.clone(), audit.clone()),
+            servers: Servers::new(catalogue.clone(), audit.clone(), targets.clone()),
             spaces: Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots)?,
             targets,
             audit,

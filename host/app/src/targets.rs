@@ -9,10 +9,10 @@ use std::sync::Arc;
 use capstan_catalogue::Catalogue;
 use capstan_domain::grant::{GrantRecord, NewGrant, Power};
 use capstan_domain::identity::Caller;
-use capstan_domain::ids::TargetId;
+use capstan_domain::ids::{LocationId, ServerId, TargetId};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::plugin::Description;
-use capstan_domain::ports::{Connection, ProbeReport, Targets as _};
+use capstan_domain::ports::{Connection, LocationInfo, ProbeReport, Targets as _};
 use capstan_domain::secret::SecretText;
 use capstan_domain::target::{NewTarget, Target};
 use capstan_domain::time::Timestamp;
@@ -41,6 +41,14 @@ pub struct Targets {
     runtime: Arc<Runtime>,
 }
 
+/// Why a target does not serve.
+#[derive(Clone, Debug)]
+pub struct Away {
+    /// Since when it is not reached; none where the fault is not the target's.
+    pub since: Option<Timestamp>,
+    pub failure: Failure,
+}
+
 /// What is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct TargetChange {
@@ -53,6 +61,15 @@ pub struct TargetChange {
     pub attributes: Option<Value>,
     /// Set over what is there; an empty one is removed.
     pub secrets: Vec<(String, SecretText)>,
+    /// Where the new configuration calls a location otherwise: which one, and its new name.
+    pub location: Option<(LocationId, String)>,
+}
+
+/// A change that was judged and can be written.
+struct Prepared {
+    target: Target,
+    checked: Checked,
+    forgotten: Vec<String>,
 }
 
 /// A configuration that was looked at: the document without secrets, the secrets, and what it grants.
@@ -83,31 +100,72 @@ impl Targets {
         self.catalogue.target(id).await
     }
 
-    /// Why it does not serve, if it does not.
-    pub fn unavailable(&self, target: &Target) -> Option<Failure> {
-        match self.runtime.status(target.id) {
-            Some(TargetStatus::Serving { .. }) => None,
-            Some(TargetStatus::Unavailable { failure }) => Some(failure),
-            None => Some(Failure::new(capstan_domain::Kind::Unavailable, "the target is not open in this host")),
-        }
+    /// Why it does not serve, if it does not: its plugin, its grants, or that it is not reached.
+    pub fn unavailable(&self, target: &Target) -> Option<Away> {
+        let failure = match self.runtime.status(target.id) {
+            Some(TargetStatus::Serving { .. }) => {
+                let unreached = self.runtime.unreached(target.id)?;
+                return Some(Away { since: Some(unreached.since), failure: unreached.failure });
+            }
+            Some(TargetStatus::Unavailable { failure }) => failure,
+            None => Failure::new(capstan_domain::Kind::Unavailable, "the target is not open in this host"),
+        };
+        Some(Away { since: None, failure })
     }
 
     pub async fn create(&self, caller: &Caller, new: NewTarget) -> Outcome<Target> {
+        self.create_with(caller, new, None, Vec::new()).await
+    }
+
+    /// A target of a server, and the locations that its configuration names.
+    pub(crate) async fn create_with(
+        &self,
+        caller: &Caller,
+        new: NewTarget,
+        server: Option<ServerId>,
+        locations: Vec<LocationInfo>,
+    ) -> Outcome<Target> {
         check_name(&new.name)?;
         let id = TargetId::new();
         let checked = self.check(caller, id, &new, Vec::new()).await?;
         let sealed = self.secrets.seal(id, &checked.secrets)?;
         let grants: Vec<NewGrant> = checked.powers.into_iter().map(|power| configured(caller, power)).collect();
         let record = NewTarget { configuration: checked.configuration, secrets: Vec::new(), ..new };
-        let target = self.catalogue.create_target(id, &record, sealed, grants).await?;
+        let target = self.catalogue.create_target_with(id, &record, sealed, grants, server, locations).await?;
         self.open(&target).await?;
         self.audit.done(caller, "create", "target", &target.name, detail(&target)).await?;
         Ok(target)
     }
 
     pub async fn update(&self, caller: &Caller, id: TargetId, change: TargetChange) -> Outcome<Target> {
-        let old = self.catalogue.target(id).await?;
-        let mut target = old.clone();
+        let renamed = change.location.clone();
+        let Prepared { target, checked, forgotten } = self.prepare(caller, id, change).await?;
+        let sealed = self.secrets.seal(id, &checked.secrets)?;
+        let in_force = self.catalogue.grants_in_force(id).await?;
+        let outdated: Vec<&GrantRecord> =
+            in_force.iter().filter(|grant| grant.by == CONFIGURED && !checked.powers.contains(&grant.power)).collect();
+        let grants: Vec<NewGrant> = checked
+            .powers
+            .iter()
+            .filter(|power| !in_force.iter().any(|grant| grant.power == **power))
+            .map(|power| configured(caller, power.clone()))
+            .collect();
+        let target = self.catalogue.update_target_with(&target, sealed, forgotten, grants, renamed).await?;
+        for grant in outdated {
+            self.catalogue.revoke_grant(grant.id).await?;
+        }
+        self.reopen(&target).await?;
+        self.audit.done(caller, "update", "target", &target.name, detail(&target)).await?;
+        Ok(target)
+    }
+
+    /// Says what `update` would say, and changes nothing.
+    pub(crate) async fn judge(&self, caller: &Caller, id: TargetId, change: TargetChange) -> Outcome<()> {
+        self.prepare(caller, id, change).await.map(|_| ())
+    }
+
+    async fn prepare(&self, caller: &Caller, id: TargetId, change: TargetChange) -> Outcome<Prepared> {
+        let mut target = self.catalogue.target(id).await?;
         if let Some(name) = change.name {
             check_name(&name)?;
             target.name = name;
@@ -122,35 +180,27 @@ impl Targets {
             name: target.name.clone(),
             plugin: target.plugin.clone(),
             pinned: target.pinned.clone(),
-            configuration: change.configuration.unwrap_or(target.configuration),
+            configuration: change.configuration.unwrap_or_else(|| target.configuration.clone()),
             attributes: target.attributes.clone(),
             secrets: change.secrets.into_iter().filter(|(_, secret)| !secret.reveal().is_empty()).collect(),
             owner: target.owner,
         };
         let checked = self.check(caller, id, &given, kept).await?;
-        target.configuration = checked.configuration;
-        let sealed = self.secrets.seal(id, &checked.secrets)?;
-        let in_force = self.catalogue.grants_in_force(id).await?;
-        let outdated: Vec<&GrantRecord> =
-            in_force.iter().filter(|grant| grant.by == CONFIGURED && !checked.powers.contains(&grant.power)).collect();
-        let grants: Vec<NewGrant> = checked
-            .powers
-            .iter()
-            .filter(|power| !in_force.iter().any(|grant| grant.power == **power))
-            .map(|power| configured(caller, power.clone()))
-            .collect();
-        let target = self.catalogue.update_target(&target, sealed, forgotten, grants).await?;
-        for grant in outdated {
-            self.catalogue.revoke_grant(grant.id).await?;
-        }
-        self.reopen(&target).await?;
-        self.audit.done(caller, "update", "target", &target.name, detail(&target)).await?;
-        Ok(target)
+        target.configuration.clone_from(&checked.configuration);
+        Ok(Prepared { target, checked, forgotten })
     }
 
     pub async fn delete(&self, caller: &Caller, id: TargetId) -> Outcome<()> {
         let target = self.catalogue.target(id).await?;
-        let members = Listing::first(1).with("target", capstan_domain::listing::Operator::Equal, id);
+        self.unused(&target).await?;
+        self.catalogue.delete_target(id).await?;
+        self.runtime.close_target(id);
+        self.audit.done(caller, "delete", "target", &target.name, detail(&target)).await
+    }
+
+    /// `Conflict` "in-use" where one of its locations is in a pool.
+    pub(crate) async fn unused(&self, target: &Target) -> Outcome<()> {
+        let members = Listing::first(1).with("target", capstan_domain::listing::Operator::Equal, target.id);
         if let Some(location) = self
             .catalogue
             .locations(&Listing { limit: PAGE, ..members })
@@ -163,9 +213,7 @@ impl Targets {
                 .with_code("in-use")
                 .with_next_step("take its locations out of their pools first"));
         }
-        self.catalogue.delete_target(id).await?;
-        self.runtime.close_target(id);
-        self.audit.done(caller, "delete", "target", &target.name, detail(&target)).await
+        Ok(())
     }
 
     /// Reaches it now.
@@ -291,6 +339,11 @@ impl Targets {
         Ok(Checked { configuration, secrets, powers })
     }
 
+    /// Fails where no version of a plugin is active, with the command that installs one.
+    pub fn served_by(&self, plugin: &str) -> Outcome<()> {
+        self.description(plugin, None).map(|_| ())
+    }
+
     fn description(&self, plugin: &str, pinned: Option<&str>) -> Outcome<Description> {
         let versions = self.runtime.versions(Some(plugin));
         let found = match pinned {
@@ -301,7 +354,7 @@ impl Targets {
             let what = pinned.map_or_else(|| format!("plugin {plugin}"), |version| format!("plugin {plugin} {version}"));
             Failure::invalid(format!("{what} is not installed"))
                 .with_code("plugin")
-                .with_next_step("install it with: capstan plugin install FILE")
+                .with_next_step(format!("install it with: capstan plugin install {plugin}.wasm"))
         })
     }
 }

@@ -48,8 +48,35 @@ pub(crate) enum Command {
     /// Make users, change what they may do, disable them. Passwords come from standard input.
     #[command(subcommand)]
     User(User),
+    /// Show a pool or a space as a directory, to be read and written; with nothing, what is mounted.
+    Mount(Mount),
+    /// Take a mounted directory away.
+    Unmount(Unmount),
     /// Show the audit log, newest first.
     Audit(Window),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mount {
+    /// Number or name of a pool, or of a space where no pool has it.
+    #[arg(value_name = "POOL_OR_SPACE", requires = "path")]
+    pub(crate) of: Option<String>,
+    /// An empty directory of the machine that the host runs on.
+    pub(crate) path: Option<PathBuf>,
+    /// A space is meant.
+    #[arg(long)]
+    pub(crate) space: bool,
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// For all users of the machine, as the modes of files allow; else for the user alone who runs the host.
+    #[arg(long)]
+    pub(crate) for_all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unmount {
+    /// The directory, or the number of the mount.
+    pub(crate) mount: String,
 }
 
 #[derive(Debug, Args)]

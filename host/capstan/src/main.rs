@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         cli::Command::Target(command) => commands::run(&arguments.remote, |client| commands::target::run(client, command)),
         cli::Command::Job(command) => commands::run(&arguments.remote, |client| commands::job::run(client, command)),
         cli::Command::User(command) => commands::run(&arguments.remote, |client| commands::user::run(client, command)),
+        cli::Command::Mount(asked) => commands::run(&arguments.remote, |client| commands::mount::mount(client, asked)),
+        cli::Command::Unmount(asked) => commands::run(&arguments.remote, |client| commands::mount::unmount(client, asked)),
         cli::Command::Audit(window) => commands::run(&arguments.remote, |client| commands::audit::run(client, window)),
     };
     match result {

@@ -17,14 +17,14 @@ use crate::tree::{TreeRow, hold_tree, tree_row};
 use crate::upsert::{Totals, count, upsert};
 
 /// Entries that one transaction removes: the writer is free for others in between.
-const SWEEP: usize = 5_000;
+pub(crate) const SWEEP: usize = 5_000;
 
 /// Under which part of a tree, and since when. Files a crawl finds get its generation as `seen`.
 pub struct Crawl {
-    catalogue: Catalogue,
-    row: TreeRow,
-    generation: Timestamp,
-    tree: Tree,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) row: TreeRow,
+    pub(crate) generation: Timestamp,
+    pub(crate) tree: Tree,
     memory: Memory,
 }
 

@@ -80,7 +80,7 @@ fn kind_word(work: &Work) -> &'static str {
     match work {
         Work::Transfer { .. } => "transfer",
         Work::Erase { .. } => "erase",
-        Work::Scan { .. } => "scan",
+        Work::Scan { .. } | Work::Rescan { .. } => "scan",
         Work::Probe { .. } => "probe",
         Work::SyncLocations { .. } => "sync_locations",
     }

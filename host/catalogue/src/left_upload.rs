@@ -6,6 +6,7 @@
 use capstan_domain::Outcome;
 use capstan_domain::ids::{JobId, Number};
 use capstan_domain::job::Work;
+use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
 use crate::query::sql;
@@ -25,7 +26,26 @@ pub struct LeftUpload {
     pub work: Work,
 }
 
+/// One that no job began: a view did, for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerlessUpload {
+    pub number: Number,
+    pub tree: String,
+    pub key: String,
+    pub upload: String,
+}
+
 impl Catalogue {
+    /// Begun before `before`, in their order, from after `after` on.
+    pub async fn ownerless_uploads(&self, before: Timestamp, after: Number, limit: u32) -> Outcome<Vec<OwnerlessUpload>> {
+        let query = sql("SELECT number, tree, name, upload FROM uploads WHERE job IS NULL AND created < $1 AND number > $2 \
+                         ORDER BY number LIMIT $3");
+        let rows = self.read().await?.all(query.bind(before).bind(after).bind(limit)).await?;
+        rows.into_iter()
+            .map(|mut row| Ok(OwnerlessUpload { number: row.take()?, tree: row.take()?, key: row.take()?, upload: row.take()? }))
+            .collect()
+    }
+
     /// In the order in which they were begun, from after `after` on.
     pub async fn left_uploads(&self, after: Number, limit: u32) -> Outcome<Vec<LeftUpload>> {
         let query = sql(

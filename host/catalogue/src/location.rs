@@ -8,13 +8,13 @@ use capstan_domain::ports::LocationInfo;
 use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
-use crate::query::{Row, json, sql};
+use crate::query::{Query, Row, json, sql};
 use crate::select::{Field, Select, Type};
 
 pub(crate) const LOCATIONS: Select = Select {
     columns: "t.id, t.number, t.target, g.number, t.name, t.pool, p.number, t.file_count, t.file_bytes, t.attributes, t.present, \
               t.created, t.updated",
-    from: "locations t JOIN targets g ON g.id = t.target LEFT JOIN pools p ON p.id = t.pool",
+    from: "locations t JOIN targets g ON g.id = t.target LEFT JOIN pools p ON p.id = t.pool LEFT JOIN servers m ON m.id = g.server",
     fields: &[
         Field("id", Type::Id, "t.id"),
         Field("number", Type::Integer, "t.number"),
@@ -23,6 +23,7 @@ pub(crate) const LOCATIONS: Select = Select {
         Field("target_number", Type::Integer, "g.number"),
         Field("target_name", Type::Text, "g.name"),
         Field("plugin", Type::Text, "g.plugin"),
+        Field("server_number", Type::Integer, "m.number"),
         Field("pool", Type::Id, "t.pool"),
         Field("pool_number", Type::Integer, "p.number"),
         Field("pool_name", Type::Text, "p.name"),
@@ -32,7 +33,7 @@ pub(crate) const LOCATIONS: Select = Select {
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
     ],
-    open: &["attributes"],
+    open: &["attributes", "target:g.attributes", "configuration:g.configuration"],
     order: "t.number",
 };
 
@@ -59,18 +60,7 @@ impl Catalogue {
     /// are present, by number. A row's creation time is the target's, where it tells.
     pub async fn sync_locations(&self, target: TargetId, found: &[LocationInfo]) -> Outcome<Vec<Location>> {
         let now = Timestamp::now();
-        let mut upserts = Vec::with_capacity(found.len());
-        for info in found {
-            let upsert = sql("INSERT INTO locations (id, target, name, attributes, present, created, updated) \
-                              VALUES ($1, $2, $3, $4, 1, $5, $6) \
-                              ON CONFLICT (target, name) DO UPDATE SET present = 1, \
-                              updated = CASE WHEN locations.present = 1 THEN locations.updated ELSE excluded.updated END");
-            let created = info.created.map_or(now, Timestamp);
-            let attributes = serde_json::json!({});
-            upserts.push(
-                upsert.bind(LocationId::new()).bind(target).bind(&info.name).bind(json(&attributes)).bind(created).bind(now),
-            );
-        }
+        let upserts: Vec<_> = found.iter().map(|info| upsert_location(target, info, now)).collect();
         let names: Vec<String> = found.iter().map(|info| info.name.clone()).collect();
         self.write(move |connection| {
             Box::pin(async move {
@@ -118,4 +108,14 @@ impl Catalogue {
         self.change("location", update.bind(id).bind(json(attributes)).bind(Timestamp::now())).await?;
         self.location(id).await
     }
+}
+
+/// A row for what a target says it has, present from now on.
+pub(crate) fn upsert_location(target: TargetId, info: &LocationInfo, now: Timestamp) -> Query {
+    let upsert = sql("INSERT INTO locations (id, target, name, attributes, present, created, updated) \
+                      VALUES ($1, $2, $3, $4, 1, $5, $6) \
+                      ON CONFLICT (target, name) DO UPDATE SET present = 1, \
+                      updated = CASE WHEN locations.present = 1 THEN locations.updated ELSE excluded.updated END");
+    let created = info.created.map_or(now, Timestamp);
+    upsert.bind(LocationId::new()).bind(target).bind(&info.name).bind(json(&serde_json::json!({}))).bind(created).bind(now)
 }

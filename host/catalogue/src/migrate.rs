@@ -11,10 +11,11 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::connection::Flavour;
 
-const FILES: [(i64, &str, &str); 3] = [
+const FILES: [(i64, &str, &str); 4] = [
     (1, "nouns", include_str!("../migrations/0001_nouns.sql")),
     (2, "roles quotas priority", include_str!("../migrations/0002_roles_quotas_priority.sql")),
     (3, "uploads of jobs", include_str!("../migrations/0003_uploads_of_jobs.sql")),
+    (4, "servers", include_str!("../migrations/0004_servers.sql")),
 ];
 
 /// SQLite's words and PostgreSQL's. Text compares bytewise in both.

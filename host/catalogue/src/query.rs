@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use capstan_domain::ids::{
-    ApiKeyId, DefinitionId, EntryId, GrantId, JobId, LocationId, PoolId, ReplicaId, ScanId, SpaceId, TargetId, UserId,
+    ApiKeyId, DefinitionId, EntryId, GrantId, JobId, LocationId, PoolId, ReplicaId, ScanId, ServerId, SpaceId, TargetId, UserId,
 };
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
@@ -216,7 +216,9 @@ macro_rules! ids {
     )*};
 }
 
-ids! { TargetId, LocationId, PoolId, SpaceId, EntryId, ReplicaId, DefinitionId, JobId, ScanId, UserId, ApiKeyId, GrantId }
+ids! {
+    TargetId, LocationId, PoolId, SpaceId, EntryId, ReplicaId, DefinitionId, JobId, ScanId, UserId, ApiKeyId, GrantId, ServerId,
+}
 
 /// `(?, ?), (?, ?), …`: values in their order, for statements of many rows. SQLite looks a placeholder with a name or a number up
 /// in a list each time, which takes longer than the insert; PostgreSQL gets its numbers from `numbered`.

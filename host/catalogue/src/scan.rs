@@ -12,7 +12,7 @@ use crate::query::{Row, sql, word};
 use crate::select::{Field, Select, Type};
 
 const SCANS: Select = Select {
-    columns: "t.id, t.number, t.pool, p.number, t.enabled, t.operand, t.unit, t.due, t.last_started, t.last_finished",
+    columns: "t.id, t.number, t.pool, p.number, t.enabled, t.operand, t.unit, t.due, t.last_started, t.last_finished, t.last_complete",
     from: "scans t JOIN pools p ON p.id = t.pool",
     fields: &[
         Field("id", Type::Id, "t.id"),
@@ -38,6 +38,7 @@ fn read(row: &mut Row) -> Outcome<Scan> {
         due: row.take()?,
         last_started: row.take()?,
         last_finished: row.take()?,
+        last_complete: row.take()?,
     })
 }
 
@@ -95,6 +96,12 @@ impl Catalogue {
             Err(failure) if failure.kind == Kind::NotFound => Ok(false),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// When all of a pool was last looked at; none: something is left unfinished, and the next scan looks at everything.
+    pub async fn mark_scan(&self, pool: PoolId, complete: Option<Timestamp>) -> Outcome<()> {
+        let mark = sql("UPDATE scans SET last_complete = $2 WHERE pool = $1").bind(pool).bind(complete);
+        self.write(move |connection| Box::pin(async move { connection.run(mark).await.map(|_| ()) })).await
     }
 
     /// A pool without a scan is none the worse.

@@ -2,8 +2,9 @@
 
 use capstan_domain::Outcome;
 use capstan_domain::grant::NewGrant;
-use capstan_domain::ids::{Reference, TargetId};
+use capstan_domain::ids::{LocationId, Reference, ServerId, TargetId};
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::ports::LocationInfo;
 use capstan_domain::target::{NewTarget, Target};
 use capstan_domain::time::Timestamp;
 
@@ -12,6 +13,7 @@ use crate::connection::Connection;
 use crate::failure::missing;
 use crate::find::find;
 use crate::grant::insert_grant;
+use crate::location::upsert_location;
 use crate::query::{Row, json, sql};
 use crate::secret::put_secret;
 use crate::select::{Field, Select, Type};
@@ -21,8 +23,9 @@ pub type SealedSecret = (String, Vec<u8>);
 
 pub(crate) const TARGETS: Select = Select {
     columns: "t.id, t.number, t.name, t.plugin, t.pinned, t.configuration, t.attributes, \
-              (SELECT string_agg(s.name, ',' ORDER BY s.name) FROM secrets s WHERE s.target = t.id), t.owner, t.created, t.updated",
-    from: "targets t",
+              (SELECT string_agg(s.name, ',' ORDER BY s.name) FROM secrets s WHERE s.target = t.id), t.owner, t.server, m.number, \
+              t.created, t.updated",
+    from: "targets t LEFT JOIN servers m ON m.id = t.server",
     fields: &[
         Field("id", Type::Id, "t.id"),
         Field("number", Type::Integer, "t.number"),
@@ -30,6 +33,8 @@ pub(crate) const TARGETS: Select = Select {
         Field("plugin", Type::Text, "t.plugin"),
         Field("pinned", Type::Text, "t.pinned"),
         Field("owner", Type::Id, "t.owner"),
+        Field("server", Type::Id, "t.server"),
+        Field("server_number", Type::Integer, "m.number"),
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
     ],
@@ -48,6 +53,8 @@ fn read(row: &mut Row) -> Outcome<Target> {
         attributes: row.json()?,
         secrets: row.take::<Option<String>>()?.map(|names| names.split(',').map(str::to_owned).collect()).unwrap_or_default(),
         owner: row.take()?,
+        server: row.take()?,
+        server_number: row.take()?,
         created: row.take()?,
         updated: row.take()?,
     })
@@ -62,21 +69,40 @@ impl Catalogue {
         sealed: Vec<SealedSecret>,
         grants: Vec<NewGrant>,
     ) -> Outcome<Target> {
+        self.create_target_with(id, new, sealed, grants, None, Vec::new()).await
+    }
+
+    /// A target of a server, together with the locations that its configuration names.
+    pub async fn create_target_with(
+        &self,
+        id: TargetId,
+        new: &NewTarget,
+        sealed: Vec<SealedSecret>,
+        grants: Vec<NewGrant>,
+        server: Option<ServerId>,
+        locations: Vec<LocationInfo>,
+    ) -> Outcome<Target> {
         let now = Timestamp::now();
-        let insert = sql("INSERT INTO targets (id, name, plugin, pinned, configuration, attributes, owner, created, updated) \
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)")
-        .bind(id)
-        .bind(&new.name)
-        .bind(&new.plugin)
-        .bind(new.pinned.clone())
-        .bind(json(&new.configuration))
-        .bind(json(&new.attributes))
-        .bind(new.owner)
-        .bind(now);
+        let insert =
+            sql("INSERT INTO targets (id, name, plugin, pinned, configuration, attributes, owner, created, updated, server) \
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)")
+            .bind(id)
+            .bind(&new.name)
+            .bind(&new.plugin)
+            .bind(new.pinned.clone())
+            .bind(json(&new.configuration))
+            .bind(json(&new.attributes))
+            .bind(new.owner)
+            .bind(now)
+            .bind(server);
+        let locations: Vec<_> = locations.iter().map(|info| upsert_location(id, info, now)).collect();
         self.write(move |connection| {
             Box::pin(async move {
                 connection.run(insert).await?;
                 beside(connection, id, sealed, grants).await?;
+                for location in locations {
+                    connection.run(location).await?;
+                }
                 find(connection, &TARGETS, "target", id.into(), read).await
             })
         })
@@ -91,6 +117,18 @@ impl Catalogue {
         sealed: Vec<SealedSecret>,
         forgotten: Vec<String>,
         grants: Vec<NewGrant>,
+    ) -> Outcome<Target> {
+        self.update_target_with(target, sealed, forgotten, grants, None).await
+    }
+
+    /// `renamed`: one of its locations, by the name that the new configuration gives it.
+    pub async fn update_target_with(
+        &self,
+        target: &Target,
+        sealed: Vec<SealedSecret>,
+        forgotten: Vec<String>,
+        grants: Vec<NewGrant>,
+        renamed: Option<(LocationId, String)>,
     ) -> Outcome<Target> {
         let id = target.id;
         let update =
@@ -113,6 +151,13 @@ impl Catalogue {
                     connection.run(sql("DELETE FROM secrets WHERE target = $1 AND name = $2").bind(id).bind(name)).await?;
                 }
                 beside(connection, id, sealed, grants).await?;
+                if let Some((location, name)) = renamed {
+                    let rename = sql("UPDATE locations SET name = $3, updated = $4 WHERE id = $1 AND target = $2");
+                    let rename = rename.bind(location).bind(id).bind(name).bind(Timestamp::now());
+                    if connection.run(rename).await? == 0 {
+                        return Err(missing("location"));
+                    }
+                }
                 find(connection, &TARGETS, "target", id.into(), read).await
             })
         })

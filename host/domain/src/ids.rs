@@ -61,6 +61,7 @@ ids! {
     UserId,
     ApiKeyId,
     GrantId,
+    ServerId,
 }
 
 /// The integer a dialect shows; unique and never reused within its noun.

@@ -148,6 +148,11 @@ pub enum Work {
     Scan {
         places: Vec<Place>,
     },
+    /// Crawls a primary pool as often as its scan says: only what changed, where that can be told and everything was looked at not long
+    /// ago.
+    Rescan {
+        pool: crate::ids::PoolId,
+    },
     /// Probes an unsaved target; the answer is the list of its locations. The configuration stays in memory (it holds secrets),
     /// so such a job fails with `StoppedBySystem` after a restart.
     Probe {

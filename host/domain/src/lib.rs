@@ -19,6 +19,7 @@ pub mod plugin;
 pub mod pool;
 pub mod ports;
 pub mod secret;
+pub mod server;
 pub mod space;
 pub mod target;
 pub mod time;

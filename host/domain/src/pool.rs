@@ -68,6 +68,8 @@ pub struct Scan {
     pub due: Option<Timestamp>,
     pub last_started: Option<Timestamp>,
     pub last_finished: Option<Timestamp>,
+    /// When one last looked at every file, and nothing was left unfinished since.
+    pub last_complete: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Number, TargetId, UserId};
+use crate::ids::{Number, ServerId, TargetId, UserId};
 use crate::secret::SecretText;
 use crate::time::Timestamp;
 
@@ -22,6 +22,9 @@ pub struct Target {
     /// Names of the secrets that are set; their values are sealed elsewhere.
     pub secrets: Vec<String>,
     pub owner: Option<UserId>,
+    /// The machine it shares with others, if it was made as one of several.
+    pub server: Option<ServerId>,
+    pub server_number: Option<Number>,
     pub created: Timestamp,
     pub updated: Timestamp,
 }

@@ -23,7 +23,8 @@ pub(crate) struct Side {
 
 pub(crate) struct CatalogueLedger {
     pub(crate) catalogue: Catalogue,
-    pub(crate) job: JobId,
+    /// None: a person did it, and no job has its outcomes.
+    pub(crate) job: Option<JobId>,
     /// What spaces may still take.
     pub(crate) admission: Admission,
     /// As the transfer numbers its sources.
@@ -142,8 +143,9 @@ impl CatalogueLedger {
         if let (true, Some(side)) = (settled.moved, source) {
             record.gone(side, &settled.item, &path);
         }
+        let Some(job) = self.job else { return };
         record.outcomes.push(PathOutcome {
-            job: self.job,
+            job,
             path,
             state: settled.state,
             bytes: settled.bytes,
@@ -245,8 +247,10 @@ impl Ledger for CatalogueLedger {
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
         let found = self.catalogue.upload(&key.tree, &key.key).await?;
         // Begun by a job before: from here on it is this one that would leave it behind.
-        if found.as_ref().is_some_and(|(begun, _)| begun.job != Some(self.job)) {
-            self.catalogue.take_upload_over(&key.tree, &key.key, self.job).await?;
+        if found.as_ref().is_some_and(|(begun, _)| begun.job != self.job)
+            && let Some(job) = self.job
+        {
+            self.catalogue.take_upload_over(&key.tree, &key.key, job).await?;
         }
         Ok(found.map(|(begun, parts)| UploadRecord {
             id: begun.id,
@@ -265,7 +269,7 @@ impl Ledger for CatalogueLedger {
             part_size: upload.part_size,
             content: upload.content.clone(),
             extras: upload.extras.clone(),
-            job: Some(self.job),
+            job: self.job,
         };
         self.catalogue.begin_upload(&key.tree, &key.key, &begun).await
     }

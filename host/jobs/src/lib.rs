@@ -4,6 +4,7 @@
 //! progress, and write the end. A worker that dies loses its lease, and another takes the job up where the ledger says it was.
 //! Nothing here talks to a target: trees come from [`Places`], bytes move in `capstan_mover`.
 
+mod by_hand;
 mod calendar;
 mod engine;
 mod ledger;
@@ -15,6 +16,7 @@ mod run;
 mod scheduler;
 mod work;
 
+pub use by_hand::ByHand;
 pub use engine::Jobs;
 pub use limits::Limits;
 pub use places::{Ground, Places, Plot, Probes};

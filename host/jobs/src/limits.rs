@@ -34,6 +34,8 @@ pub struct Limits {
     pub guard_percent: u64,
     /// Entries that may vanish by inference at once (D12).
     pub guard_entries: u64,
+    /// How long scans may look only at folders that changed; then one looks at every file.
+    pub complete_every: Duration,
     /// Of each transfer.
     pub transfer: capstan_mover::Limits,
     /// Up to so many vanish without asking for the share: half of a handful is no accident.
@@ -58,6 +60,7 @@ impl Default for Limits {
             scan_batch: 4096,
             guard_percent: 25,
             guard_entries: 10_000,
+            complete_every: Duration::from_secs(24 * 60 * 60),
             transfer: capstan_mover::Limits::default(),
             guard_floor: 16,
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use capstan_domain::Outcome;
-use capstan_domain::job::{NewJob, Place, Work};
+use capstan_domain::job::{NewJob, Work};
 use capstan_domain::pool::Scan;
 use capstan_domain::time::Timestamp;
 use tracing::error;
@@ -44,7 +44,7 @@ async fn start(engine: &Engine, scan: &Scan, now: Timestamp) -> Outcome<()> {
     if !engine.catalogue.advance_scan(scan, Some(next), now).await? {
         return Ok(());
     }
-    let work = Work::Scan { places: vec![Place::Pool { pool: scan.pool, path: String::new() }] };
+    let work = Work::Rescan { pool: scan.pool };
     let name = format!("primary scan {}", scan.number);
     engine.catalogue.create_job(&NewJob { definition: None, name, work }, None).await?;
     engine.bell.notify_one();

@@ -32,4 +32,4 @@ pub use local::LocalTree;
 pub use object::ObjectTree;
 pub use progress::Counters;
 pub use transfer::{Destination, Limits, Options, RECALLED, Source, Summary, Transfer};
-pub use tree::{Arrival, Children, Opened, Small, Stored, Tree};
+pub use tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree};

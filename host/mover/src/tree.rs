@@ -71,6 +71,15 @@ pub struct Stored {
     pub key: String,
 }
 
+/// What is given of a file's or a folder's attributes; the rest stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewAttributes {
+    pub modified: Option<Timestamp>,
+    pub mode: Option<u32>,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+}
+
 #[async_trait]
 pub trait Tree: Send + Sync + 'static {
     /// Stable over restarts: the part table is kept under it.
@@ -129,6 +138,11 @@ pub trait Tree: Send + Sync + 'static {
     /// Whether folders are things of their own here, with attributes.
     fn keeps_folders(&self) -> bool;
 
+    /// Whether a folder's times change whenever a name in it is made, removed or renamed.
+    fn folder_times(&self) -> bool {
+        false
+    }
+
     /// With its parents. `item` gives the attributes.
     async fn make_folder(&self, path: &str, item: &Item, attempt: &str) -> Outcome<()>;
 
@@ -138,6 +152,16 @@ pub trait Tree: Send + Sync + 'static {
     /// One result per item, in order. `if_unchanged`: only what is still the item given; else `Conflict`, code "source-changed".
     /// What is gone already is a success.
     async fn remove(&self, items: &[Item], if_unchanged: bool, attempt: &str) -> Vec<Outcome<()>>;
+
+    /// Gives what stands at a path another name, at once. False: this tree cannot, it has to be copied and removed. `replace` false and
+    /// something at `to`: `AlreadyExists`.
+    async fn rename(&self, from: &Item, to: &str, replace: bool, attempt: &str) -> Outcome<bool>;
+
+    /// `Unsupported` where attributes are only kept with a store.
+    async fn set_attributes(&self, path: &str, attributes: NewAttributes, attempt: &str) -> Outcome<()>;
+
+    /// An empty folder; one that is gone is a success. `Conflict`, code "not-empty": something is in it.
+    async fn remove_folder(&self, path: &str, attempt: &str) -> Outcome<()>;
 
     /// Removes the folders under `start` that hold nothing, `start` itself excepted. Answers how many.
     async fn remove_empty_folders(&self, start: &str, attempt: &str) -> Outcome<u64>;

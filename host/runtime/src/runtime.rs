@@ -22,6 +22,7 @@ use crate::linker::linker;
 use crate::machine::{Alarm, Machine};
 use crate::metrics::Metrics;
 use crate::ports::Handle;
+use crate::reach::Unreached;
 use crate::registry::Registry;
 use crate::state::StoreState;
 use crate::target::{TargetSlot, TargetStatus};
@@ -146,6 +147,11 @@ impl Runtime {
 
     pub fn status(&self, target: TargetId) -> Option<TargetStatus> {
         self.slot(target).map(|slot| slot.status())
+    }
+
+    /// Since when a target is not reached, and why, as its calls tell; none: it is, or nobody has asked it.
+    pub fn unreached(&self, target: TargetId) -> Option<Unreached> {
+        self.slot(target).and_then(|slot| slot.reach().unreached())
     }
 
     /// The target's connection, if it was opened.

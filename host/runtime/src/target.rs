@@ -14,6 +14,7 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use crate::call::Call;
 use crate::incarnation::{How, Incarnation};
 use crate::limits::Limits;
+use crate::reach::Reach;
 
 /// What a target is opened with.
 #[derive(Clone, Debug)]
@@ -62,6 +63,7 @@ pub(crate) struct TargetSlot {
     /// Replaced, while their calls, or bodies that came out of them, go on: what is revoked is revoked from them too.
     former: Mutex<Vec<Weak<Incarnation>>>,
     renewing: AtomicBool,
+    reach: Reach,
     limits: Arc<Limits>,
 }
 
@@ -73,6 +75,7 @@ impl TargetSlot {
             handover: Arc::default(),
             former: Mutex::default(),
             renewing: AtomicBool::new(false),
+            reach: Reach::default(),
             limits,
         })
     }
@@ -81,7 +84,12 @@ impl TargetSlot {
         Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
     pub(crate) fn set_settings(&self, settings: TargetSettings) {
+        self.reach.reached();
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
@@ -143,6 +151,7 @@ impl TargetSlot {
             incarnation = self.current()?;
         }
         let outcome = incarnation.call(call, how, lease).await;
+        self.reach.heard(&outcome);
         if incarnation.is_spent() && !self.renewing.swap(true, Ordering::AcqRel) {
             tokio::spawn(Arc::clone(self).renew(Arc::clone(&incarnation)));
         }

@@ -8,17 +8,20 @@ use fuser::{FileAttr, FileType, INodeNo};
 
 /// Bytes that reads should come in.
 const BLOCK: u32 = 1 << 20;
-/// Permission bits: nothing can be written here.
+/// Permission bits of a view in which nothing can be written.
 const READABLE: u32 = 0o555;
+/// And of one in which something can: never set-user-id, which a target's word alone must not give.
+const WRITABLE: u32 = 0o1777;
 
-pub(crate) fn of(ino: u64, item: &Item, owner: (u32, u32)) -> FileAttr {
+pub(crate) fn of(ino: u64, item: &Item, owner: (u32, u32), writable: bool) -> FileAttr {
     let time = instant(item.stamp());
     let (usual, kind) = match item.kind {
-        ItemKind::Folder { .. } => (0o555, FileType::Directory),
+        ItemKind::Folder { .. } => (0o755, FileType::Directory),
         ItemKind::Link { .. } => (0o777, FileType::Symlink),
-        ItemKind::File | ItemKind::Other { .. } => (0o444, FileType::RegularFile),
+        ItemKind::File | ItemKind::Other { .. } => (0o644, FileType::RegularFile),
     };
-    let mode = if kind == FileType::Symlink { usual } else { item.mode.map_or(usual, |mode| mode & READABLE) };
+    let held = if writable { WRITABLE } else { READABLE };
+    let mode = if kind == FileType::Symlink { usual } else { item.mode.unwrap_or(usual) & held };
     FileAttr {
         ino: INodeNo(ino),
         size: item.size,

@@ -1,14 +1,22 @@
 //! A tree as a directory of the host: what lies in a target can be read with ordinary tools.
 //!
-//! The view only reads. A read asks the target and nothing else; if the target fails, the read fails with an error, and never
-//! gives bytes that the target did not send. Attributes are believed for [`FRESH`], so a change made elsewhere shows after that.
+//! A read asks the target and nothing else; if the target fails, the read fails with an error, and never gives bytes that the
+//! target did not send. Where a tree can be changed, a file waits in the spool until it is closed or synced and is stored then,
+//! whole: closing tells whether it was. Attributes are believed for [`FRESH`], so a change made elsewhere shows after that.
+//! The view lives in the process that serves it: without that process every call fails.
 
 mod attributes;
+mod changes;
+mod draft;
+mod errno;
 mod file;
 mod folder;
+mod inner;
 mod names;
+mod spool;
 mod system;
 mod table;
+mod writes;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,6 +29,9 @@ use capstan_mover::Tree;
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 use tokio::runtime::Handle;
 
+pub use spool::Spool;
+pub use writes::Writes;
+
 /// How long the kernel believes names and attributes.
 pub const FRESH: Duration = Duration::from_secs(2);
 
@@ -29,6 +40,21 @@ pub const FRESH: Duration = Duration::from_secs(2);
 pub struct Shown {
     pub name: String,
     pub tree: Arc<dyn Tree>,
+    /// None: it can only be read.
+    pub writes: Option<Arc<dyn Writes>>,
+}
+
+/// What is mounted where, and for whom.
+pub struct View {
+    /// Made if absent.
+    pub directory: PathBuf,
+    /// What the table of mounts shows.
+    pub source: String,
+    pub shown: Vec<Shown>,
+    /// Needed where something can be written.
+    pub spool: Option<Arc<Spool>>,
+    /// For all users of the machine, as the modes of files allow; else for the user of this process alone.
+    pub for_all: bool,
 }
 
 /// A mounted view; dropping it unmounts.
@@ -37,19 +63,21 @@ pub struct Mounted {
     directory: PathBuf,
 }
 
-/// Mounts `shown` on `directory`, which is made if absent. `source` is what the table of mounts shows. Blocking; the trees' calls
-/// run on `runtime`.
-pub fn mount(directory: &Path, source: &str, shown: Vec<Shown>, runtime: Handle) -> Outcome<Mounted> {
+/// Blocking; the trees' calls run on `runtime`.
+pub fn mount(view: View, runtime: Handle) -> Outcome<Mounted> {
+    let View { directory, source, shown, spool, for_all } = view;
+    let shown_at = directory.display().to_string();
     let failed = |error: std::io::Error| {
         Failure::new(Kind::Unavailable, "The view could not be mounted")
-            .with_detail(format!("{}: {error}", directory.display()))
+            .with_detail(format!("{shown_at}: {error}"))
             .with_next_step("Load the kernel's fuse module, and run the host as root or install fusermount3.")
     };
-    release_dead(directory);
-    std::fs::create_dir_all(directory).map_err(failed)?;
+    release_dead(&directory);
+    std::fs::create_dir_all(&directory).map_err(failed)?;
+    let system = system::System::new(shown, spool, runtime);
     let mut config = Config::default();
     config.mount_options = vec![
-        MountOption::RO,
+        if system.is_writable() { MountOption::RW } else { MountOption::RO },
         MountOption::NoDev,
         MountOption::NoSuid,
         MountOption::NoExec,
@@ -57,9 +85,9 @@ pub fn mount(directory: &Path, source: &str, shown: Vec<Shown>, runtime: Handle)
         MountOption::FSName(source.replace(',', "+")),
         MountOption::Subtype("capstan".to_owned()),
     ];
-    config.acl = SessionACL::Owner;
-    let session = fuser::spawn_mount(system::System::new(shown, runtime), directory, &config).map_err(failed)?;
-    Ok(Mounted { session: Some(session), directory: directory.to_owned() })
+    config.acl = if for_all { SessionACL::All } else { SessionACL::Owner };
+    let session = fuser::spawn_mount(system, &directory, &config).map_err(failed)?;
+    Ok(Mounted { session: Some(session), directory })
 }
 
 impl Mounted {
@@ -100,8 +128,8 @@ impl Drop for Mounted {
     }
 }
 
-/// A process that was killed leaves a mount that answers nothing; it is in the way of the next one.
-fn release_dead(directory: &Path) {
+/// A process that was killed leaves a mount that answers nothing; it is in the way of the next one. Blocking.
+pub fn release_dead(directory: &Path) {
     /// "Transport endpoint is not connected".
     const NOT_CONNECTED: i32 = 107;
     if std::fs::metadata(directory).is_err_and(|error| error.raw_os_error() == Some(NOT_CONNECTED)) {

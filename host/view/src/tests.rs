@@ -9,7 +9,7 @@ use std::sync::Arc;
 use capstan_mover::LocalTree;
 use tokio::runtime::Handle;
 
-use crate::{Mounted, Shown, mount};
+use crate::{Mounted, Shown, View, mount};
 
 fn bytes(length: usize) -> Vec<u8> {
     let mut reader = blake3::Hasher::new().update(b"view").finalize_xof();
@@ -19,7 +19,7 @@ fn bytes(length: usize) -> Vec<u8> {
 }
 
 fn shown(name: &str, directory: &Path) -> Shown {
-    Shown { name: name.to_owned(), tree: Arc::new(LocalTree::open(name, directory).expect("tree")) }
+    Shown { name: name.to_owned(), tree: Arc::new(LocalTree::open(name, directory).expect("tree")), writes: None }
 }
 
 /// None where the machine has no FUSE; a run that must not skip says so with CI=true.
@@ -29,7 +29,8 @@ fn mounted(directory: &Path, trees: Vec<Shown>) -> Option<Mounted> {
         eprintln!("skipped: /dev/fuse is missing");
         return None;
     }
-    Some(mount(directory, "test", trees, Handle::current()).expect("mounted"))
+    let view = View { directory: directory.to_owned(), source: "test".to_owned(), shown: trees, spool: None, for_all: false };
+    Some(mount(view, Handle::current()).expect("mounted"))
 }
 
 async fn on_disk(work: impl FnOnce() + Send + 'static) {
@@ -112,4 +113,87 @@ async fn a_read_that_the_target_cannot_answer_fails_and_gives_no_zeros() {
         drop(mounted);
     })
     .await;
+}
+
+/// Stores nothing: its target is away.
+struct Away;
+
+#[async_trait::async_trait]
+impl crate::Writes for Away {
+    async fn store(&self, _: &str, _: &str) -> capstan_domain::Outcome<()> {
+        away()
+    }
+    async fn make_folder(&self, _: &capstan_mover::Item) -> capstan_domain::Outcome<()> {
+        away()
+    }
+    async fn make_link(&self, _: &str, _: &str) -> capstan_domain::Outcome<()> {
+        away()
+    }
+    async fn remove(&self, _: &capstan_mover::Item) -> capstan_domain::Outcome<()> {
+        away()
+    }
+    async fn remove_folder(&self, _: &str) -> capstan_domain::Outcome<()> {
+        away()
+    }
+    async fn rename(&self, _: &capstan_mover::Item, _: &str, _: bool) -> capstan_domain::Outcome<bool> {
+        away().map(|()| true)
+    }
+    async fn set_attributes(&self, _: &str, _: capstan_mover::NewAttributes) -> capstan_domain::Outcome<()> {
+        away()
+    }
+}
+
+fn away() -> capstan_domain::Outcome<()> {
+    Err(capstan_domain::Failure::new(capstan_domain::Kind::Unavailable, "the target is away"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_fails_is_told_to_whoever_syncs_or_closes_and_is_never_silent() {
+    let (tree, view, spool) =
+        (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+    fs::write(tree.path().join("there"), b"there").expect("file");
+    let shown = Shown { writes: Some(Arc::new(Away)), ..shown("", tree.path()) };
+    let spool = Arc::new(crate::Spool::empty(&spool.path().join("s"), 1 << 20).expect("spool"));
+    let mounted = {
+        if !Path::new("/dev/fuse").exists() {
+            assert!(std::env::var_os("CI").is_none(), "/dev/fuse is missing");
+            return;
+        }
+        let (directory, source) = (view.path().to_owned(), "test".to_owned());
+        let view = View { directory, source, shown: vec![shown], spool: Some(Arc::clone(&spool)), for_all: false };
+        mount(view, Handle::current()).expect("mounted")
+    };
+    let at = view.path().to_owned();
+    on_disk(move || {
+        let file = fs::File::create(at.join("new")).expect("a name");
+        file.write_all_at(b"bytes", 0).expect("spooled");
+        assert_eq!(file.sync_all().expect_err("told to a sync").raw_os_error(), Some(5));
+        drop(file);
+        let copied = std::process::Command::new("cp").arg("/etc/hostname").arg(at.join("copy")).output().expect("cp");
+        assert!(!copied.status.success(), "told to a close");
+        for failed in [
+            fs::remove_file(at.join("there")),
+            fs::create_dir(at.join("d")),
+            fs::rename(at.join("there"), at.join("then")),
+            std::os::unix::fs::symlink("x", at.join("l")),
+        ] {
+            assert_eq!(failed.expect_err("told").raw_os_error(), Some(5));
+        }
+        assert_eq!(fs::read(at.join("there")).expect("untouched"), b"there");
+        // Neither is the file there afterwards, nor what waited for it.
+        assert!(!at.join("new").exists() && !at.join("copy").exists());
+        let over = fs::File::create(at.join("over")).expect("a name");
+        assert_eq!(over.write_all_at(&vec![1; 2 << 20], 0).expect_err("the spool is full").raw_os_error(), Some(28));
+        drop(over);
+        drop(mounted);
+    })
+    .await;
+    let left = || fs::read_dir(spool.directory()).expect("spool").count();
+    for _ in 0..100 {
+        if left() == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(left(), 0);
 }

@@ -27,10 +27,10 @@ pub(crate) fn node(name: &str, status: &Status, link: Option<String>) -> Node {
         // An inode alone repeats on another filesystem below the same directory.
         id: Some(format!("{:x}:{:x}", status.device, status.inode)),
         link,
-        extras: if status.links > 1 && status.kind == Kind::File {
-            vec![named("links", status.links.to_string())]
-        } else {
-            Vec::new()
+        extras: match status.kind {
+            Kind::File if status.links > 1 => vec![named("links", status.links.to_string())],
+            Kind::Directory => vec![named("changed", status.changed.to_string())],
+            _ => Vec::new(),
         },
     }
 }

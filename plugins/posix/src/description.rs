@@ -19,6 +19,7 @@ pub(crate) fn describe() -> Description {
             named("conditional-put", "if-absent"),
             named("max-name-bytes", "255"),
             named("ranged-write", "true"),
+            named("directory-times", "names"),
             named("xattrs", "true"),
             named("links", "true"),
             named("acl", "none"),

@@ -7,6 +7,7 @@ pub(crate) mod cloud_connector;
 pub(crate) mod container;
 pub(crate) mod file;
 pub(crate) mod mount;
+pub(crate) mod nas;
 pub(crate) mod nas_share;
 pub(crate) mod pool;
 pub(crate) mod primary_scan;
@@ -31,7 +32,8 @@ pub use cloud_connector::{CloudConnector, CloudConnectorInput, CloudConnectors, 
 pub use container::{Container, ContainerInput, Containers, GuestRight};
 pub use file::{File, FileKind, FileWithPath, Files, FilesOf, ImportFile};
 pub use mount::{MountInfo, MountKind, MountStatus, Mounts};
-pub use nas_share::{NasShare, NasShares};
+pub use nas::{Nas, NasInput, NasProtocol, NasServers};
+pub use nas_share::{CENSORED, NasShare, NasShareInput, NasShares, SharesOf};
 pub use pool::{Pool, PoolContent, PoolInput, PoolKind, Pools, StorageExtraData, StorageExtraDataInput};
 pub use primary_scan::{PrimaryScan, PrimaryScanInput, PrimaryScans, Unit};
 pub use tape::{Tape, TapeKind, Tapes};

@@ -1,4 +1,4 @@
-//! Mounts: the view of a pool as a directory of the host. A mount that fails is a status with the reason, not an error.
+//! Mounts: the view of a pool as a directory of the host; a share or a bucket is mounted where its pool is. A mount that fails is a status with the reason, not an error.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use capstan_api_http::{Access, Caller, Operation, Reference, Routes};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::cloud_bucket::BucketsOf;
+use super::nas_share::SharesOf;
 use super::{At, Who};
 use crate::answer::Answer;
 
@@ -76,12 +78,25 @@ pub trait Mounts: Send + Sync + 'static {
     async fn status(&self, caller: &Caller, pool: &Reference) -> Answer<MountStatus>;
     async fn mount(&self, caller: &Caller, pool: &Reference) -> Answer<MountStatus>;
     async fn unmount(&self, caller: &Caller, pool: &Reference) -> Answer<MountStatus>;
+    async fn share_status(&self, caller: &Caller, of: SharesOf, share: &Reference) -> Answer<MountStatus>;
+    async fn bucket_status(&self, caller: &Caller, of: BucketsOf, bucket: &Reference) -> Answer<MountStatus>;
 }
 
 type Shared = State<Arc<dyn Mounts>>;
+type Pair = At<(Reference, Reference)>;
 
 pub(crate) fn routes(mounts: Arc<dyn Mounts>) -> Routes {
     let path = "/pools/{pool_id}/mount";
+    let of_share = |path, id| {
+        Operation::get(path, id, Access::Scope("nas_shares", "mount_status"))
+            .summary("Tells whether a NAS share is mounted, in the view of its pool.")
+            .answers::<MountStatus>(200, "How it stands.")
+    };
+    let of_bucket = |path, id| {
+        Operation::get(path, id, Access::Scope("cloud_buckets", "mount_status"))
+            .summary("Tells whether a cloud bucket is mounted, in the view of its pool.")
+            .answers::<MountStatus>(200, "How it stands.")
+    };
     Routes::new()
         .on(
             Operation::get("/mounts", "index_mounts", Access::Scope("mounts", "index"))
@@ -107,6 +122,21 @@ pub(crate) fn routes(mounts: Arc<dyn Mounts>) -> Routes {
                 .answers::<MountStatus>(200, "How it stands now."),
             unmount,
         )
+        .on(of_share("/nas_shares/{nas_share_id}/mount", "mount_status_nas_share"), share)
+        .on(of_share("/nas/{nas_id}/nas_shares/{nas_share_id}/mount", "mount_status_nas_share_by_nas"), share_of_nas)
+        .on(of_share("/pools/{pool_id}/nas_shares/{nas_share_id}/mount", "mount_status_nas_share_by_pool"), share_of_pool)
+        .on(of_bucket("/cloud_buckets/{cloud_bucket_id}/mount", "mount_status_cloud_bucket"), bucket)
+        .on(
+            of_bucket(
+                "/cloud_connectors/{cloud_connector_id}/cloud_buckets/{cloud_bucket_id}/mount",
+                "mount_status_cloud_bucket_by_cloud_connector",
+            ),
+            bucket_of_connector,
+        )
+        .on(
+            of_bucket("/pools/{pool_id}/cloud_buckets/{cloud_bucket_id}/mount", "mount_status_cloud_bucket_by_pool"),
+            bucket_of_pool,
+        )
         .with_state(mounts)
 }
 
@@ -125,4 +155,32 @@ async fn mount(State(mounts): Shared, Extension(caller): Who, at: At<Reference>)
 
 async fn unmount(State(mounts): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<MountStatus>> {
     mounts.unmount(&caller, &at.0).await.map(Json)
+}
+
+async fn share(State(mounts): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<MountStatus>> {
+    mounts.share_status(&caller, SharesOf::All, &at.0).await.map(Json)
+}
+
+async fn share_of_nas(State(mounts): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<MountStatus>> {
+    let (nas, share) = at.0;
+    mounts.share_status(&caller, SharesOf::Nas(nas), &share).await.map(Json)
+}
+
+async fn share_of_pool(State(mounts): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<MountStatus>> {
+    let (pool, share) = at.0;
+    mounts.share_status(&caller, SharesOf::Pool(pool), &share).await.map(Json)
+}
+
+async fn bucket(State(mounts): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<MountStatus>> {
+    mounts.bucket_status(&caller, BucketsOf::All, &at.0).await.map(Json)
+}
+
+async fn bucket_of_connector(State(mounts): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<MountStatus>> {
+    let (connector, bucket) = at.0;
+    mounts.bucket_status(&caller, BucketsOf::Connector(connector), &bucket).await.map(Json)
+}
+
+async fn bucket_of_pool(State(mounts): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<MountStatus>> {
+    let (pool, bucket) = at.0;
+    mounts.bucket_status(&caller, BucketsOf::Pool(pool), &bucket).await.map(Json)
 }

@@ -116,6 +116,7 @@ async fn every_operation_on_one_thing_answers_404_when_there_is_none() {
             let path_and_query = filled(&path, &operation).replacen("/1", &format!("/{value}"), 1);
             let body = match path.as_str() {
                 path if path.ends_with("primary_scan") => r#"{"operand":1,"unit":"days"}"#,
+                path if path.ends_with("/nas_shares") || path.ends_with("/nas_shares/-/test") => r#"{"name":"a","path":"/e"}"#,
                 path if path.ends_with("destinations") || path.ends_with("sources") => r#"{"pool_id":1}"#,
                 _ => "",
             };

@@ -41,6 +41,12 @@ async fn bad_input_is_named_by_attribute_and_code() {
         ("/cloud_connectors", r#"{"name":"a","provider":"generic_s3","url":"ftp://x"}"#, &[("url", "invalid")]),
         ("/cloud_connectors", r#"{"name":"a","provider":"tapes_r_us","url":"http://x"}"#, &[("provider", "invalid")]),
         ("/cloud_connectors", r#"{"name":"taken","provider":"azure","url":"http://x"}"#, &[("name", "taken")]),
+        ("/nas", "{}", &[("name", "blank"), ("host", "blank"), ("type", "blank")]),
+        ("/nas", r#"{"name":"a","host":"nas.example:445","type":"smb_v3"}"#, &[("host", "invalid")]),
+        ("/nas", r#"{"name":"a","host":"//nas/share","type":"smb_v3"}"#, &[("host", "invalid")]),
+        ("/nas", r#"{"name":"a","host":"nas","type":"afp"}"#, &[("type", "invalid")]),
+        ("/nas/1/nas_shares", "{}", &[("name", "blank"), ("path", "blank")]),
+        ("/nas/1/nas_shares", r#"{"name":"a/b","path":"/e/../f"}"#, &[("name", "invalid"), ("path", "invalid")]),
         ("/containers", r#"{"name":"a/b"}"#, &[("name", "invalid")]),
         ("/containers", r#"{"name":".."}"#, &[("name", "invalid")]),
         ("/containers", r#"{"name":"a","quota_total_size":-1}"#, &[("quota_total_size", "greater_than_or_equal_to")]),
@@ -127,6 +133,33 @@ async fn a_secret_key_is_shown_only_under_its_own_scope_and_never_comes_back_fro
 }
 
 #[tokio::test]
+async fn a_password_of_a_share_is_censored_and_cannot_be_printed() {
+    let door = door();
+    let shown = door.get("/nas_shares/1").await;
+    assert_eq!(shown.body["password"], "********");
+    let created = door.post("/nas/1/nas_shares", r#"{"name":"a","path":"media","username":"u","password":"hush"}"#).await;
+    assert_eq!((created.status, &created.body["password"]), (StatusCode::CREATED, &"********".into()), "{}", created.body);
+    assert!(!door.fake.last().contains("hush"), "a secret can be printed: {}", door.fake.last());
+}
+
+#[tokio::test]
+async fn a_share_is_found_by_itself_under_its_nas_and_under_its_pool() {
+    let door = door();
+    for path in ["/nas_shares/1", "/nas/1/nas_shares/1", "/pools/1/nas_shares/one"] {
+        assert_eq!(door.get(path).await.status, StatusCode::OK, "{path}");
+        assert_eq!(door.get(&format!("{path}/mount")).await.body["mounted"], false, "{path}");
+        assert_eq!(door.put(path, r#"{"options":"ro"}"#).await.status, StatusCode::OK, "{path}");
+        assert_eq!(door.put(path, r#"{"path":""}"#).await.codes("path"), ["blank"], "{path}");
+        assert_eq!(door.call(Method::DELETE, path, "").await.status, StatusCode::NO_CONTENT, "{path}");
+    }
+    assert_eq!(door.get("/nas/2/nas_shares/1").await.codes("nas_id"), ["not_found"]);
+    assert_eq!(door.get("/nas/1/nas_shares/2").await.codes("nas_share_id"), ["not_found"]);
+    for path in ["/cloud_buckets/1", "/cloud_connectors/1/cloud_buckets/1", "/pools/1/cloud_buckets/1"] {
+        assert_eq!(door.get(&format!("{path}/mount")).await.body["mounted"], false, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_connector_can_be_tested_without_a_name() {
     let reply = door().put("/cloud_connectors/-/test", r#"{"url":"http://x","provider":"generic_s3"}"#).await;
     assert_eq!(reply.status, StatusCode::ACCEPTED, "{}", reply.body);
@@ -136,9 +169,13 @@ async fn a_connector_can_be_tested_without_a_name() {
 #[tokio::test]
 async fn a_job_is_202_until_it_is_done_and_also_when_it_failed() {
     let door = door();
-    for path in
-        ["/cloud_connectors/-/test", "/cloud_connectors/1/cloud_buckets/-/sync", "/tasks/1/action/run", "/tasks/one/action/stop"]
-    {
+    for path in [
+        "/cloud_connectors/-/test",
+        "/cloud_connectors/1/cloud_buckets/-/sync",
+        "/nas/1/nas_shares/-/test",
+        "/tasks/1/action/run",
+        "/tasks/one/action/stop",
+    ] {
         for (job, status) in [("queued", 202), ("working", 202), ("failed", 202), ("completed", 200), ("none", 404), ("", 422)] {
             let reply = door.get(&format!("{path}?job_id={job}")).await;
             assert_eq!(reply.status.as_u16(), status, "{path} {job}: {}", reply.body);
@@ -151,8 +188,9 @@ async fn a_job_is_202_until_it_is_done_and_also_when_it_failed() {
     }
     let done = door.get("/cloud_connectors/-/test?job_id=completed").await;
     assert_eq!(done.body.as_object().unwrap().keys().collect::<Vec<_>>(), ["cloud_buckets"]);
-    let done = door.get("/tasks/1/action/run?job_id=completed").await;
-    assert_eq!(done.body, serde_json::json!({ "job_id": "completed", "status": "completed" }));
+    for path in ["/tasks/1/action/run?job_id=completed", "/nas/1/nas_shares/-/test?job_id=completed"] {
+        assert_eq!(door.get(path).await.body, serde_json::json!({ "job_id": "completed", "status": "completed" }));
+    }
 }
 
 #[tokio::test]
@@ -162,6 +200,10 @@ async fn lists_show_the_count_and_the_plural() {
         ("/pools", "pools"),
         ("/cloud_connectors", "cloud_connectors"),
         ("/cloud_buckets", "cloud_buckets"),
+        ("/nas", "nas"),
+        ("/nas_shares", "nas_shares"),
+        ("/nas/1/nas_shares", "nas_shares"),
+        ("/pools/1/nas_shares", "nas_shares"),
         ("/containers", "containers"),
         ("/files", "files"),
         ("/tasks", "tasks"),
@@ -174,9 +216,7 @@ async fn lists_show_the_count_and_the_plural() {
         assert_eq!(reply.body["count"], 1, "{path}");
         assert_eq!(reply.body[plural].as_array().unwrap().len(), 1, "{path}");
     }
-    for (path, plural) in [("/pools/1/tapes", "tapes"), ("/pools/1/nas_shares", "nas_shares")] {
-        assert_eq!(door.get(path).await.body, serde_json::json!({ "count": 0, plural: [] }));
-    }
+    assert_eq!(door.get("/pools/1/tapes").await.body, serde_json::json!({ "count": 0, "tapes": [] }));
     assert_eq!(door.get("/mounts").await.body, serde_json::json!({ "mounts": [] }));
 }
 

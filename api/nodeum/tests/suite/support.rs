@@ -81,6 +81,7 @@ pub(crate) fn door() -> Door {
         containers: fake.clone(),
         files: fake.clone(),
         mounts: fake.clone(),
+        nas: fake.clone(),
         nas_shares: fake.clone(),
         pools: fake.clone(),
         primary_scans: fake.clone(),

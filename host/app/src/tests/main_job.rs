@@ -9,7 +9,7 @@ use super::host::{Host, bare};
 use super::plugins::memory;
 use crate::spaces::SpaceRequest;
 
-async fn space(host: &Host, name: &str) -> capstan_domain::space::Space {
+pub(super) async fn space(host: &Host, name: &str) -> capstan_domain::space::Space {
     let request = SpaceRequest {
         name: name.into(),
         comment: None,

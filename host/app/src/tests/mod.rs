@@ -3,6 +3,7 @@
 mod host;
 mod identity;
 mod main_job;
+mod mounts;
 mod plugins;
 mod quotas;
 mod spaces;

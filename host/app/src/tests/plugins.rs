@@ -65,7 +65,7 @@ async fn the_host_starts_without_the_component_it_remembers_and_says_why_the_tar
     drop(host.app);
     std::fs::remove_dir_all(data.path().join("data/plugins")).unwrap();
     let host = start(data, Settings::default()).await;
-    let failure = host.app.targets.unavailable(&target).unwrap();
+    let failure = host.app.targets.unavailable(&target).unwrap().failure;
     assert!(failure.next_step.is_some(), "{failure:?}");
     assert!(host.app.targets.probe(target.id).await.is_err());
     // Installing it again brings the target back.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod grant;
 pub(crate) mod job;
+pub(crate) mod mount;
 pub(crate) mod plugin;
 pub(crate) mod table;
 pub(crate) mod target;

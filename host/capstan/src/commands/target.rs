@@ -25,6 +25,7 @@ pub(crate) async fn run(client: Client, command: Target) -> anyhow::Result<()> {
                         ("NAME", "/name"),
                         ("PLUGIN", "/plugin"),
                         ("STATUS", "/status"),
+                        ("SINCE", "/since"),
                         ("WHY", "/failure/message"),
                     ],
                 )

@@ -13,5 +13,6 @@ mod jobs;
 mod lists;
 mod nouns;
 mod records;
+mod servers;
 mod states;
 mod writes;

@@ -79,7 +79,7 @@ fn work(work: &Work) -> &'static str {
     match work {
         Work::Transfer { .. } => "transfer",
         Work::Erase { .. } => "erase",
-        Work::Scan { .. } => "scan",
+        Work::Scan { .. } | Work::Rescan { .. } => "scan",
         Work::Probe { .. } => "probe",
         Work::SyncLocations { .. } => "sync_locations",
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod grants;
 mod jobs;
+mod mounts;
 mod plugins;
 mod targets;
 mod users;
@@ -28,6 +29,7 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         grants: Arc::<AdminDoor>::clone(&door),
         targets: Arc::<AdminDoor>::clone(&door),
         jobs: Arc::<AdminDoor>::clone(&door),
+        mounts: Arc::<AdminDoor>::clone(&door),
         audit: Arc::<AdminDoor>::clone(&door),
         users: door,
     };

@@ -68,7 +68,7 @@ impl Targets for AdminDoor {
 
 impl AdminDoor {
     fn wire(&self, target: Record) -> Target {
-        let failure = self.app.targets.unavailable(&target);
+        let away = self.app.targets.unavailable(&target);
         Target {
             id: target.id.to_string(),
             number: target.number,
@@ -77,8 +77,9 @@ impl AdminDoor {
             pinned: target.pinned,
             configuration: target.configuration,
             secrets: target.secrets,
-            status: if failure.is_none() { "available" } else { "unavailable" }.to_owned(),
-            failure: failure.map(error),
+            status: if away.is_none() { "available" } else { "unavailable" }.to_owned(),
+            since: away.as_ref().and_then(|away| away.since).map(instant),
+            failure: away.map(|away| error(away.failure)),
             created: instant(target.created),
             updated: instant(target.updated),
         }

@@ -64,6 +64,19 @@ impl Door {
     }
 }
 
+impl Door {
+    /// A bucket among those of a connector or a pool.
+    pub(super) async fn bucket_of(&self, of: &BucketsOf, at: &Reference) -> Answer<Location> {
+        let location = self.bucket(at).await?;
+        let among = match of {
+            BucketsOf::All => true,
+            BucketsOf::Connector(at) => self.connector(at).await?.id == location.target,
+            BucketsOf::Pool(at) => location.pool == Some(self.pool(at).await?.id),
+        };
+        if among { Ok(location) } else { Err(Error::not_found("cloud_bucket_id", at.text())) }
+    }
+}
+
 #[async_trait]
 impl CloudBuckets for Door {
     async fn index(&self, _: &Caller, of: BucketsOf, given: Listing) -> Answer<Page<CloudBucket>> {

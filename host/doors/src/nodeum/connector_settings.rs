@@ -150,6 +150,8 @@ mod tests {
             attributes: attributes::write(&Value::Null, &settings.kept).unwrap(),
             secrets: vec![],
             owner: None,
+            server: None,
+            server_number: None,
             created: Timestamp(0),
             updated: Timestamp(0),
         }

@@ -16,10 +16,13 @@ mod google;
 mod jobs;
 mod listing;
 mod mounts;
+mod nas;
 mod nas_shares;
 mod pools;
 mod primary_scans;
+mod protocols;
 mod providers;
+mod share_settings;
 mod tapes;
 mod task_actions;
 mod task_destinations;
@@ -58,6 +61,7 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         containers: door.clone(),
         files: door.clone(),
         mounts: door.clone(),
+        nas: door.clone(),
         nas_shares: door.clone(),
         pools: door.clone(),
         primary_scans: door.clone(),

@@ -1,34 +1,40 @@
-//! Mounts of pools.
+//! Mounts of pools, and of shares and buckets as members of them.
 
 use async_trait::async_trait;
 use capstan_api_http::{Caller, Reference};
-use capstan_api_nodeum::{Answer, MountInfo, MountKind, MountStatus, Mounts};
-use capstan_app::mounts::{Mount, MountState};
+use capstan_api_nodeum::{Answer, BucketsOf, MountInfo, MountKind, MountStatus, Mounts, SharesOf};
+use capstan_app::mounts::{Member, Mount, MountState};
 
 use super::Door;
 use super::failures::error;
+use super::protocols::{NFS, SMB, is_nas};
+use super::providers::CLOUD_PLUGINS;
 
 fn info(mount: Mount) -> MountInfo {
-    let (connector, bucket) = (mount.target.unzip(), mount.location.unzip());
+    let kind = kind(&mount.members);
+    let pool = mount.pool.unzip();
+    // A record names one of each, so it names none where there are several.
+    let single = |of: fn(&str) -> bool| match mount.members.as_slice() {
+        [only] if of(&only.plugin) => Some(only.clone()),
+        _ => None,
+    };
+    let share = single(is_nas);
+    let (nas, share) = (share.as_ref().and_then(|share| share.server.clone()).unzip(), share.map(|share| share.location).unzip());
+    let bucket = single(is_cloud);
+    let (connector, bucket) = (bucket.clone().map(|bucket| bucket.target).unzip(), bucket.map(|bucket| bucket.location).unzip());
     MountInfo {
         id: mount.number,
         major_minor: Some(mount.major_minor).filter(|text| !text.is_empty()),
         target: mount.directory,
         source: mount.source,
         options: mount.options,
-        // Generated clients check this against the list that was published, so no other word goes out.
-        kind: match mount.kind.as_str() {
-            "cifs" => MountKind::Cifs,
-            "nfs" => MountKind::Nfs,
-            "fuse.s3fs" => MountKind::FuseS3fs,
-            _ => MountKind::Fuse,
-        },
-        pool_id: Some(mount.pool),
-        pool_name: Some(mount.pool_name),
-        nas_id: None,
-        nas_name: None,
-        nas_share_id: None,
-        nas_share_name: None,
+        kind,
+        pool_id: pool.0,
+        pool_name: pool.1,
+        nas_id: nas.0,
+        nas_name: nas.1,
+        nas_share_id: share.0,
+        nas_share_name: share.1,
         cloud_connector_id: connector.0,
         cloud_connector_name: connector.1,
         cloud_bucket_id: bucket.0,
@@ -38,6 +44,24 @@ fn info(mount: Mount) -> MountInfo {
         tape_library_id: None,
         tape_library_name: None,
         tape_library_serial: None,
+    }
+}
+
+fn is_cloud(plugin: &str) -> bool {
+    CLOUD_PLUGINS.contains(&plugin)
+}
+
+/// What the members have in common. Generated clients check this against the list that was published, so no other word goes out.
+fn kind(members: &[Member]) -> MountKind {
+    let all = |of: &dyn Fn(&str) -> bool| !members.is_empty() && members.iter().all(|member| of(&member.plugin));
+    if all(&|plugin| plugin == SMB) {
+        MountKind::Cifs
+    } else if all(&|plugin| plugin == NFS) {
+        MountKind::Nfs
+    } else if all(&is_cloud) {
+        MountKind::FuseS3fs
+    } else {
+        MountKind::Fuse
     }
 }
 
@@ -65,5 +89,15 @@ impl Mounts for Door {
     async fn unmount(&self, caller: &Caller, at: &Reference) -> Answer<MountStatus> {
         let pool = self.pool(at).await?;
         self.app.mounts.unmount(&self.caller(caller)?, pool.id).await.map(status).map_err(error)
+    }
+
+    async fn share_status(&self, _: &Caller, of: SharesOf, at: &Reference) -> Answer<MountStatus> {
+        let (location, _) = self.share_of(&of, at).await?;
+        self.app.mounts.status_of(&location).await.map(status).map_err(error)
+    }
+
+    async fn bucket_status(&self, _: &Caller, of: BucketsOf, at: &Reference) -> Answer<MountStatus> {
+        let location = self.bucket_of(&of, at).await?;
+        self.app.mounts.status_of(&location).await.map(status).map_err(error)
     }
 }

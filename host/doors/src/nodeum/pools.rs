@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 use capstan_api_http::{Caller, Given, Reference};
-use capstan_api_nodeum::{Answer, Code, Error, Listing, Page, Pool, PoolInput, Pools, StorageExtraData};
+use capstan_api_nodeum::{Answer, Code, Error, Listing, Page, Pool, PoolContent, PoolInput, Pools, StorageExtraData};
 use capstan_app::pools::PoolChange;
+use capstan_domain::Failure;
 use capstan_domain::listing::{self, Operator};
 use capstan_domain::pool;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::failures::{error, missing};
+use super::failures::{error, missing, sentence};
 use super::listing::{Column, Columns, filter, listing};
+use super::protocols::NAS_PLUGINS;
 use super::providers::CLOUD_PLUGINS;
 use super::{Door, attributes, words};
 
@@ -76,22 +78,57 @@ impl Door {
 
     /// The members that are given, each of which has to be there.
     async fn members(&self, input: &PoolInput) -> Answer<Option<Vec<i64>>> {
-        let none: Vec<i64> = Vec::new();
-        for (attribute, given) in [("tape_ids", &input.tape_ids), ("nas_share_ids", &input.nas_share_ids)] {
-            // Neither tapes nor shares exist in this host, so no id of one does.
-            absent(attribute, given.as_ref().unwrap_or(&none))?;
+        // No tape exists in this host, so no id of one does.
+        absent("tape_ids", input.tape_ids.as_deref().unwrap_or_default())?;
+        let ways = [
+            ("nas_share_ids", &input.nas_share_ids, &NAS_PLUGINS[..]),
+            ("cloud_bucket_ids", &input.cloud_bucket_ids, &CLOUD_PLUGINS[..]),
+        ];
+        let mut members: Option<Vec<i64>> = None;
+        for (attribute, given, plugins) in ways {
+            let Some(given) = given else { continue };
+            self.known_members(attribute, given, plugins).await?;
+            members.get_or_insert_default().extend(given);
         }
-        let Some(given) = &input.cloud_bucket_ids else { return Ok(None) };
+        Ok(members)
+    }
+
+    async fn known_members(&self, attribute: &str, given: &[i64], plugins: &[&str]) -> Answer<()> {
         for chunk in given.chunks(MEMBERS_LOOKED_UP) {
             let mut asked = listing::Listing::first(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
             asked.filters.push(filter("number", Operator::In, chunk.iter().map(ToString::to_string).collect()));
-            asked.filters.push(filter("plugin", Operator::In, CLOUD_PLUGINS.map(str::to_owned).to_vec()));
+            asked.filters.push(filter("plugin", Operator::In, plugins.iter().map(|plugin| (*plugin).to_owned()).collect()));
             let found = self.app.locations.list(asked).await.map_err(error)?;
             let unknown = |id: &&i64| !found.items.iter().any(|location| location.number == **id);
-            absent("cloud_bucket_ids", &chunk.iter().filter(unknown).copied().collect::<Vec<_>>())?;
+            absent(attribute, &chunk.iter().filter(unknown).copied().collect::<Vec<_>>())?;
         }
-        Ok(Some(given.clone()))
+        Ok(())
     }
+}
+
+/// Members that do not go with the content a pool has.
+fn fitting(input: &PoolInput, content: PoolContent) -> Answer<()> {
+    for (attribute, given, fits) in [
+        ("nas_share_ids", &input.nas_share_ids, PoolContent::Nas),
+        ("cloud_bucket_ids", &input.cloud_bucket_ids, PoolContent::Cloud),
+    ] {
+        if content != fits && given.as_ref().is_some_and(|given| !given.is_empty()) {
+            return Err(Error::because(
+                attribute,
+                Code::Invalid,
+                format!("{attribute} does not go with the content of the pool"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A failure of changing a pool; its members are called after its content.
+fn refused(failure: Failure, content: PoolContent) -> Error {
+    if failure.code.as_deref() == Some("locations") && content == PoolContent::Nas {
+        return Error::because("nas_share_ids", Code::Invalid, sentence(&failure));
+    }
+    error(failure)
 }
 
 /// Members that are looked up at once.
@@ -127,7 +164,8 @@ impl Pools for Door {
             role: words::pool_role(kind),
             attributes: attributes::write(&Value::Null, &kept)?,
         };
-        let created = self.app.pools.create(&self.caller(caller)?, new, members).await.map_err(error)?;
+        let created =
+            self.app.pools.create(&self.caller(caller)?, new, members).await.map_err(|failure| refused(failure, content))?;
         Ok(pool(&created))
     }
 
@@ -137,6 +175,8 @@ impl Pools for Door {
 
     async fn update(&self, caller: &Caller, at: &Reference, mut input: PoolInput) -> Answer<Pool> {
         let old = self.pool(at).await?;
+        let content = input.content.unwrap_or(words::pool_content(old.content));
+        fitting(&input, content)?;
         let members = self.members(&input).await?;
         let kept = attributes::read::<Kept>(&old.attributes).change(&mut input);
         let change = PoolChange {
@@ -147,7 +187,8 @@ impl Pools for Door {
             attributes: Some(attributes::write(&old.attributes, &kept)?),
             locations: members,
         };
-        let changed = self.app.pools.update(&self.caller(caller)?, old.id, change).await.map_err(error)?;
+        let changed =
+            self.app.pools.update(&self.caller(caller)?, old.id, change).await.map_err(|failure| refused(failure, content))?;
         Ok(pool(&changed))
     }
 

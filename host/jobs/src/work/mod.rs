@@ -4,6 +4,7 @@ mod erase;
 mod folders;
 mod locations;
 mod probe;
+mod rescan;
 mod scan;
 mod transfer;
 
@@ -74,6 +75,7 @@ pub(crate) fn perform(
             }
             Work::Erase { places } => erase::erase(&engine, &job, &places, &control, &counters).await,
             Work::Scan { places } => scan::scan(&engine, &job, &places, &control, &counters).await,
+            Work::Rescan { pool } => rescan::rescan(&engine, &job, pool, &control, &counters).await,
             Work::Probe { .. } => probe::probe(&engine, &job, &control).await,
             Work::SyncLocations { target } => locations::sync(&engine, target, &control).await,
         }

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use capstan_catalogue::{Crawl, Record};
+use capstan_catalogue::{Crawl, Missing, Record};
 use capstan_domain::job::{Job, PathOutcome, PathState, Place};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
@@ -24,6 +24,15 @@ const QUEUE: usize = 16;
 pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: &Control, counters: &Counters) -> Outcome<End> {
     let (mut good, mut bad, mut kept) = (0, 0, None);
     for place in places {
+        let whole = match place {
+            Place::Pool { pool, path } if path.is_empty() => Some(*pool),
+            _ => None,
+        };
+        // Broken off from here on, it is not what the next one may build on.
+        if let Some(pool) = whole {
+            engine.catalogue.mark_scan(pool, None).await?;
+        }
+        let (began, bad_before) = (Timestamp::now(), bad);
         let ground = engine.places.source(place).await?;
         let Some(tree) = ground.catalogued else {
             return Err(Failure::unsupported("only spaces and primary pools are scanned").with_code("not-catalogued"));
@@ -41,6 +50,9 @@ pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: 
         if let Place::Pool { pool, .. } = place {
             engine.catalogue.finish_scan(*pool, Timestamp::now()).await?;
         }
+        if let Some(pool) = whole.filter(|_| bad == bad_before && kept.is_none()) {
+            engine.catalogue.mark_scan(pool, Some(began)).await?;
+        }
     }
     counters.walked.store(1, Relaxed);
     Ok(match kept {
@@ -50,12 +62,13 @@ pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: 
 }
 
 #[derive(Default)]
-struct Tally {
-    files: u64,
-    failed: u64,
+pub(super) struct Tally {
+    pub(super) files: u64,
+    pub(super) failed: u64,
 }
 
-async fn walk(
+/// What is at and under the plot's path is recorded.
+pub(super) async fn walk(
     engine: &Engine,
     job: &Job,
     plot: &Plot,
@@ -104,19 +117,28 @@ async fn walk(
 
 /// Answers the warning if a guard held.
 async fn forget_vanished(engine: &Engine, crawl: &Crawl, under: &str, found: u64) -> Outcome<Option<Failure>> {
-    let missing = crawl.missing(under).await?;
-    let (vanished, known) = (missing.missing, missing.known);
-    let limits = &engine.limits;
-    let share = vanished * 100 > known * limits.guard_percent && vanished > limits.guard_floor;
-    if vanished > 0 && (found == 0 || vanished > limits.guard_entries || share) {
-        let why = if found == 0 { "the source is empty" } else { "that is more than a scan may infer" };
-        let message = format!("{vanished} of {known} known entries were not found and were kept: {why}");
-        return Ok(Some(Failure::new(Kind::Conflict, message).with_code("deletion-guard").with_next_step(
-            "make sure that the source is mounted and whole; if the files are really gone, erase them by a task",
-        )));
+    if let Some(failure) = guarded(engine, crawl.missing(under).await?, found) {
+        return Ok(Some(failure));
     }
     crawl.sweep(under).await?;
     Ok(None)
+}
+
+/// Whether so many may go by inference (D12). `found`: files that are there.
+pub(super) fn guarded(engine: &Engine, missing: Missing, found: u64) -> Option<Failure> {
+    let (vanished, known) = (missing.missing, missing.known);
+    let limits = &engine.limits;
+    let share = vanished * 100 > known * limits.guard_percent && vanished > limits.guard_floor;
+    if vanished == 0 || !(found == 0 || vanished > limits.guard_entries || share) {
+        return None;
+    }
+    let why = if found == 0 { "the source is empty" } else { "that is more than a scan may infer" };
+    let message = format!("{vanished} of {known} known entries were not found and were kept: {why}");
+    let failure = Failure::new(Kind::Conflict, message).with_code("deletion-guard");
+    Some(
+        failure
+            .with_next_step("make sure that the source is mounted and whole; if the files are really gone, erase them by a task"),
+    )
 }
 
 pub(super) fn left_out(job: &Job, path: String, failure: Failure) -> PathOutcome {

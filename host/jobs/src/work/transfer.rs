@@ -40,7 +40,7 @@ pub(super) async fn transfer(
     }
     let ledger = CatalogueLedger {
         catalogue: engine.catalogue.clone(),
-        job: job.id,
+        job: Some(job.id),
         admission: engine.catalogue.admission(),
         sources: from_sides,
         destinations: to_sides,

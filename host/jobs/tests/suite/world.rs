@@ -11,6 +11,7 @@ use capstan_catalogue::Catalogue;
 use capstan_domain::entry::Tree as Entries;
 use capstan_domain::ids::{JobId, SpaceId, TargetId};
 use capstan_domain::job::{Job, NewJob, Place, TransferOptions, Verify, Work};
+use capstan_domain::pool::{NewPool, PeriodUnit, Pool, PoolContent, PoolRole};
 use capstan_domain::ports::{Connection, ProbeReport};
 use capstan_domain::space::{NewSpace, Space};
 use capstan_domain::{Failure, Kind, Outcome};
@@ -27,9 +28,13 @@ pub(crate) struct World {
     _kept: Arc<tempfile::TempDir>,
 }
 
+/// The one location of this world's primary pool, and its directory.
+pub(crate) const POOL: &str = "share";
+
 struct Grounds {
     catalogue: Catalogue,
     away: Arc<AtomicU32>,
+    directory: PathBuf,
 }
 
 impl Grounds {
@@ -48,6 +53,11 @@ impl Grounds {
 #[async_trait]
 impl Places for Grounds {
     async fn source(&self, place: &Place) -> Outcome<Ground> {
+        if let Place::Pool { pool, .. } = place {
+            let tree = Arc::new(LocalTree::open("pool", &self.directory.join(POOL))?);
+            let plots = vec![Plot { tree, path: String::new(), shown_under: POOL.to_owned() }];
+            return Ok(Ground { plots, catalogued: Some(Entries::Pool(*pool)) });
+        }
         let (space, path) = self.space(place).await?;
         let tree = Arc::new(LocalTree::open(format!("space:{}", space.id), Path::new(&space.directory))?);
         let plots = vec![Plot { tree, path, shown_under: String::new() }];
@@ -118,7 +128,7 @@ impl World {
         let url = directory.join("catalogue.db");
         let catalogue = Catalogue::open(url.to_str().unwrap(), capstan_catalogue::Options::default()).await.unwrap();
         let away = Arc::new(AtomicU32::new(away));
-        let places = Arc::new(Grounds { catalogue: catalogue.clone(), away: away.clone() });
+        let places = Arc::new(Grounds { catalogue: catalogue.clone(), away: away.clone(), directory: directory.clone() });
         let probes = Arc::new(NoProbes::default());
         let jobs = Jobs::start(catalogue.clone(), places, probes.clone(), limits());
         Self { catalogue, jobs, away, probes, directory, _kept: kept }
@@ -143,6 +153,22 @@ impl World {
             attributes: serde_json::json!({}),
         };
         self.catalogue.create_space(&new).await.unwrap()
+    }
+
+    /// A primary pool with a scan that is never due, and its directory.
+    pub(crate) async fn primary_pool(&self) -> (Pool, PathBuf) {
+        let directory = self.directory.join(POOL);
+        std::fs::create_dir(&directory).unwrap();
+        let new = NewPool {
+            name: "p".to_owned(),
+            comment: None,
+            content: PoolContent::Nas,
+            role: PoolRole::Primary,
+            attributes: serde_json::json!({}),
+        };
+        let pool = self.catalogue.create_pool(&new, &[]).await.unwrap();
+        self.catalogue.put_scan(pool.id, false, 1, PeriodUnit::Days, None).await.unwrap();
+        (pool, directory)
     }
 
     pub(crate) async fn submit(&self, work: Work) -> Job {

@@ -21,14 +21,16 @@ use crate::digest::BLOCK;
 use crate::held::{Held, gather};
 use crate::item::{Found, Identity, Item, ItemKind};
 use crate::ledger::Ledger;
-use crate::local::is_temporary;
+use crate::local::{is_temporary, not_empty};
 use crate::measured::Measured;
 use crate::names;
 use crate::transfer::LOCATION_GONE;
-use crate::tree::{Arrival, Children, Opened, Small, Stored, Tree, each};
+use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree, each};
 
 /// Calls of one tree that are under way at a time; more wait.
 const CALLS_IN_FLIGHT: usize = 16;
+/// What a node says beside its attributes: when they changed last, in nanoseconds since 1970.
+const CHANGED: &str = "changed";
 /// Bytes of a name, unless the target says otherwise.
 const LONGEST_NAME: usize = 255;
 
@@ -52,6 +54,8 @@ struct Inner {
     bad: String,
     /// Whether a file can be written in ranges: the capability "ranged-write".
     in_ranges: bool,
+    /// Whether folders tell when their names change: the capability "directory-times".
+    folder_times: bool,
 }
 
 impl FileTree {
@@ -76,6 +80,7 @@ impl FileTree {
                 longest_name: said("max-name-bytes").and_then(|value| value.parse().ok()).unwrap_or(LONGEST_NAME),
                 bad: said("name-escape").unwrap_or_default().to_owned(),
                 in_ranges: said("ranged-write") == Some("true"),
+                folder_times: said("directory-times") == Some("names"),
             }),
         }
     }
@@ -189,6 +194,7 @@ fn item_of(path: String, native: Option<String>, node: &Node) -> Item {
     let size = if kind == ItemKind::File { node.size } else { 0 };
     Item {
         kind,
+        changed: node.extras.iter().find(|(name, _)| name == CHANGED).and_then(|(_, value)| value.parse().ok()).map(Timestamp),
         mode: node.mode,
         uid: node.owner.as_deref().and_then(|owner| owner.parse().ok()),
         gid: node.group.as_deref().and_then(|group| group.parse().ok()),
@@ -301,6 +307,10 @@ impl Tree for FileTree {
         true
     }
 
+    fn folder_times(&self) -> bool {
+        self.inner.folder_times
+    }
+
     async fn make_folder(&self, path: &str, item: &Item, attempt: &str) -> Outcome<()> {
         if path.is_empty() {
             return Ok(());
@@ -342,6 +352,37 @@ impl Tree for FileTree {
             async move { inner.remove_one(&item, if_unchanged, &attempt).await }
         });
         each(removals).await
+    }
+
+    async fn rename(&self, from: &Item, to: &str, replace: bool, attempt: &str) -> Outcome<bool> {
+        let (from, to) = (self.inner.native_of(from)?, self.inner.native(to)?);
+        match self.inner.files.rename(&self.inner.share, &from, &to, replace, attempt).await {
+            Ok(()) => {}
+            Err(failure) if failure.kind == Kind::Unsupported => return Ok(false),
+            Err(failure) => return Err(failure),
+        }
+        self.sync().await?;
+        Ok(true)
+    }
+
+    async fn set_attributes(&self, path: &str, new: NewAttributes, attempt: &str) -> Outcome<()> {
+        let attributes = Attributes {
+            modified: new.modified.map(|modified| modified.0),
+            mode: new.mode.map(|mode| mode & 0o1777),
+            owner: new.uid.map(|uid| uid.to_string()),
+            group: new.gid.map(|gid| gid.to_string()),
+            extras: Vec::new(),
+        };
+        let native = self.inner.native(path)?;
+        self.inner.files.set_attributes(&self.inner.share, &native, attributes, attempt).await.map(drop)
+    }
+
+    async fn remove_folder(&self, path: &str, attempt: &str) -> Outcome<()> {
+        let native = self.inner.native(path)?;
+        match self.inner.files.remove(&self.inner.share, &native, attempt).await {
+            Err(failure) if matches!(failure.kind, Kind::Conflict | Kind::AlreadyExists) => Err(not_empty(path)),
+            removed => removed,
+        }
     }
 
     async fn remove_empty_folders(&self, start: &str, attempt: &str) -> Outcome<u64> {

@@ -4,6 +4,7 @@
 //! reached, whatever links and renames others make meanwhile. Files appear under their name whole and synced, or not at all.
 
 mod beneath;
+mod change;
 pub(crate) mod direct;
 mod fault;
 mod links;
@@ -33,8 +34,9 @@ use crate::item::{Found, Item};
 use crate::ledger::Ledger;
 use crate::measured::Measured;
 use crate::names;
-use crate::tree::{Arrival, Children, Opened, Small, Stored, Tree};
+use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree};
 use beneath::{Parents, Root};
+pub(crate) use change::not_empty;
 pub use read::LocalFile;
 pub(crate) use store::{is_temporary, temporary};
 use sync::GroupSync;
@@ -155,6 +157,11 @@ impl Tree for LocalTree {
         true
     }
 
+    /// As POSIX has it.
+    fn folder_times(&self) -> bool {
+        true
+    }
+
     async fn make_folder(&self, path: &str, item: &Item, _attempt: &str) -> Outcome<()> {
         let (path, item) = (names::checked(path)?.to_owned(), item.clone());
         self.blocking(move |root| store::make_folder(root, &path, &item)).await?
@@ -171,6 +178,24 @@ impl Tree for LocalTree {
         let (items, count) = (items.to_vec(), items.len());
         let all = self.blocking(move |root| remove::remove(root, &items, if_unchanged)).await;
         all.unwrap_or_else(|failure| vec![Err(failure); count])
+    }
+
+    async fn rename(&self, from: &Item, to: &str, replace: bool, _attempt: &str) -> Outcome<bool> {
+        let (from, to) = (names::checked(&from.path)?.to_owned(), names::checked(to)?.to_owned());
+        self.blocking(move |root| change::rename(root, &from, &to, replace)).await??;
+        self.sync.sync().await?;
+        Ok(true)
+    }
+
+    async fn set_attributes(&self, path: &str, attributes: NewAttributes, _attempt: &str) -> Outcome<()> {
+        let path = names::checked(path)?.to_owned();
+        self.blocking(move |root| change::set_attributes(root, &path, &attributes)).await?
+    }
+
+    async fn remove_folder(&self, path: &str, _attempt: &str) -> Outcome<()> {
+        let path = names::checked(path)?.to_owned();
+        self.blocking(move |root| change::remove_folder(root, &path)).await??;
+        self.sync.sync().await
     }
 
     async fn remove_empty_folders(&self, start: &str, _attempt: &str) -> Outcome<u64> {

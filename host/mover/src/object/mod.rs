@@ -30,7 +30,7 @@ use crate::item::{Found, Item, ItemKind};
 use crate::ledger::Ledger;
 use crate::measured::Measured;
 use crate::names;
-use crate::tree::{Arrival, Children, Opened, Small, Stored, Tree, each};
+use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree, each};
 use keys::Keys;
 
 /// Calls of one tree that are under way at a time; more wait.
@@ -239,6 +239,20 @@ impl Tree for ObjectTree {
 
     async fn remove(&self, items: &[Item], if_unchanged: bool, attempt: &str) -> Vec<Outcome<()>> {
         walk::remove(&self.inner, items, if_unchanged, attempt).await
+    }
+
+    async fn rename(&self, _from: &Item, _to: &str, _replace: bool, _attempt: &str) -> Outcome<bool> {
+        Ok(false)
+    }
+
+    async fn set_attributes(&self, path: &str, _attributes: NewAttributes, _attempt: &str) -> Outcome<()> {
+        Err(Failure::unsupported(format!(
+            "{path:?} is an object: its attributes are kept when it is stored, and not changed after"
+        )))
+    }
+
+    async fn remove_folder(&self, path: &str, attempt: &str) -> Outcome<()> {
+        walk::remove_folder(&self.inner, names::checked(path)?, attempt).await
     }
 
     async fn remove_empty_folders(&self, start: &str, attempt: &str) -> Outcome<u64> {

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::Inner;
 use crate::item::{Found, Identity, Item, ItemKind};
+use crate::local::not_empty;
 use crate::tree::{Children, each};
 
 /// Entries asked for at a time; the target may give fewer.
@@ -172,6 +173,21 @@ pub(super) async fn remove(inner: &Arc<Inner>, items: &[Item], if_unchanged: boo
         }
     }
     results
+}
+
+/// The marker of a folder that nothing lies in. What is put there at this very moment keeps its key: only the marker goes.
+pub(super) async fn remove_folder(inner: &Arc<Inner>, path: &str, attempt: &str) -> Outcome<()> {
+    let marker = inner.keys.under(path)?;
+    let options = || ListOptions { prefix: marker.clone(), limit: 2, ..ListOptions::default() };
+    let found = inner.asked(|| inner.objects.list(&inner.bucket, options())).await?;
+    if found.entries.iter().any(|entry| entry.key != marker) || !found.prefixes.is_empty() {
+        return Err(not_empty(path));
+    }
+    if found.entries.is_empty() {
+        return Ok(());
+    }
+    let folder = Item { kind: ItemKind::Folder { empty: true }, native: Some(marker), ..Item::file(path, 0, Timestamp(0)) };
+    remove(inner, &[folder], false, attempt).await.into_iter().collect()
 }
 
 fn unanswered(key: &str) -> Failure {

@@ -19,7 +19,9 @@ impl Handle {
 #[async_trait]
 impl Connection for Handle {
     async fn probe(&self) -> Outcome<ProbeReport> {
-        Ok(self.ask::<target::Probe, _>(()).await?.into())
+        let probed = self.ask::<target::Probe, _>(()).await;
+        self.slot.reach().probed(&probed);
+        Ok(probed?.into())
     }
 
     async fn usage(&self, location: Option<&str>) -> Outcome<Consumption> {

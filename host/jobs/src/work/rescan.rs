@@ -1,0 +1,259 @@
+//! Rescan: a scan that reads only the folders that changed.
+//!
+//! Where a target's folders tell by their times when a name in them came or went (`Tree::folder_times`), a folder that looks as it
+//! was recorded holds the same names, and its files are not looked at. A file that was only written into changes no folder: that is
+//! seen by a complete scan, which comes after `complete_every`, and whenever anything was left unfinished. What a rescan finds gone is
+//! under the same guards as in any scan.
+//!
+//! | dies after | what is there then | what the next one does |
+//! |---|---|---|
+//! | the mark of completeness is taken away | nothing was changed | a complete scan |
+//! | folders and files are recorded, in any order | some are newer than others | the same |
+//! | what vanished is removed | all is as it is | the same |
+//! | the mark is set again | all is as it is | a rescan |
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
+
+use capstan_catalogue::{Crawl, KnownFolder, Missing};
+use capstan_domain::ids::{Number, PoolId};
+use capstan_domain::job::{Job, Place};
+use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Outcome};
+use capstan_mover::{Control, Counters, Item, ItemKind};
+
+use super::scan;
+use crate::engine::Engine;
+use crate::ledger::Side;
+use crate::places::Plot;
+use crate::work::{End, transfer::side};
+
+/// Known folders looked at together.
+const LOOKED_AT: u32 = 512;
+/// Names of a folder asked for at a time.
+const PAGE: u32 = 1000;
+/// Folders that changed or went; with more, a complete scan is made instead.
+const CHANGED_MAX: usize = 50_000;
+/// A folder that changed so shortly before it was read may have changed once more within the same tick of the target's clock.
+const TICK: std::time::Duration = std::time::Duration::from_secs(5);
+
+pub(super) async fn rescan(engine: &Engine, job: &Job, pool: PoolId, control: &Control, counters: &Counters) -> Outcome<End> {
+    let place = Place::Pool { pool, path: String::new() };
+    let places = std::slice::from_ref(&place);
+    let ground = engine.places.source(&place).await?;
+    // A scan that was taken away meanwhile leaves nothing to build on.
+    let since = match engine.catalogue.scan_of(pool).await {
+        Ok(scan) => scan.last_complete,
+        Err(failure) if failure.kind == capstan_domain::Kind::NotFound => None,
+        Err(failure) => return Err(failure),
+    };
+    let complete = since.is_none_or(|before| before.plus(engine.limits.complete_every) <= Timestamp::now());
+    let Some(tree) = ground.catalogued else { return scan::scan(engine, job, places, control, counters).await };
+    if complete || !ground.plots.iter().all(|plot| plot.tree.folder_times()) {
+        return scan::scan(engine, job, places, control, counters).await;
+    }
+    let (mut looks, mut kept) = (Looks::default(), None);
+    for plot in &ground.plots {
+        let mut crawl = engine.catalogue.begin_crawl(tree).await?;
+        let side = side(&ground, plot);
+        let mut look =
+            Look { engine, job, pool, plot, side: &side, crawl: &mut crawl, control, counters, found: Looks::default() };
+        match look.through().await? {
+            Through::Looked => {}
+            Through::TooMuch => return scan::scan(engine, job, places, control, counters).await,
+        }
+        let found = std::mem::take(&mut look.found);
+        kept = kept.or(forget(engine, &crawl, &found).await?);
+        looks.add(&found);
+    }
+    let now = Timestamp::now();
+    // Only where all is as it was found is the next rescan good enough; when the last complete one was does not change.
+    let whole = kept.is_none() && looks.failed == 0;
+    engine.catalogue.finish_scan(pool, now).await?;
+    engine.catalogue.mark_scan(pool, since.filter(|_| whole)).await?;
+    counters.walked.store(1, Relaxed);
+    Ok(match kept {
+        Some(failure) => End::warning(failure),
+        None => End::of_paths(looks.files, looks.failed),
+    })
+}
+
+enum Through {
+    Looked,
+    TooMuch,
+}
+
+/// What a look came to.
+#[derive(Default)]
+struct Looks {
+    files: u64,
+    failed: u64,
+    /// Folders that were read, by number.
+    read: Vec<Number>,
+    /// Folders that are gone, by path.
+    gone: Vec<String>,
+    marked: bool,
+}
+
+impl Looks {
+    fn add(&mut self, other: &Self) {
+        self.files += other.files;
+        self.failed += other.failed;
+    }
+}
+
+struct Look<'l> {
+    engine: &'l Engine,
+    job: &'l Job,
+    pool: PoolId,
+    plot: &'l Plot,
+    side: &'l Side,
+    crawl: &'l mut Crawl,
+    control: &'l Control,
+    counters: &'l Counters,
+    found: Looks,
+}
+
+impl Look<'_> {
+    async fn through(&mut self) -> Outcome<Through> {
+        let under = self.side.shown(&self.plot.path);
+        let (mut after, mut known) = (0, false);
+        loop {
+            self.control.ready().await?;
+            let folders = self.crawl.folders(&under, after, LOOKED_AT).await?;
+            let Some(last) = folders.last() else {
+                // A location that came into the pool since has never been looked at.
+                return Ok(if known { Through::Looked } else { Through::TooMuch });
+            };
+            known |= folders.iter().any(|folder| folder.path == under);
+            after = last.number;
+            let (folders, paths): (Vec<KnownFolder>, Vec<String>) = folders
+                .into_iter()
+                .filter(|folder| !self.is_below_gone(&folder.path))
+                .filter_map(|folder| {
+                    let path = capstan_mover::names::below(&folder.path, &self.side.shown_under)?.to_owned();
+                    Some((folder, path))
+                })
+                .unzip();
+            let looks = self.plot.tree.stat_many(&paths).await;
+            for ((folder, path), look) in folders.into_iter().zip(paths).zip(looks) {
+                self.judge(folder, &path, look).await?;
+                if self.found.read.len() + self.found.gone.len() > CHANGED_MAX {
+                    return Ok(Through::TooMuch);
+                }
+            }
+        }
+    }
+
+    fn is_below_gone(&self, path: &str) -> bool {
+        self.found.gone.iter().any(|gone| capstan_mover::names::below(path, gone).is_some())
+    }
+
+    async fn judge(&mut self, known: KnownFolder, path: &str, look: Outcome<Option<Item>>) -> Outcome<()> {
+        let item = match look {
+            Ok(Some(item)) if matches!(item.kind, ItemKind::Folder { .. }) => item,
+            Ok(_) if path == self.plot.path => {
+                return Err(Failure::not_found(format!("{:?} is not there", known.path)).with_code("gone"));
+            }
+            Ok(_) => {
+                self.mark().await?;
+                self.found.gone.push(known.path);
+                return Ok(());
+            }
+            Err(failure) => return self.failed(path, failure).await,
+        };
+        let settled = known.modified.plus(TICK) < known.seen;
+        if settled && item.modified == known.modified && item.changed == known.changed {
+            return Ok(());
+        }
+        self.mark().await?;
+        self.read(known, item).await
+    }
+
+    /// Its names, and what is below those that are new. Its own row comes last, but the order is no promise: a scan that broke off is
+    /// followed by a complete one.
+    async fn read(&mut self, known: KnownFolder, item: Item) -> Outcome<()> {
+        let before: HashSet<String> = self.folders_in(&known).await?;
+        let mut after = None;
+        let mut fresh = Vec::new();
+        loop {
+            self.control.ready().await?;
+            let page = match self.plot.tree.children(&item.path, after.as_deref(), PAGE).await {
+                Ok(page) => page,
+                Err(failure) => return self.failed(&item.path, failure).await,
+            };
+            let (folders, files): (Vec<Item>, Vec<Item>) =
+                page.items.into_iter().partition(|item| matches!(item.kind, ItemKind::Folder { .. }));
+            self.found.files += files.iter().filter(|item| item.kind == ItemKind::File).count() as u64;
+            self.crawl.found(files.iter().filter_map(|item| self.side.entry(item, item.blake3)).collect()).await?;
+            fresh.extend(folders.into_iter().filter(|folder| !before.contains(&self.side.shown(&folder.path))));
+            if page.next.is_some() && page.next == after {
+                return Err(
+                    Failure::new(capstan_domain::Kind::PluginFault, "The target's list does not get on").with_code("list-loops")
+                );
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        for folder in fresh {
+            let new = Plot { path: folder.path, ..self.plot.clone() };
+            let tally = scan::walk(self.engine, self.job, &new, self.side, self.crawl, self.control, self.counters).await?;
+            self.found.files += tally.files;
+            self.found.failed += tally.failed;
+        }
+        self.crawl.found(self.side.entry(&item, None).into_iter().collect()).await?;
+        self.found.read.push(known.number);
+        self.told();
+        Ok(())
+    }
+
+    async fn folders_in(&self, known: &KnownFolder) -> Outcome<HashSet<String>> {
+        self.crawl.folders_in(known.number).await.map(|folders| folders.into_iter().collect())
+    }
+
+    /// From here on a death leaves things half done.
+    async fn mark(&mut self) -> Outcome<()> {
+        if !std::mem::replace(&mut self.found.marked, true) {
+            self.engine.catalogue.mark_scan(self.pool, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn failed(&mut self, path: &str, failure: Failure) -> Outcome<()> {
+        self.mark().await?;
+        self.found.failed += 1;
+        let outcomes = vec![scan::left_out(self.job, self.side.shown(path), failure)];
+        self.told();
+        self.engine.catalogue.record(capstan_catalogue::Record { outcomes, ..capstan_catalogue::Record::default() }).await
+    }
+
+    fn told(&self) {
+        let (files, failed) = (self.found.files, self.found.failed);
+        self.counters.files_found.store(files, Relaxed);
+        self.counters.files_processed.store(files, Relaxed);
+        self.counters.files_finalized.store(files, Relaxed);
+        self.counters.files_failed.store(failed, Relaxed);
+    }
+}
+
+/// Removes what is gone, unless a guard holds; then it answers the warning. A look with a failure in it removes nothing.
+async fn forget(engine: &Engine, crawl: &Crawl, found: &Looks) -> Outcome<Option<Failure>> {
+    if found.failed > 0 || (found.read.is_empty() && found.gone.is_empty()) {
+        return Ok(None);
+    }
+    let mut missing: Missing = crawl.missing_in(&found.read).await?;
+    for gone in &found.gone {
+        missing.missing += crawl.missing(gone).await?.missing;
+    }
+    let left = missing.known.saturating_sub(missing.missing);
+    if let Some(failure) = scan::guarded(engine, missing, left) {
+        return Ok(Some(failure));
+    }
+    crawl.sweep_in(&found.read).await?;
+    for gone in &found.gone {
+        crawl.sweep(gone).await?;
+    }
+    Ok(None)
+}
