@@ -95,8 +95,8 @@ async fn plugin(server: &Gcs, size: u64, files: u64, lane: &mut Lane) -> anyhow:
     let (plugin, version) = room.install(capstan_e2e::dist().join("plugins/gcs.wasm")).await?;
     room.activate(&plugin, &version).await?;
     let connection = open(&room, &plugin, server)?;
-    let objects = connection.objects().map_err(failed)?;
-    let uploads = connection.uploads().map_err(failed)?;
+    let objects = connection.objects().context("the plugin has no objects")?;
+    let uploads = connection.uploads().context("the plugin has no uploads")?;
     let mib = size as f64 / f64::from(1 << 20);
     let start = Instant::now();
     in_parts(&*uploads, size).await?;

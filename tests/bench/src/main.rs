@@ -28,7 +28,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 11] = [
+const BENCHES: [(&str, &str, Bench); 12] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
