@@ -327,3 +327,42 @@ fn ended_early() -> Failure {
 fn too_much() -> Failure {
     Failure::new(Kind::Corrupt, "The source gave more bytes than were asked for").with_retry(Retry::AtOnce)
 }
+
+#[cfg(test)]
+mod tests {
+    use capstan_domain::time::Timestamp;
+
+    use super::*;
+    use crate::held::Held;
+    use crate::item::Item;
+
+    const PIECE: u64 = 3 << 20;
+
+    /// Reads the pieces in this order.
+    async fn read(bytes: &Bytes, pieces: impl Iterator<Item = u64>) -> Arc<Measured> {
+        let size = bytes.len() as u64;
+        let item = Item::file("f".to_owned(), size, Timestamp(0));
+        let opened = Opened { item, content: Arc::new(Held::new(bytes.clone())), file: None };
+        let measured =
+            Measured::new(opened, None, Arc::new(Throttle::new(None)), Control::default(), Arc::new(Counters::default()));
+        for piece in pieces {
+            let mut body = measured.open(piece * PIECE, PIECE.min(size - piece * PIECE));
+            while let Some(chunk) = body.next().await {
+                chunk.unwrap();
+            }
+        }
+        measured
+    }
+
+    #[tokio::test]
+    async fn blocks_that_are_read_in_pieces_have_their_values_if_the_pieces_come_in_order() {
+        let bytes = Bytes::from((0..20_u32 << 20).map(|at| (at % 251) as u8).collect::<Vec<u8>>());
+        let in_order = read(&bytes, 0..7).await;
+        assert_eq!(in_order.digest().unwrap().root, digest::of(&bytes));
+        assert!(in_order.values(0, 16 << 20).is_some());
+        let backwards = read(&bytes, (0..7).rev()).await;
+        assert!(backwards.digest().is_none());
+        // What is missing is read once more.
+        assert_eq!(backwards.complete().await.unwrap(), in_order.digest().unwrap());
+    }
+}

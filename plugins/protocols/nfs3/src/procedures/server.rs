@@ -62,12 +62,11 @@ pub struct FileSystem {
     pub root: Handle,
 }
 
-/// Bytes: of the filesystem, and of it free.
+/// Bytes of the filesystem, and of them free; files it has room for, and of them free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
     pub total: u64,
     pub free: u64,
-    /// Files that could still be made, and that could be in all.
     pub files: u64,
     pub free_files: u64,
 }
