@@ -18,7 +18,7 @@ const ATTEMPT: &str = "capstan-attempt";
 /// Type, tier and metadata of a new blob, and the MD5 of all of it where it is known.
 pub(crate) fn put(client: &Client, options: &PutOptions, headers: &mut Headers) {
     headers.extend(options.content_type.iter().map(|kind| ("x-ms-blob-content-type".to_owned(), kind.clone())));
-    headers.extend(client.storage_class(options).map(|class| ("x-ms-access-tier".to_owned(), class.to_owned())));
+    headers.extend(client.storage_class(options).map(|class| ("x-ms-access-tier".to_owned(), class)));
     let md5 = options.checksums.iter().find(|checksum| checksum.algorithm == "md5");
     headers.extend(md5.map(|md5| ("x-ms-blob-content-md5".to_owned(), base64(&md5.value))));
     metadata(&options.metadata, headers);

@@ -43,8 +43,24 @@ impl Client {
     }
 
     /// The tier a new blob goes to: what the call says, else what the target is configured for.
-    pub(crate) fn storage_class<'a>(&'a self, options: &'a PutOptions) -> Option<&'a str> {
+    pub(crate) fn storage_class(&self, options: &PutOptions) -> Option<String> {
         let asked = capstan_sdk::find(&options.extras, "storage-class");
-        asked.or(self.config.storage_class.as_deref()).filter(|class| !class.is_empty())
+        asked.or(self.config.storage_class.as_deref()).filter(|class| !class.is_empty()).map(tier)
+    }
+}
+
+/// The service's spelling; others write tiers in all letters large or small.
+fn tier(class: &str) -> String {
+    let known = ["Hot", "Cool", "Cold", "Archive"].into_iter().find(|known| known.eq_ignore_ascii_case(class));
+    known.unwrap_or(class).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_is_spelled_as_the_service_spells_it() {
+        assert_eq!(["COOL", "archive", "Hot", "Premium"].map(tier), ["Cool", "Archive", "Hot", "Premium"]);
     }
 }

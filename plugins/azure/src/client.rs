@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use capstan_sdk::failure::{Failure, malformed, unauthenticated};
+use capstan_sdk::failure::{Failure, malformed};
 use capstan_sdk::http::{self, Body, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::time::{http_text, now};
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::credentials::{Credentials, Proof};
 use crate::endpoint::Endpoint;
 use crate::error::Refusal;
-use crate::sign;
+use crate::{names, sign};
 
 /// Cold tiers, names of blobs that no document can hold, and blocks of 4,000 MiB are in it.
 pub(crate) const VERSION: &str = "2021-12-02";
@@ -81,8 +81,15 @@ impl Client {
         self.requests.replace(self.requests.get().wrapping_add(1))
     }
 
+    /// The path of what may be asked for under this name.
+    fn path(&self, call: &Call<'_>) -> Outcome<String> {
+        call.container.map_or(Ok(()), names::check_container)?;
+        call.blob.map_or(Ok(()), |key| names::check_key(&self.endpoint, key))?;
+        Ok(self.endpoint.path(call))
+    }
+
     async fn sign(&self, call: &Call<'_>, length: u64) -> Outcome<Signed> {
-        let path = self.endpoint.path(call);
+        let path = self.path(call)?;
         let mut headers = call.headers.clone();
         headers.push(("x-ms-version".to_owned(), VERSION.to_owned()));
         headers.push(("x-ms-date".to_owned(), http_text(self.now())));
@@ -121,18 +128,19 @@ impl Client {
 
     /// One request, made again once if the refusal taught something. `open` makes the body anew.
     async fn made(&self, call: &Call<'_>, length: u64, open: impl Fn() -> Body) -> Outcome<Result<Reply, Refusal>> {
-        for _ in 0..3 {
+        let mut taught = false;
+        loop {
             let Signed { request, proof } = self.sign(call, length).await?;
             let reply = http::exchange(request, open(), MAX_ANSWER).await?;
             if (200..300).contains(&reply.status) {
                 return Ok(Ok(reply));
             }
             let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if !self.learn(&refusal, &proof, &reply.headers) {
+            if taught || !self.learn(&refusal, &proof, &reply.headers) {
                 return Ok(Err(refusal));
             }
+            taught = true;
         }
-        Err(unauthenticated("the clock of the target cannot be followed"))
     }
 
     /// A control call whose refusal the caller wants to look at. Not asked again.
@@ -156,7 +164,8 @@ impl Client {
 
     /// A call whose answer is handed on as a stream.
     pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
-        for _ in 0..3 {
+        let mut taught = false;
+        loop {
             let Signed { request, proof } = self.sign(call, 0).await?;
             let response = http::send(request, Body::Empty).await?;
             if (200..300).contains(&response.status) {
@@ -164,11 +173,11 @@ impl Client {
             }
             let reply = http::collect(response, MAX_REFUSAL).await;
             let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if !self.learn(&refusal, &proof, &reply.headers) {
+            if taught || !self.learn(&refusal, &proof, &reply.headers) {
                 return Ok(Err(refusal));
             }
+            taught = true;
         }
-        Err(unauthenticated("the clock of the target cannot be followed"))
     }
 
     /// The refusal as a failure, said of what the call asked for.
@@ -182,12 +191,17 @@ impl Client {
         {
             return failure.detail(refusal.detail());
         }
-        refusal.failure(subject, &self.credentials)
+        let mut failure = refusal.failure(subject, &self.credentials);
+        let ahead = self.ahead.get();
+        if refusal.may_be_clock() && ahead.unsigned_abs() > SKEW {
+            failure.fault_mut().message.push_str(&format!("; its clock is ahead of this host's by {ahead} s"));
+        }
+        failure
     }
 
     /// The head of a request that stands inside of another one's body.
     pub(crate) async fn inner_head(&self, call: &Call<'_>) -> Outcome<String> {
-        let path = self.endpoint.path(call);
+        let path = self.path(call)?;
         let mut headers = call.headers.clone();
         headers.push(("x-ms-date".to_owned(), http_text(self.now())));
         let mut authorization = Vec::new();

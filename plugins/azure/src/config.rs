@@ -1,6 +1,5 @@
 //! The configuration: which account, where it is, and how it is proved that it may be used.
 
-use capstan_sdk::Outcome;
 use capstan_sdk::endpoint::Endpoint as Url;
 use capstan_sdk::types::Problem;
 use serde::Deserialize;

@@ -7,7 +7,6 @@ use capstan_sdk::xml;
 
 use crate::call::Call;
 use crate::client::{Client, unclear};
-use crate::names::check_container;
 
 /// Pages of containers that are read, of up to 5,000.
 const MAX_PAGES: usize = 100;
@@ -69,7 +68,6 @@ pub(crate) async fn create(client: &Client, name: &str) -> Outcome<Location> {
 
 /// The service deletes a container with all that is in it, so a look comes first; versions and snapshots count as something.
 pub(crate) async fn delete(client: &Client, name: &str) -> Outcome<()> {
-    check_container(name)?;
     if holds_something(client, name).await? {
         return Err(conflict(format!("container {name:?} is not empty")));
     }

@@ -11,7 +11,6 @@ use crate::attributes;
 use crate::call::{Call, Place};
 use crate::client::{Client, unclear};
 use crate::credentials::Credentials;
-use crate::names::check_key;
 use crate::reader;
 
 /// Milliseconds between looks; doubles from the first to the last.
@@ -53,7 +52,6 @@ pub(crate) async fn copy(
     attempt: &str,
     options: PutOptions,
 ) -> Outcome<Object> {
-    check_key(&client.endpoint, place.1)?;
     let from = reader::head(client, source, &any()).await?;
     if options.content_type.is_some() && options.content_type.as_deref() != capstan_sdk::find(&from.extras, "content-type") {
         return Err(unsupported("a copy keeps the type of its source"));
@@ -67,7 +65,7 @@ pub(crate) async fn copy(
     };
     let mut call = Call::blob("PUT", place).header("x-ms-copy-source", url);
     call.headers.extend(from.etag.iter().map(|etag| ("x-ms-source-if-match".to_owned(), format!("\"{etag}\""))));
-    call.headers.extend(client.storage_class(&options).map(|class| ("x-ms-access-tier".to_owned(), class.to_owned())));
+    call.headers.extend(client.storage_class(&options).map(|class| ("x-ms-access-tier".to_owned(), class)));
     // Metadata that is sent replaces the source's, so all of it is.
     let metadata = if options.metadata.is_empty() { &from.metadata } else { &options.metadata };
     attributes::metadata(metadata, &mut call.headers);

@@ -19,14 +19,17 @@ pub(crate) fn check_container(name: &str) -> Outcome<()> {
     if is_container(name) { Ok(()) } else { Err(invalid("a container has a name of 1 to 255 characters without slashes")) }
 }
 
-/// Azure itself drops dots at the end of a part of a name, so that two names would be one blob; emulators keep them.
+/// A name the service would change into another: whoever writes, reads or deletes under it would meet somebody else's blob. A
+/// backslash is a slash to it; and Azure itself drops dots at the end of a part of a name, which emulators keep.
 pub(crate) fn check_key(endpoint: &Endpoint, key: &str) -> Outcome<()> {
-    if endpoint.is_azure() && key.split('/').any(|part| part.ends_with('.')) {
-        return Err(invalid(format!("the target does not keep the name {key:?}: a part of it ends in a dot"))
-            .code("name-not-kept")
-            .next_step("Rename the file, or put it into an archive."));
-    }
-    Ok(())
+    let why = if key.contains('\\') {
+        "it holds a backslash"
+    } else if endpoint.is_azure() && key.split('/').any(|part| part.ends_with('.')) {
+        "a part of it ends in a dot"
+    } else {
+        return Ok(());
+    };
+    Err(invalid(format!("the target does not keep the name {key:?}: {why}")).code("name-not-kept").next_step("Use another name."))
 }
 
 /// Metadata names are C# identifiers to the service, so every byte but letters, digits and underscores travels as `_xHH_`; so
@@ -92,6 +95,7 @@ mod tests {
             assert!(check_key(&azure, key).is_err() && check_key(&emulator, key).is_ok(), "{key}");
         }
         assert!(check_key(&azure, "a.b/.c/d").is_ok());
+        assert!(check_key(&azure, "a\\b").is_err() && check_key(&emulator, "a\\b").is_err());
     }
 
     #[test]

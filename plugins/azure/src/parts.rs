@@ -13,7 +13,6 @@ use capstan_sdk::xml::{self, Element};
 use crate::call::{Call, Payload, Place};
 use crate::client::{Client, etag, unclear};
 use crate::error::Refusal;
-use crate::names::check_key;
 use crate::uploads::{self, block_name, block_number};
 use crate::{attributes, checksum, reader};
 
@@ -23,14 +22,17 @@ pub(crate) const MAX_PARTS: u64 = 50_000;
 pub(crate) const MAX_SINGLE_BYTES: u64 = 5_000 << 20;
 pub(crate) const MAX_OBJECT_BYTES: u64 = MAX_PART_BYTES * MAX_PARTS;
 
-/// The configured size, grown to whole MiB where the blob would have too many blocks.
+/// Parts an object is cut into before they grow: the host keeps a table of them.
+const USUAL_PARTS: u64 = 10_000;
+
+/// The configured size, grown to whole MiB where the blob would have too many blocks; the largest only where they do not grow further.
 fn part_bytes(configured: u64, size: u64) -> Outcome<u64> {
     if size > MAX_OBJECT_BYTES {
         return Err(invalid(format!("an object has at most {MAX_OBJECT_BYTES} bytes")));
     }
-    let needed = size.div_ceil(MAX_PARTS).div_ceil(1 << 20) << 20;
-    let grown = if configured.saturating_mul(MAX_PARTS) >= size { configured } else { needed };
-    Ok(grown.clamp(1, MAX_PART_BYTES))
+    let needed =
+        if configured.saturating_mul(USUAL_PARTS) >= size { 0 } else { size.div_ceil(USUAL_PARTS).div_ceil(1 << 20) << 20 };
+    Ok(configured.max(needed).clamp(1, MAX_PART_BYTES))
 }
 
 fn gone(call: &Call<'_>) -> capstan_sdk::Failure {
@@ -38,7 +40,6 @@ fn gone(call: &Call<'_>) -> capstan_sdk::Failure {
 }
 
 pub(crate) async fn begin(client: &Client, place: Place<'_>, size: u64, attempt: &str) -> Outcome<Upload> {
-    check_key(&client.endpoint, place.1)?;
     let part_size = part_bytes(client.config.part_bytes, size)?;
     let id = uploads::begin(place, attempt, client.ordinal()).await?;
     Ok(Upload { id, part_size, extras: Vec::new() })
@@ -211,11 +212,11 @@ mod tests {
     const ID: &str = "0123456789abcdef01234567";
 
     #[test]
-    fn parts_grow_where_fifty_thousand_would_not_do() {
+    fn parts_grow_where_ten_thousand_would_not_do() {
         assert_eq!(part_bytes(16 << 20, 1 << 30).unwrap(), 16 << 20);
         let size = 2 << 40;
         let grown = part_bytes(16 << 20, size).unwrap();
-        assert!(size.div_ceil(grown) <= MAX_PARTS && grown.is_multiple_of(1 << 20));
+        assert!(size.div_ceil(grown) <= USUAL_PARTS && grown.is_multiple_of(1 << 20));
         assert!(MAX_OBJECT_BYTES.div_ceil(part_bytes(1, MAX_OBJECT_BYTES).unwrap()) <= MAX_PARTS);
         assert!(part_bytes(1, MAX_OBJECT_BYTES + 1).is_err());
         assert_eq!(part_bytes(64 << 10, 0).unwrap(), 64 << 10);

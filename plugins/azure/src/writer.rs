@@ -11,7 +11,6 @@ use crate::call::{Call, Payload, Place};
 use crate::checksum::{self, Mode};
 use crate::client::{Client, etag, unclear};
 use crate::error::Refusal;
-use crate::names::check_key;
 
 pub(crate) async fn put(
     client: &Client,
@@ -20,7 +19,6 @@ pub(crate) async fn put(
     attempt: &str,
     options: PutOptions,
 ) -> Outcome<Object> {
-    check_key(&client.endpoint, place.1)?;
     let size = content.size();
     let mode = client.checksum_mode(place.0).await;
     let checksum = match given(mode, &options) {

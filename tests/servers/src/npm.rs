@@ -15,11 +15,17 @@ fn room() -> PathBuf {
     }
 }
 
+/// Whether the directory holds the package in this version.
+fn is_there(directory: &std::path::Path, version: &str) -> bool {
+    std::fs::read_to_string(directory.join("package.json"))
+        .is_ok_and(|text| text.lines().any(|line| line.trim().trim_end_matches(',') == format!("\"version\": \"{version}\"")))
+}
+
 /// The script out of the npm package, installed in this version if it is not there yet.
 pub(crate) fn script(package: &str, version: &str, path: &str) -> anyhow::Result<PathBuf> {
     let room = room();
     let script = room.join("node_modules").join(package).join(path);
-    if script.is_file() {
+    if is_there(&room.join("node_modules").join(package), version) && script.is_file() {
         return Ok(script);
     }
     let cure = format!("npm install --prefix {} {package}@{version}", room.display());
