@@ -57,7 +57,15 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
 }
 
 fn advise(client: &Client, failure: Failure) -> Failure {
+    let of_container = matches!(&client.credentials, Credentials::Sas(sas) if sas.is_of_container());
     match failure {
+        Failure::Denied(mut fault) | Failure::Unauthenticated(mut fault)
+            if of_container && client.config.containers.is_empty() =>
+        {
+            fault.message = "a shared access signature of one container cannot list containers".to_owned();
+            fault.extras.clear();
+            Failure::Denied(fault).next_step("Name the container in \"containers\" of the target.")
+        }
         Failure::Denied(_) if client.config.containers.is_empty() => {
             failure.next_step("Allow the credentials to list containers, or name them in \"containers\".")
         }

@@ -26,9 +26,9 @@ pub(crate) async fn delete_many(client: &Client, container: &str, keys: Vec<Stri
         if chunk.len() > 1 && !client.no_batches.get() {
             match in_batch(client, container, chunk).await {
                 Ok(known) => done = known,
-                // Who asks singly learns of each what is wrong; an outage is one either way.
-                Err(failure) if failure.fault().retry == Retry::Never => {
-                    if matches!(failure, Failure::Unsupported(_)) {
+                // Who asks singly learns of each what is wrong.
+                Err(failure) if failure.fault().retry == Retry::Never || stumbles(&failure) => {
+                    if matches!(failure, Failure::Unsupported(_)) || stumbles(&failure) {
                         client.no_batches.set(true);
                     }
                     capstan_sdk::log!(debug, "a batch was refused", "why" => failure.fault().message);
@@ -47,6 +47,11 @@ pub(crate) async fn delete_many(client: &Client, container: &str, keys: Vec<Stri
         outcomes.extend(stream::iter(singly).buffer_unordered(IN_FLIGHT).collect::<Vec<_>>().await);
     }
     Ok(outcomes)
+}
+
+/// An internal error without a word of the service's: Azurite's, when a batch comes with the signature of an account.
+fn stumbles(failure: &Failure) -> bool {
+    failure.fault().code.as_deref() == Some("HTTP 500")
 }
 
 async fn one(client: &Client, container: &str, key: &str) -> KeyOutcome {

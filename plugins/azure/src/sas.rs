@@ -16,6 +16,8 @@ pub(crate) struct Sas {
     starts: Option<String>,
     /// `sp`: letters of what it permits.
     permits: Option<String>,
+    /// `sr` is "c".
+    of_container: bool,
 }
 
 /// What it says, without what it proves.
@@ -41,11 +43,22 @@ impl Sas {
                 .code("sas-malformed")
                 .next_step("Set \"sas\" of the target to the query string the service gave (sv=…&sig=…)."));
         }
-        Ok(Self { expires: field("se"), starts: field("st"), permits: field("sp"), query: query.to_owned() })
+        Ok(Self {
+            expires: field("se"),
+            starts: field("st"),
+            permits: field("sp"),
+            of_container: field("sr").as_deref() == Some("c"),
+            query: query.to_owned(),
+        })
     }
 
     pub(crate) fn query(&self) -> &str {
         &self.query
+    }
+
+    /// It is for one container and what is in it.
+    pub(crate) fn is_of_container(&self) -> bool {
+        self.of_container
     }
 
     pub(crate) fn expires(&self) -> Option<&str> {
