@@ -17,6 +17,8 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) code: String,
     message: String,
+    /// The header it is about, where it is about one.
+    header: Option<String>,
     retry_after_ms: Option<u64>,
     request: Option<String>,
     client_request: Option<String>,
@@ -34,6 +36,7 @@ impl Refusal {
             code: head("x-ms-error-code").or_else(|| text("Code")).unwrap_or_default(),
             // The second line on repeats the request's id and the time.
             message: format!("{}{detail}", message.lines().next().unwrap_or_default()),
+            header: text("HeaderName"),
             retry_after_ms: retry_after_ms(headers),
             request: head("x-ms-request-id"),
             client_request: head("x-ms-client-request-id"),
@@ -131,6 +134,9 @@ impl Refusal {
             }
             "MetadataTooLarge" | "InvalidMetadata" | "EmptyMetadataKey" | "RequestHeaderTooLarge" | "HeadersTooLarge" => {
                 invalid(format!("the target does not allow the metadata of {what}"))
+            }
+            "InvalidHeaderValue" if self.header.as_deref() == Some("x-ms-access-tier") => {
+                invalid("the target does not know the access tier").next_step("Use Hot, Cool, Cold or Archive.")
             }
             "InvalidBlobTier" | "AccessTierNotSupportedForBlobType" | "BlobAccessTierNotSupportedForAccountType" => {
                 invalid("the target does not know the access tier").next_step("Use Hot, Cool, Cold or Archive.")
