@@ -340,8 +340,14 @@ async fn a_token_endpoint_nobody_granted_is_never_asked() {
     // Where none is named, the public one is meant, which nobody configured.
     let mut usual = with_tokens(&server, &tokens, json!({}));
     usual.as_object_mut().unwrap().remove("token-endpoint");
-    let microsoft = |power: &Power| matches!(power, Power::Connect { host, .. } if host == "login.microsoftonline.com");
-    let refused = Host::granting(&built("azure"), usual, &secrets, |power| !microsoft(power)).await.err().unwrap().to_string();
-    assert!(refused.contains("login.microsoftonline.com"), "{refused}");
+    let asked = std::cell::RefCell::new(Vec::new());
+    let but_microsoft = |power: &Power| {
+        let Power::Connect { host, .. } = power else { return true };
+        asked.borrow_mut().push(host.clone());
+        host != "login.microsoftonline.com"
+    };
+    let refused = Host::granting(&built("azure"), usual, &secrets, but_microsoft).await.err().unwrap().to_string();
+    assert!(refused.contains("grants-missing"), "{refused}");
+    assert_eq!(asked.into_inner(), ["127.0.0.1", "login.microsoftonline.com"]);
     assert_eq!(tokens.asked(), 0);
 }
