@@ -28,7 +28,7 @@ pub(crate) fn describe() -> Description {
         .to_vec(),
         capabilities: vec![
             named("session", "shared"),
-            named("list-order", "bytewise"),
+            // No word of an order: accounts with a hierarchical namespace list folder by folder.
             named("conditional-put", "true"),
             named("copy", "true"),
             named("restore", "true"),

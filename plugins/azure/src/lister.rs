@@ -34,13 +34,18 @@ fn page(root: &Element) -> Outcome<Page> {
     let Some(blobs) = root.child("Blobs") else {
         return Err(malformed("the target answered no list of blobs", root.name.clone()));
     };
-    let entries = blobs.children("Blob").map(entry).collect::<Outcome<Vec<_>>>()?;
+    let entries = blobs.children("Blob").filter(|line| !is_directory(line)).map(entry).collect::<Outcome<Vec<_>>>()?;
     let prefixes = blobs.children("BlobPrefix").map(name).collect::<Outcome<Vec<_>>>()?;
     Ok(Page { entries, prefixes, next: root.text_of("NextMarker").map(str::to_owned) })
 }
 
 fn missing(what: &str) -> capstan_sdk::Failure {
     malformed(format!("the target listed a blob without a {what}"), "")
+}
+
+/// Accounts with a hierarchical namespace list their directories among the blobs, which hold nothing.
+fn is_directory(line: &Element) -> bool {
+    line.child("Properties").and_then(|properties| properties.text_of("ResourceType")) == Some("directory")
 }
 
 /// A name that no document can hold is percent-encoded, and says so.
@@ -82,6 +87,7 @@ mod tests {
             <ArchiveStatus>rehydrate-pending-to-hot</ArchiveStatus></Properties></Blob>\
           <Blob><Name>p%20+q&amp;</Name><Properties><Last-Modified>Sat, 21 Nov 2026 09:12:17 GMT</Last-Modified>\
             <Content-Length>0</Content-Length><AccessTier>Hot</AccessTier></Properties></Blob>\
+          <Blob><Name>folder</Name><Properties><ResourceType>directory</ResourceType></Properties></Blob>\
           <BlobPrefix><Name>x/</Name></BlobPrefix></Blobs><NextMarker>2!92!abc</NextMarker></EnumerationResults>";
         let page = page(&xml::parse(document.as_bytes()).unwrap()).unwrap();
         let [first, second] = &page.entries[..] else { panic!("{page:?}") };
