@@ -7,8 +7,9 @@
 //! - `insecure-tls {/endpoint}` or `insecure-tls {/host}:{/port}`: skip the certificate check of that host
 //!
 //! A template ending in ` if {/flag}` counts only where the flag is `true`, one ending in ` unless {/field}` only where that field is left out.
-//! A pointer (RFC 6901) to nothing makes no request. In place of a pointer a constant may stand; no administrator configured that, so it
-//! always needs a grant of its own. Only the port of a configured host may be a constant: who names a server means its services.
+//! A pointer (RFC 6901) to nothing makes no request. In place of a pointer a constant may stand, or one with pointers in it
+//! (`https://{/account}.example.com`); no administrator configured that, so it always needs a grant of its own.
+//! Only the port of a configured host may be a constant: who names a server means its services.
 
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure};
@@ -119,9 +120,9 @@ fn pointer(word: &str) -> Option<&str> {
 
 /// The text a word stands for, and whether it comes from the configuration alone.
 fn resolve(word: &str, configuration: &Value) -> Option<(String, bool)> {
-    match pointer(word) {
+    match pointer(word).filter(|pointer| !pointer.contains('{')) {
         Some(pointer) => resolve_at(pointer, configuration).map(|text| (text, true)),
-        None => Some((word.to_owned(), false)),
+        None => filled(word, configuration).map(|text| (text, false)),
     }
 }
 
@@ -132,6 +133,19 @@ fn resolve_at(pointer: &str, configuration: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// A constant with the pointers in it filled in; none if one of them points to nothing.
+fn filled(word: &str, configuration: &Value) -> Option<String> {
+    let (mut text, mut rest) = (String::new(), word);
+    while let Some((before, behind)) = rest.split_once("{/") {
+        let (pointer, after) = behind.split_once('}')?;
+        text.push_str(before);
+        text.push_str(&resolve_at(&format!("/{pointer}"), configuration)?);
+        rest = after;
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 fn url_power(text: &str, configured: bool, below: bool) -> Outcome<Option<Requested>> {
@@ -270,6 +284,19 @@ mod tests {
         assert!(requested(std::slice::from_ref(&template), &off).unwrap().is_empty());
         let on = json!({ "endpoint": "https://a", "insecure": true });
         assert_eq!(one(&template, on).power, Power::InsecureTls { host: "a".to_owned(), port: 443 });
+    }
+
+    #[test]
+    fn a_constant_may_hold_fields_and_counts_only_where_its_place_was_not_configured() {
+        let template = "http https://{/account}.blob.example.com unless {/endpoint}";
+        let usual = one(template, json!({ "account": "acc", "endpoint": "" }));
+        assert_eq!(usual, Requested { power: connect("acc.blob.example.com", 443), configured: false });
+        for configuration in [json!({ "account": "acc", "endpoint": "http://h" }), json!({})] {
+            assert!(requested(&[template.to_owned()], &configuration).unwrap().is_empty(), "{configuration}");
+        }
+        // However it is spelled, such a host is granted by nobody's configuration.
+        let bent = one(template, json!({ "account": "evil.example/" }));
+        assert_eq!(bent, Requested { power: connect("evil.example", 443), configured: false });
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use capstan_bindings::latest::WitFailure;
 use capstan_bindings::latest::host::secrets::Host;
 use capstan_domain::failure::Blame;
@@ -12,6 +14,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use crate::limits;
 use crate::services::Services;
 use crate::signature;
+
+/// Stands behind the name of an algorithm whose key is what the secret, base64 text, decodes to.
+const BASE64: &str = "-base64";
 
 /// Printing it shows names only.
 #[derive(Clone, Debug, Default)]
@@ -31,17 +36,25 @@ impl Secrets {
         })
     }
 
-    /// key0 = prefix ++ secret, key(n+1) = HMAC(key n, message n); the last one.
+    /// key0 = prefix ++ secret, key(n+1) = HMAC(key n, message n); the last one. `BASE64` after the algorithm: the secret is base64 text.
     pub fn hmac(&self, name: &str, algorithm: &str, prefix: &[u8], messages: &[Vec<u8>]) -> Outcome<Vec<u8>> {
         if messages.is_empty() || messages.len() > limits::HMAC_MESSAGES {
             return Err(
                 Failure::invalid(format!("an HMAC chain has 1 to {} messages", limits::HMAC_MESSAGES)).with_blame(Blame::Plugin)
             );
         }
-        let secret = self.get(name)?.reveal().as_bytes();
-        let mut key = Vec::with_capacity(prefix.len() + secret.len());
-        key.extend_from_slice(prefix);
-        key.extend_from_slice(secret);
+        let secret = self.get(name)?.reveal();
+        let mut key = prefix.to_vec();
+        let algorithm = match algorithm.strip_suffix(BASE64) {
+            Some(algorithm) => {
+                key.extend(decoded(name, secret)?);
+                algorithm
+            }
+            None => {
+                key.extend_from_slice(secret.as_bytes());
+                algorithm
+            }
+        };
         for message in messages {
             key = one(algorithm, &key, message)?;
         }
@@ -52,6 +65,15 @@ impl Secrets {
     pub fn sign(&self, name: &str, algorithm: &str, message: &[u8]) -> Outcome<Vec<u8>> {
         signature::sign(name, self.get(name)?, algorithm, message)
     }
+}
+
+/// What base64 text stands for; the failure names the secret, not what is in it.
+fn decoded(name: &str, secret: &str) -> Outcome<Vec<u8>> {
+    STANDARD.decode(secret.trim()).map_err(|_| {
+        Failure::invalid(format!("the secret `{name}` is not base64"))
+            .with_code("secret-not-base64")
+            .with_next_step(format!("set `{name}` in the target's configuration as the service shows it"))
+    })
 }
 
 fn one(algorithm: &str, key: &[u8], message: &[u8]) -> Outcome<Vec<u8>> {
@@ -102,6 +124,18 @@ mod tests {
         let key = secrets.hmac("secret-key", "sha256", b"AWS4", &messages).unwrap();
         let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
+    }
+
+    #[test]
+    fn a_key_that_is_kept_as_base64_is_what_it_decodes_to() {
+        let secrets =
+            Secrets::new([("plain".to_owned(), SecretText::new("hush!")), ("text".to_owned(), SecretText::new("aHVzaCE="))]);
+        let message = [b"message".to_vec()];
+        let plain = secrets.hmac("plain", "sha256", b"", &message).unwrap();
+        assert_eq!(secrets.hmac("text", "sha256-base64", b"", &message).unwrap(), plain);
+        assert_ne!(secrets.hmac("text", "sha256", b"", &message).unwrap(), plain);
+        let failure = secrets.hmac("plain", "sha256-base64", b"", &message).unwrap_err();
+        assert!(failure.message.contains("`plain`") && !format!("{failure:?}").contains("hush"), "{failure:?}");
     }
 
     #[test]

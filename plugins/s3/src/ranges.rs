@@ -4,14 +4,11 @@
 
 use std::cell::Cell;
 
-use capstan_sdk::failure::{Failure, unsupported};
 use capstan_sdk::state;
 
 /// Where it is remembered; absent: nothing else was seen yet.
 const STATE_KEY: &str = "ranges";
 const NONE: &[u8] = b"none";
-/// The code of the failure, as the contract registers it.
-const NO_RANGES: &str = "no-ranges";
 
 thread_local! {
     /// What this instance saw and remembered last.
@@ -36,8 +33,4 @@ pub(crate) async fn seen(answered: bool) {
 /// Whether the service was seen to answer a range with everything.
 pub(crate) async fn are_none() -> bool {
     matches!(state::get(STATE_KEY.to_owned()).await, Ok(Some(value)) if value.data == NONE)
-}
-
-pub(crate) fn unanswered() -> Failure {
-    unsupported("the target answers a range with the whole object").code(NO_RANGES)
 }

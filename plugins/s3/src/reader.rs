@@ -1,9 +1,9 @@
 //! Gets objects, looks at them and asks for cold ones.
 
-use capstan_sdk::failure::{Failure, malformed};
-use capstan_sdk::http::{Response, header};
+use capstan_sdk::failure::Failure;
+use capstan_sdk::http::Response;
 use capstan_sdk::types::{ByteRange, GetOptions, Object};
-use capstan_sdk::{FutureReader, NamedValue, Outcome, StreamReader};
+use capstan_sdk::{FutureReader, NamedValue, Outcome, StreamReader, range};
 
 use crate::client::{Call, Client};
 use crate::{attributes, ranges};
@@ -16,15 +16,6 @@ fn conditions<'a>(mut call: Call<'a>, options: &'a GetOptions) -> Call<'a> {
     call
 }
 
-/// "bytes=5-9"; none for the whole object.
-fn range_header(range: &ByteRange) -> Option<String> {
-    match (range.offset, range.length) {
-        (0, None) => None,
-        (offset, None) => Some(format!("bytes={offset}-")),
-        (offset, Some(length)) => Some(format!("bytes={offset}-{}", offset.saturating_add(length).saturating_sub(1))),
-    }
-}
-
 pub(crate) async fn get(
     client: &Client,
     location: &str,
@@ -33,7 +24,7 @@ pub(crate) async fn get(
     options: &GetOptions,
 ) -> Outcome<Download> {
     let mut call = conditions(Call::object("GET", location, key), options);
-    let asked = range.as_ref().filter(|range| range.length != Some(0)).and_then(range_header);
+    let asked = range.as_ref().filter(|range| range.length != Some(0)).and_then(range::header_value);
     call.headers.extend(asked.iter().map(|range| ("range".to_owned(), range.clone())));
     let response = match client.download(&call).await? {
         Ok(response) => response,
@@ -43,8 +34,8 @@ pub(crate) async fn get(
         }
         Err(refusal) => return Err(refusal.failure(&call.subject())),
     };
-    if asked.is_some() {
-        let checked = check_range(range.as_ref(), &response);
+    if let Some(range) = range.as_ref().filter(|_| asked.is_some()) {
+        let checked = range::check(range, response.status, &response.headers);
         match &checked {
             Ok(()) if response.status == 206 => ranges::seen(true).await,
             Err(Failure::Unsupported(_)) => ranges::seen(false).await,
@@ -63,29 +54,6 @@ async fn whole(client: &Client, call: Call<'_>, key: &str) -> Outcome<Download> 
 fn answer(client: &Client, key: &str, response: Response) -> Outcome<Download> {
     let object = attributes::object(client, key, &response.headers)?;
     Ok((object, response.body, response.end))
-}
-
-/// A server may ignore a range and send everything; those bytes would land in the wrong place.
-fn check_range(range: Option<&ByteRange>, response: &Response) -> Outcome<()> {
-    let Some(range) = range else { return Ok(()) };
-    if response.status != 206 {
-        return if range.offset == 0 && starts_whole(range, &response.headers) { Ok(()) } else { Err(ranges::unanswered()) };
-    }
-    let begins = header(&response.headers, "content-range")
-        .and_then(|text| text.trim().strip_prefix("bytes "))
-        .and_then(|text| text.split_once('-'))
-        .and_then(|(from, _)| from.trim().parse::<u64>().ok());
-    match begins {
-        Some(offset) if offset == range.offset => Ok(()),
-        other => {
-            Err(malformed("the target answered another range than was asked for", format!("{other:?} for {}", range.offset)))
-        }
-    }
-}
-
-fn starts_whole(range: &ByteRange, headers: &[(String, String)]) -> bool {
-    let size = header(headers, "content-length").and_then(|text| text.trim().parse::<u64>().ok());
-    matches!((size, range.length), (Some(size), Some(length)) if size <= length)
 }
 
 pub(crate) async fn head(client: &Client, location: &str, key: &str, options: &GetOptions) -> Outcome<Object> {
@@ -117,17 +85,4 @@ pub(crate) async fn restore(client: &Client, location: &str, key: &str, days: u3
         }
     }
     head(client, location, key, &GetOptions { if_match: None, version: None, extras: Vec::new() }).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_written_with_its_last_byte() {
-        let header = |offset, length| range_header(&ByteRange { offset, length });
-        assert_eq!(header(0, None), None);
-        assert_eq!(header(7, None).unwrap(), "bytes=7-");
-        assert_eq!(header(5, Some(5)).unwrap(), "bytes=5-9");
-    }
 }

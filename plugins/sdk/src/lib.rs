@@ -26,6 +26,7 @@ pub mod failure;
 pub mod http;
 pub mod log;
 pub mod names;
+pub mod range;
 pub mod retry;
 pub mod signature;
 pub mod tcp;

@@ -3,6 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 86_400;
+/// 1970 began on a Thursday.
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The host's clock, as whole seconds since 1970.
@@ -35,6 +37,15 @@ pub fn basic(seconds: i64) -> String {
     let (year, month, day) = civil(seconds.div_euclid(DAY));
     let of_day = seconds.rem_euclid(DAY);
     format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
+/// "Sat, 21 Nov 2026 09:12:17 GMT"
+pub fn http_text(seconds: i64) -> String {
+    let (days, of_day) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+    let (year, month, day) = civil(days);
+    let name = |names: &[&'static str], at: i64| usize::try_from(at).ok().and_then(|at| names.get(at).copied()).unwrap_or("");
+    let (weekday, month) = (name(&WEEKDAYS, days.rem_euclid(7)), name(&MONTHS, month - 1));
+    format!("{weekday}, {day:02} {month} {year:04} {:02}:{:02}:{:02} GMT", of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
 fn field(text: &str, from: usize, to: usize) -> Option<i64> {
@@ -80,6 +91,8 @@ mod tests {
         assert_eq!(http("Sat, 21 Nov 2026 09:12:17 GMT"), Some(moment));
         assert_eq!(iso("2026-11-21T09:12:17.5Z"), Some(moment * 1_000_000_000 + 500_000_000));
         assert_eq!(basic(moment), "20261121T091217Z");
+        assert_eq!(http_text(moment), "Sat, 21 Nov 2026 09:12:17 GMT");
+        assert_eq!(http_text(-1), "Wed, 31 Dec 1969 23:59:59 GMT");
     }
 
     #[test]

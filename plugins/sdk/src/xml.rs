@@ -3,7 +3,9 @@
 //! The host bounds an answer's size, so a tree of it is bounded as well; only the depth needs a bound of its own.
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::XmlVersion;
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesStart, Event};
 
 use crate::failure::{Outcome, malformed};
 
@@ -14,10 +16,25 @@ const MAX_DEPTH: usize = 16;
 pub struct Element {
     pub name: String,
     pub text: String,
+    attributes: Vec<(String, String)>,
     children: Vec<Element>,
 }
 
 impl Element {
+    /// Attributes that cannot be read are left out: no answer was ever about one of them alone.
+    fn of(start: &BytesStart<'_>) -> Self {
+        let pair = |attribute: Attribute<'_>| {
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
+            Some((attribute.key.local_name().as_ref().to_owned(), value.into_owned()))
+        };
+        let attributes = start.attributes().flatten().filter_map(pair).collect();
+        Self { name: start.local_name().as_ref().to_owned(), attributes, ..Self::default() }
+    }
+
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     pub fn child(&self, name: &str) -> Option<&Element> {
         self.children.iter().find(|child| child.name == name)
     }
@@ -46,11 +63,9 @@ pub fn parse(document: &[u8]) -> Outcome<Element> {
                 if open.len() > MAX_DEPTH {
                     return Err(bad("too deep".to_owned()));
                 }
-                open.push(Element { name: start.local_name().as_ref().to_owned(), ..Element::default() });
+                open.push(Element::of(&start));
             }
-            Event::Empty(start) => {
-                current.children.push(Element { name: start.local_name().as_ref().to_owned(), ..Element::default() });
-            }
+            Event::Empty(start) => current.children.push(Element::of(&start)),
             Event::End(_) => {
                 let done = open.pop().unwrap_or_default();
                 match open.last_mut() {
@@ -111,6 +126,8 @@ mod tests {
         assert_eq!(root.text_of("K"), Some("a&bA <"));
         assert_eq!(root.children("L").filter_map(|line| line.text_of("K")).collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(root.text_of("E"), None);
+        let root = parse(br#"<R><N x:Encoded="tr&amp;ue" broken=>a%20</N></R>"#).unwrap();
+        assert_eq!(root.child("N").map(|name| (name.attribute("Encoded"), name.attribute("x"))), Some((Some("tr&ue"), None)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Medians are printed with their spread, and what it ran against; a comparison whose other side cannot be had says so and is left out.
 
 mod api;
+mod azure;
 mod catalogue;
 mod gcs;
 mod latency;
@@ -28,11 +29,12 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 12] = [
+const BENCHES: [(&str, &str, Bench); 13] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
     ("gcs", "objects to the simulator of Google Cloud Storage, against Google's client for Python (--mib N --files N)", gcs::run),
+    ("azure", "blobs into Azurite and back, against Microsoft's client for Python (--mib N --files N)", azure::run),
     ("api", "GET with authentication, 64 connections, against bare axum", api::run),
     ("start", "start of a host with ten compiled components", start::run),
     ("swap", "a plugin exchanged under 32 workers", swap::run),

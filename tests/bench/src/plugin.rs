@@ -1,7 +1,8 @@
 //! A runtime of our own with one plugin in it and one target, for measurements inside the process.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -37,7 +38,7 @@ impl Room {
             services: capstan_services::Limits::default(),
             policy: Policy::default(),
             signatures: capstan_runtime::Signatures::default(),
-            state: Arc::new(NoState),
+            state: Arc::new(States::default()),
         })
         .map_err(failed)?;
         Ok(Self { runtime, _directory: directory })
@@ -110,20 +111,31 @@ impl Source for Pattern {
     }
 }
 
-/// Measured plugins keep nothing.
-struct NoState;
+/// What measured plugins keep, in memory: no disk is measured with them.
+#[derive(Default)]
+struct States(Mutex<BTreeMap<(TargetId, String), StateValue>>);
+
+impl States {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<(TargetId, String), StateValue>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[async_trait]
-impl StateStore for NoState {
-    async fn get(&self, _: TargetId, _: &str) -> Outcome<Option<StateValue>> {
-        Ok(None)
+impl StateStore for States {
+    async fn get(&self, target: TargetId, key: &str) -> Outcome<Option<StateValue>> {
+        Ok(self.all().get(&(target, key.to_owned())).cloned())
     }
 
-    async fn set(&self, _: TargetId, _: &str, _: Vec<u8>, _: Option<u64>, _: u64) -> Outcome<u64> {
-        Err(Failure::unsupported("a measurement keeps no state"))
+    async fn set(&self, target: TargetId, key: &str, data: Vec<u8>, _: Option<u64>, _: u64) -> Outcome<u64> {
+        let mut all = self.all();
+        let version = all.get(&(target, key.to_owned())).map_or(1, |value| value.version + 1);
+        all.insert((target, key.to_owned()), StateValue { data, version });
+        Ok(version)
     }
 
-    async fn remove(&self, _: TargetId, _: &str, _: Option<u64>) -> Outcome<()> {
+    async fn remove(&self, target: TargetId, key: &str, _: Option<u64>) -> Outcome<()> {
+        self.all().remove(&(target, key.to_owned()));
         Ok(())
     }
 

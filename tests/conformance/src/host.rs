@@ -20,6 +20,7 @@ use crate::told;
 pub struct Host {
     pub runtime: Arc<Runtime>,
     pub connection: Arc<dyn Connection>,
+    settings: TargetSettings,
     // Compiled code lies in it as long as the host runs.
     _directory: tempfile::TempDir,
 }
@@ -73,8 +74,13 @@ impl Host {
                 .collect(),
         };
         runtime.check(&settings).await.map_err(told)?;
-        let connection = runtime.open_target(settings);
-        Ok(Self { runtime, connection, _directory: directory })
+        let connection = runtime.open_target(settings.clone());
+        Ok(Self { runtime, connection, settings, _directory: directory })
+    }
+
+    /// New instances of the plugin, as after a crash: nothing is left but what the target holds and what was kept in state.
+    pub fn reopen(&mut self) {
+        self.connection = self.runtime.open_target(self.settings.clone());
     }
 }
 

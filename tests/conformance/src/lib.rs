@@ -2,6 +2,7 @@
 //!
 //! A check names the rule it holds. What a target says it cannot do (its capabilities) is not asked of it.
 
+pub mod azure;
 pub mod content;
 pub mod files;
 pub mod gcs;

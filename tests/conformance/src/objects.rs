@@ -60,10 +60,10 @@ pub async fn a_range_is_those_bytes_and_no_others(port: Port<'_>, location: &str
     fails(beyond, Kind::Invalid, "a range beyond the end is invalid")
 }
 
-pub async fn every_key_is_kept_as_it_is(port: Port<'_>, location: &str, control: bool) -> Check {
-    let held = |key: &&&str| control || !key.contains('\n');
-    let mut wanted: BTreeSet<String> = keys::ODD.iter().filter(held).map(|key| format!("odd/{key}")).collect();
-    wanted.extend(control.then(|| format!("odd/{}", keys::CONTROL)));
+/// `unkept`: characters the target says it cannot hold.
+pub async fn every_key_is_kept_as_it_is(port: Port<'_>, location: &str, unkept: &str) -> Check {
+    let odd = keys::ODD.iter().chain([&keys::CONTROL]).filter(|key| !key.contains(|c| unkept.contains(c)));
+    let mut wanted: BTreeSet<String> = odd.map(|key| format!("odd/{key}")).collect();
     wanted.insert(format!("odd/{}", "long/".repeat(190)));
     for (size, key) in wanted.iter().enumerate() {
         put(port, location, key, size as u64).await?;
@@ -182,9 +182,14 @@ pub async fn a_location_is_made_once_and_removed_when_empty(port: Port<'_>, name
 
 /// Everything above. `control`: control characters in keys are asked for, line breaks among them.
 pub async fn all(port: Port<'_>, location: &str, control: bool) -> Check {
+    all_but(port, location, if control { "" } else { "\u{1}\n" }).await
+}
+
+/// The same; `unkept`: characters in keys that are not asked for.
+pub async fn all_but(port: Port<'_>, location: &str, unkept: &str) -> Check {
     what_was_put_is_got_back_in_every_size(port, location).await.context("what_was_put_is_got_back_in_every_size")?;
     a_range_is_those_bytes_and_no_others(port, location).await.context("a_range_is_those_bytes_and_no_others")?;
-    every_key_is_kept_as_it_is(port, location, control).await.context("every_key_is_kept_as_it_is")?;
+    every_key_is_kept_as_it_is(port, location, unkept).await.context("every_key_is_kept_as_it_is")?;
     a_listing_is_ordered_and_folds_at_the_delimiter(port, location)
         .await
         .context("a_listing_is_ordered_and_folds_at_the_delimiter")?;

@@ -4,6 +4,9 @@
 //! whole run) or a fresh one. A server that is not installed is `Missing`, so that a test can say why it was skipped; with
 //! `CAPSTAN_TEST_REQUIRE_SERVERS=1`, as in CI, that is an error instead.
 
+mod azurite;
+mod blob;
+mod blob_front;
 mod busy_front;
 mod ceph;
 mod demo_s3;
@@ -13,6 +16,7 @@ mod ganesha;
 mod gcs;
 mod moto;
 mod nfs_front;
+mod npm;
 mod portmapper;
 mod ports;
 mod postgres;
@@ -24,7 +28,11 @@ mod rclone;
 mod relay;
 mod s3;
 mod tls_front;
+mod token_front;
 
+pub use azurite::Azurite;
+pub use blob::Blob;
+pub use blob_front::BlobFront;
 pub use busy_front::{BusyFront, TurnedAway};
 pub use ceph::Rgw;
 pub use demo_s3::DemoS3;
@@ -42,6 +50,7 @@ pub use python::program as pypi_program;
 pub use rclone::Rclone;
 pub use s3::S3;
 pub use tls_front::{Identity, TlsFront};
+pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer, TokenFront};
 
 /// A skipped test says why, in words CI can look for; where servers are required it fails instead.
 ///

@@ -45,7 +45,9 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
     if let Some(url) = input.url {
         kept.url = Some(url).filter(|url| !url.is_empty());
     }
-    set(&mut configuration, fields.region, input.region);
+    if !fields.region.is_empty() {
+        set(&mut configuration, fields.region, input.region);
+    }
     set(&mut configuration, "proxy", input.url_proxy);
     let secret = match (plugin, fields.access_key, fields.secret_key) {
         (GCS, _, _) => google::lay(&mut configuration, input.access_key, input.secret_key.as_ref()),
@@ -70,8 +72,9 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
         let others = fields.secret_key.iter().filter(|name| **name != given && old.secrets.iter().any(|kept| kept == *name));
         secrets.extend(others.map(|name| ((*name).to_owned(), SecretText::new(""))));
     }
-    let region = configuration.get(fields.region).and_then(Value::as_str);
-    if let Some(endpoint) = kept.url.clone().or_else(|| usual_endpoint(provider, region)) {
+    let text = |name: &str| configuration.get(name).and_then(Value::as_str);
+    let account = fields.access_key.first().and_then(|name| text(name));
+    if let Some(endpoint) = kept.url.clone().or_else(|| usual_endpoint(provider, text(fields.region), account)) {
         configuration.insert("endpoint".to_owned(), Value::from(endpoint));
     }
     Settings { plugin, kept, configuration: Value::Object(configuration), secrets }
@@ -178,6 +181,25 @@ mod tests {
             serde_json::json!({ "endpoint": "http://10.0.0.5:9000", "access-key": "key", "addressing": "path", "part-bytes": 67_108_864 })
         );
         assert_eq!(settings.secrets.len(), 1);
+    }
+
+    #[test]
+    fn a_connector_to_azure_is_an_account_and_its_key() {
+        let azure = CloudConnectorInput { url: None, region: Some("west".into()), provider: Some(Provider::Azure), ..given() };
+        let first = settings(azure, None);
+        assert_eq!((first.plugin, first.secrets[0].0.as_str()), ("azure", "account-key"));
+        assert_eq!(
+            first.configuration,
+            serde_json::json!({ "endpoint": "https://key.blob.core.windows.net", "account": "key", "part-bytes": 67_108_864 })
+        );
+        let first = target(first);
+        let shown = connector(&first, None);
+        assert_eq!((shown.access_key.as_deref(), shown.region), (Some("key"), None));
+        // Without an address of its own the connector follows its account.
+        let moved = CloudConnectorInput { access_key: Some("other".into()), ..CloudConnectorInput::default() };
+        assert_eq!(settings(moved, Some(&first)).configuration["endpoint"], "https://other.blob.core.windows.net");
+        let emulated = CloudConnectorInput { url: Some("http://10.0.0.5:10000/key".into()), ..CloudConnectorInput::default() };
+        assert_eq!(settings(emulated, Some(&first)).configuration["endpoint"], "http://10.0.0.5:10000/key");
     }
 
     #[test]

@@ -13,20 +13,22 @@ pub(super) fn plugin(provider: Provider) -> &'static str {
         | Provider::Wasabi
         | Provider::QuantumActivescale
         | Provider::DatacoreSwarm => S3,
-        Provider::Azure => "azure",
+        Provider::Azure => AZURE,
         Provider::GoogleCloudStorage => GCS,
         Provider::OpenstackSwift => "swift",
     }
 }
 
 pub(super) const S3: &str = "s3";
+pub(super) const AZURE: &str = "azure";
 pub(super) const GCS: &str = "gcs";
 
 /// Plugins whose targets this dialect shows as cloud connectors; those of other plugins it has no word for.
-pub(super) const CLOUD_PLUGINS: [&str; 4] = [S3, "azure", GCS, "swift"];
+pub(super) const CLOUD_PLUGINS: [&str; 4] = [S3, AZURE, GCS, "swift"];
 
 /// The fields of a plugin's configuration that a connector's words mean; of several, the one that is set.
 pub(super) struct Fields {
+    /// Empty: the plugin knows no regions.
     pub(super) region: &'static str,
     pub(super) access_key: &'static [&'static str],
     pub(super) secret_key: &'static [&'static str],
@@ -34,6 +36,7 @@ pub(super) struct Fields {
 
 pub(super) fn fields(plugin: &str) -> Fields {
     match plugin {
+        AZURE => Fields { region: "", access_key: &["account"], secret_key: &["account-key"] },
         GCS => {
             Fields { region: "location", access_key: &["client-email", "access-key"], secret_key: &["private-key", "secret-key"] }
         }
@@ -44,7 +47,7 @@ pub(super) fn fields(plugin: &str) -> Fields {
 /// The provider of a target that another door made.
 pub(super) fn likely(plugin: &str, endpoint: &str) -> Provider {
     match plugin {
-        "azure" => Provider::Azure,
+        AZURE => Provider::Azure,
         GCS => Provider::GoogleCloudStorage,
         "swift" => Provider::OpenstackSwift,
         _ if endpoint.contains(".amazonaws.com") => Provider::AmazonAwsS3,
@@ -56,11 +59,12 @@ pub(super) fn likely(plugin: &str, endpoint: &str) -> Provider {
 /// The region that is meant when none is given.
 const USUAL_REGION: &str = "us-east-1";
 
-/// Where a provider is reached when no address is given.
-pub(super) fn usual_endpoint(provider: Provider, region: Option<&str>) -> Option<String> {
+/// Where a provider is reached when no address is given. `account`: the connector's access key.
+pub(super) fn usual_endpoint(provider: Provider, region: Option<&str>, account: Option<&str>) -> Option<String> {
     let region = region.filter(|region| !region.is_empty()).unwrap_or(USUAL_REGION);
     match provider {
         Provider::AmazonAwsS3 => Some(format!("https://s3.{region}.amazonaws.com")),
+        Provider::Azure => account.map(|account| format!("https://{account}.blob.core.windows.net")),
         Provider::GoogleCloudStorage => Some("https://storage.googleapis.com".to_owned()),
         _ => None,
     }
@@ -80,11 +84,21 @@ mod tests {
     #[test]
     fn amazon_has_an_endpoint_of_its_own_in_each_region() {
         assert_eq!(
-            usual_endpoint(Provider::AmazonAwsS3, Some("eu-west-1")).as_deref(),
+            usual_endpoint(Provider::AmazonAwsS3, Some("eu-west-1"), None).as_deref(),
             Some("https://s3.eu-west-1.amazonaws.com")
         );
-        assert_eq!(usual_endpoint(Provider::AmazonAwsS3, Some("")).as_deref(), Some("https://s3.us-east-1.amazonaws.com"));
-        assert_eq!(usual_endpoint(Provider::GenericS3, None), None);
-        assert_eq!(usual_endpoint(Provider::GoogleCloudStorage, Some("EU")).as_deref(), Some("https://storage.googleapis.com"));
+        assert_eq!(usual_endpoint(Provider::AmazonAwsS3, Some(""), None).as_deref(), Some("https://s3.us-east-1.amazonaws.com"));
+        assert_eq!(usual_endpoint(Provider::GenericS3, None, Some("key")), None);
+        assert_eq!(
+            usual_endpoint(Provider::GoogleCloudStorage, Some("EU"), None).as_deref(),
+            Some("https://storage.googleapis.com")
+        );
+    }
+
+    #[test]
+    fn an_azure_account_has_a_host_of_its_own() {
+        let url = usual_endpoint(Provider::Azure, None, Some("cargo"));
+        assert_eq!(url.as_deref(), Some("https://cargo.blob.core.windows.net"));
+        assert_eq!(usual_endpoint(Provider::Azure, None, None), None);
     }
 }

@@ -1,0 +1,69 @@
+//! Puts whole blobs.
+
+use capstan_sdk::Outcome;
+use capstan_sdk::content::Content;
+use capstan_sdk::failure::already_exists;
+use capstan_sdk::http::header;
+use capstan_sdk::types::{Checksum, Object, PutOptions};
+
+use crate::attributes;
+use crate::call::{Call, Payload, Place};
+use crate::checksum::{self, Mode};
+use crate::client::{Client, etag, unclear};
+use crate::error::Refusal;
+
+pub(crate) async fn put(
+    client: &Client,
+    place: Place<'_>,
+    content: &Content,
+    attempt: &str,
+    options: PutOptions,
+) -> Outcome<Object> {
+    let size = content.size();
+    let mode = client.checksum_mode(place.0).await;
+    let checksum = match given(mode, &options) {
+        Some(known) => Some(known),
+        None => mode.of(content, 0, size).await?,
+    };
+    let mut call = Call::blob("PUT", place).header("x-ms-blob-type", "BlockBlob");
+    attributes::put(client, &options, &mut call.headers);
+    let conditional = attributes::condition(attempt, &options, &mut call.headers);
+    checksum::add_header(checksum.as_ref(), &mut call.headers);
+    let reply = match client.upload(&call, Payload { content, offset: 0, length: size }).await.map_err(unclear)? {
+        Ok(reply) => reply,
+        Err(refusal) if conditional && matches!(refusal.status, 409 | 412) => {
+            return refused(client, place, attempt, &options, &refusal).await;
+        }
+        Err(refusal) => return Err(unclear(client.failed(&refusal, &call))),
+    };
+    Ok(Object {
+        key: place.1.to_owned(),
+        size,
+        modified: None,
+        etag: etag(&reply.headers),
+        version: header(&reply.headers, "x-ms-version-id").map(str::to_owned),
+        checksums: checksum.into_iter().collect(),
+        metadata: options.metadata,
+        extras: Vec::new(),
+    })
+}
+
+/// The checksum the caller knows already.
+fn given(mode: Mode, options: &PutOptions) -> Option<Checksum> {
+    options.checksums.iter().find(|checksum| Some(checksum.algorithm.as_str()) == mode.algorithm()).cloned()
+}
+
+/// A precondition failed: it may be this very attempt that made the blob, its answer lost.
+async fn refused(client: &Client, place: Place<'_>, attempt: &str, options: &PutOptions, refusal: &Refusal) -> Outcome<Object> {
+    let call = Call::blob("HEAD", place);
+    if let Ok(there) = client.exchange(&call, None).await
+        && !attempt.is_empty()
+        && attributes::attempt_of(&there.headers).as_deref() == Some(attempt)
+    {
+        return attributes::object(place.1, &there.headers);
+    }
+    if options.if_absent && matches!(refusal.code.as_str(), "ConditionNotMet" | "") {
+        return Err(already_exists(format!("there is a {} already", call.subject())).code(&refusal.code));
+    }
+    Err(client.failed(refusal, &call))
+}
