@@ -20,6 +20,14 @@ pub struct Description {
     pub extras: NamedValues,
 }
 
+/// What is wrong with one field of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// RFC 6901; empty for the whole document.
+    pub pointer: String,
+    pub message: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Facet {

@@ -6,6 +6,7 @@ use capstan_bindings::latest::target as functions;
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Failure, Kind};
 use capstan_domain::ids::TargetId;
+use capstan_domain::plugin::Problem;
 use capstan_domain::ports::{Connection, ProbeReport};
 use capstan_grants::{Grants, Requested, requested};
 use capstan_services::log::Speaker;
@@ -79,18 +80,23 @@ impl Runtime {
     /// May these settings be saved? The plugin must be there, every grant it asks for be given, and the plugin content with the
     /// configuration. Reaches no target.
     pub async fn check(&self, settings: &TargetSettings) -> Outcome<()> {
-        let prepared = self.resolve(settings)?;
-        let incarnation = self.incarnate(settings, &prepared)?;
-        let document = settings.configuration.to_string();
-        let problems = incarnation.call(Plain::<functions::Validate>::new((document,)), How::default(), None).await;
-        incarnation.stop();
-        let problems = problems?;
+        let problems = self.problems(settings).await?;
         if problems.is_empty() {
             return Ok(());
         }
         let list: Vec<String> = problems.into_iter().map(|problem| format!("{}: {}", problem.pointer, problem.message)).collect();
         Err(Failure::new(Kind::Invalid, format!("The configuration is not good: {}.", list.join("; ")))
             .with_code("configuration-invalid"))
+    }
+
+    /// What the plugin finds wrong with the configuration. Reaches no target.
+    pub async fn problems(&self, settings: &TargetSettings) -> Outcome<Vec<Problem>> {
+        let prepared = self.resolve(settings)?;
+        let incarnation = self.incarnate(settings, &prepared)?;
+        let document = settings.configuration.to_string();
+        let problems = incarnation.call(Plain::<functions::Validate>::new((document,)), How::default(), None).await;
+        incarnation.stop();
+        Ok(problems?.into_iter().map(|problem| Problem { pointer: problem.pointer, message: problem.message }).collect())
     }
 
     /// Reaches a target that is not saved. Nothing of it stays.

@@ -16,6 +16,8 @@ use crate::config::Config;
 pub(crate) const MAX_KEY_BYTES: usize = 4096;
 /// Bytes of a part, all but the last.
 pub(crate) const PART_BYTES: u64 = 5 << 20;
+/// Highest number of a part; what the contract takes where no capability says otherwise.
+const MAX_PARTS: u32 = 10_000;
 /// Uploads under way at once; one more is refused.
 const MAX_UPLOADS: usize = 1_000;
 
@@ -243,6 +245,9 @@ impl Store {
     }
 
     pub(crate) fn keep_part(&mut self, upload: &str, number: u32, data: Vec<u8>) -> Outcome<Part> {
+        if !(1..=MAX_PARTS).contains(&number) {
+            return Err(invalid(format!("parts have the numbers 1 to {MAX_PARTS}")));
+        }
         self.serial += 1;
         let etag = format!("part-{:x}", self.serial);
         let size = data.len() as u64;
@@ -284,6 +289,9 @@ impl Store {
             // The answer to the first complete may have been lost.
             return self.admit(place, 0, &attempt, &options)?.ok_or_else(|| not_found("there is no such upload"));
         };
+        if parts.is_empty() {
+            return Err(invalid("an upload is completed with at least one part"));
+        }
         let mut data = Vec::new();
         let mut before = 0;
         for part in parts {

@@ -21,5 +21,8 @@ pub(crate) async fn read(place: &Place, range: Option<ByteRange>) -> Outcome<Dow
     if status.kind != Kind::File {
         return Err(invalid(format!("{} is no file", place.subject())));
     }
+    if offset > 0 && offset >= status.size {
+        return Err(invalid(format!("the range begins at {offset}, {} has {} bytes", place.subject(), status.size)));
+    }
     Ok((node(place.name(), &status, None), stream, end))
 }

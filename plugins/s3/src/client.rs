@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use capstan_sdk::content::Content;
 use capstan_sdk::endpoint::Endpoint;
-use capstan_sdk::failure::{Failure, malformed, unauthenticated};
+use capstan_sdk::failure::{Failure, invalid, malformed, not_found, unauthenticated};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::signature::{self, AWS, EMPTY_SHA256, Key, UNSIGNED};
@@ -107,6 +107,7 @@ impl Client {
 
     /// The request, signed. `payload`: hex SHA-256 of the body, or `UNSIGNED`.
     fn sign(&self, call: &Call<'_>, payload: &str) -> Outcome<Request> {
+        check(call)?;
         let (authority, path) = self.place(call);
         let query = signature::query(&call.query);
         let mut headers = call.headers.clone();
@@ -242,6 +243,17 @@ impl Client {
             }
         }
         Err(unauthenticated("the clock of the target cannot be followed").code("RequestTimeTooSkewed"))
+    }
+}
+
+/// Without a key, or without a bucket, the request would be for another thing: for the bucket, for the list of all buckets.
+fn check(call: &Call<'_>) -> Outcome<()> {
+    if call.key.is_some_and(str::is_empty) {
+        return Err(invalid("a key has at least one byte"));
+    }
+    match call.bucket {
+        Some(name) if !crate::locations::is_name(name) => Err(not_found(format!("there is no bucket {name:?}"))),
+        _ => Ok(()),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Gets objects, looks at them and asks for cold ones.
 
-use capstan_sdk::failure::Failure;
+use capstan_sdk::failure::{Failure, invalid};
 use capstan_sdk::http::Response;
 use capstan_sdk::types::{ByteRange, GetOptions, Object};
 use capstan_sdk::{FutureReader, NamedValue, Outcome, StreamReader, range};
 
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, expected};
+use crate::world::{wit_future, wit_stream};
 use crate::{attributes, ranges};
 
 pub(crate) type Download = (Object, StreamReader<u8>, FutureReader<Result<(), Failure>>);
@@ -23,8 +24,11 @@ pub(crate) async fn get(
     range: Option<ByteRange>,
     options: &GetOptions,
 ) -> Outcome<Download> {
+    if let Some(range) = range.as_ref().filter(|range| range.length == Some(0)) {
+        return nothing(client, location, key, range.offset, options).await;
+    }
     let mut call = conditions(Call::object("GET", location, key), options);
-    let asked = range.as_ref().filter(|range| range.length != Some(0)).and_then(range::header_value);
+    let asked = range.as_ref().and_then(range::header_value);
     call.headers.extend(asked.iter().map(|range| ("range".to_owned(), range.clone())));
     let response = match client.download(&call).await? {
         Ok(response) => response,
@@ -51,7 +55,19 @@ async fn whole(client: &Client, call: Call<'_>, key: &str) -> Outcome<Download> 
     answer(client, key, response)
 }
 
+/// HTTP has no range of no bytes.
+async fn nothing(client: &Client, location: &str, key: &str, offset: u64, options: &GetOptions) -> Outcome<Download> {
+    let object = head(client, location, key, options).await?;
+    if offset > object.size || (offset == object.size && offset > 0) {
+        return Err(invalid(format!("the range begins at {offset}, the object has {} bytes", object.size)));
+    }
+    let (_, body) = wit_stream::new::<u8>();
+    let (_, end) = wit_future::new::<Result<(), Failure>>(|| Ok(()));
+    Ok((object, body, end))
+}
+
 fn answer(client: &Client, key: &str, response: Response) -> Outcome<Download> {
+    tagged(&response.headers)?;
     let object = attributes::object(client, key, &response.headers)?;
     Ok((object, response.body, response.end))
 }
@@ -59,7 +75,13 @@ fn answer(client: &Client, key: &str, response: Response) -> Outcome<Download> {
 pub(crate) async fn head(client: &Client, location: &str, key: &str, options: &GetOptions) -> Outcome<Object> {
     let call = conditions(Call::object("HEAD", location, key), options);
     let reply = client.exchange(&call, None).await?;
+    tagged(&reply.headers)?;
     attributes::object(client, key, &reply.headers)
+}
+
+/// Every object of S3 has a tag. An answer without one comes from somebody else: a portal, a proxy's own page.
+pub(crate) fn tagged(headers: &[(String, String)]) -> Outcome<()> {
+    expected(headers, "etag").map(drop)
 }
 
 /// Asking twice is asking once: a restore under way, or done, is a success.

@@ -12,6 +12,7 @@ use crate::attributes;
 use crate::checksum::{self, Mode};
 use crate::client::{Call, Client, Payload, etag, unclear};
 use crate::error::Refusal;
+use crate::reader;
 
 /// Keys of one bulk delete.
 pub(crate) const MAX_DELETE_KEYS: usize = 1_000;
@@ -46,6 +47,7 @@ pub(crate) async fn put(
             return Ok(done);
         }
     };
+    reader::tagged(&reply.headers).map_err(unclear)?;
     let etag = etag(&reply.headers);
     check_etag(content, etag.as_deref(), key);
     Ok(Object {

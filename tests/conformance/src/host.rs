@@ -1,34 +1,99 @@
-//! A host with one plugin and one target.
+//! A plugin under the real runtime, and targets of it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
-use async_trait::async_trait;
-use capstan_domain::Outcome;
-use capstan_domain::failure::{Failure, Kind};
+use bytes::Bytes;
+use capstan_domain::failure::Failure;
 use capstan_domain::grant::Power;
 use capstan_domain::ids::TargetId;
-use capstan_domain::ports::{Connection, StateStore, StateValue};
+use capstan_domain::plugin::{Description, PluginVersion};
+use capstan_domain::ports::Connection;
 use capstan_domain::secret::SecretText;
 use capstan_grants::{Granted, Policy, requested};
 use capstan_runtime::{Limits, Runtime, RuntimeOptions, TargetSettings};
 
+use crate::states::States;
 use crate::told;
 
+/// A plugin that passed the load gate, in a runtime of its own.
+pub struct Loaded {
+    pub runtime: Arc<Runtime>,
+    pub version: PluginVersion,
+    pub description: Description,
+    // Compiled code lies in it as long as the runtime runs.
+    _directory: tempfile::TempDir,
+}
+
+impl Loaded {
+    /// The failure is the load gate's.
+    pub async fn new(component: Bytes, limits: Limits, services: capstan_services::Limits) -> Result<Self, Failure> {
+        let directory =
+            tempfile::tempdir().map_err(|cause| Failure::host("There is no place for the runtime's files.", cause))?;
+        let runtime = Runtime::new(RuntimeOptions {
+            directory: directory.path().to_owned(),
+            limits,
+            services,
+            policy: Policy::default(),
+            signatures: capstan_runtime::Signatures::default(),
+            state: Arc::new(States::default()),
+        })?;
+        let version = runtime.install(component, None).await.map_err(|refusal| refusal.failure.clone())?;
+        runtime.activate(&version.plugin, &version.version).await?;
+        let description =
+            version.description.clone().ok_or_else(|| Failure::host("The plugin says nothing of itself.", "no description"))?;
+        Ok(Self { runtime, version, description, _directory: directory })
+    }
+
+    /// Settings of a new target with what its configuration grants, as far as `allowed` says yes.
+    pub fn settings(
+        &self,
+        configuration: serde_json::Value,
+        secrets: Vec<(String, SecretText)>,
+        allowed: impl Fn(&Power) -> bool,
+    ) -> Result<TargetSettings, Failure> {
+        let asked = requested(&self.description.grants, &configuration)?;
+        Ok(TargetSettings {
+            id: TargetId::new(),
+            name: "under-test".to_owned(),
+            plugin: self.version.plugin.clone(),
+            pinned: None,
+            configuration,
+            secrets,
+            grants: asked
+                .into_iter()
+                .filter(|asked| allowed(&asked.power))
+                .map(|asked| Granted { power: asked.power, configured: asked.configured })
+                .collect(),
+        })
+    }
+}
+
+/// A host with one plugin and one target.
 pub struct Host {
     pub runtime: Arc<Runtime>,
     pub connection: Arc<dyn Connection>,
     settings: TargetSettings,
-    // Compiled code lies in it as long as the host runs.
-    _directory: tempfile::TempDir,
+    _loaded: Loaded,
 }
 
 /// A component of the build: `CAPSTAN_PLUGINS_DIR`, else `target/dist/plugins`.
 pub fn built(name: &str) -> PathBuf {
     let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dist/plugins");
     std::env::var_os("CAPSTAN_PLUGINS_DIR").map_or(usual, PathBuf::from).join(format!("{name}.wasm"))
+}
+
+/// A component of the build that is no plugin of the house: it lies beside them, in `fixtures` or `examples`.
+pub fn staged(folder: &str, name: &str) -> PathBuf {
+    let plugins = built(name);
+    plugins.parent().and_then(Path::parent).map_or_else(PathBuf::new, |dist| dist.join(folder).join(format!("{name}.wasm")))
+}
+
+pub fn read(component: &Path) -> anyhow::Result<Bytes> {
+    let bytes = std::fs::read(component)
+        .with_context(|| format!("{} is not there; build the guests first: cargo xtask plugins", component.display()))?;
+    Ok(bytes.into())
 }
 
 impl Host {
@@ -44,81 +109,16 @@ impl Host {
         secrets: &[(&str, &str)],
         allowed: impl Fn(&Power) -> bool,
     ) -> anyhow::Result<Self> {
-        let bytes = std::fs::read(component)
-            .with_context(|| format!("{} is not there; build the guests first: cargo xtask plugins", component.display()))?;
-        let directory = tempfile::tempdir()?;
-        let runtime = Runtime::new(RuntimeOptions {
-            directory: directory.path().to_owned(),
-            limits: Limits::default(),
-            services: capstan_services::Limits::default(),
-            policy: Policy::default(),
-            signatures: capstan_runtime::Signatures::default(),
-            state: Arc::new(States::default()),
-        })
-        .map_err(told)?;
-        let version = runtime.install(bytes.into(), None).await.map_err(|refusal| told(refusal.failure.clone()))?;
-        runtime.activate(&version.plugin, &version.version).await.map_err(told)?;
-        let description = version.description.context("the plugin says nothing of itself")?;
-        let asked = requested(&description.grants, &configuration).map_err(told)?;
-        let settings = TargetSettings {
-            id: TargetId::new(),
-            name: "under-test".to_owned(),
-            plugin: version.plugin,
-            pinned: None,
-            configuration,
-            secrets: secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretText::new(*value))).collect(),
-            grants: asked
-                .into_iter()
-                .filter(|asked| allowed(&asked.power))
-                .map(|asked| Granted { power: asked.power, configured: asked.configured })
-                .collect(),
-        };
-        runtime.check(&settings).await.map_err(told)?;
-        let connection = runtime.open_target(settings.clone());
-        Ok(Self { runtime, connection, settings, _directory: directory })
+        let loaded = Loaded::new(read(component)?, Limits::default(), capstan_services::Limits::default()).await.map_err(told)?;
+        let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretText::new(*value))).collect();
+        let settings = loaded.settings(configuration, secrets, allowed).map_err(told)?;
+        loaded.runtime.check(&settings).await.map_err(told)?;
+        let connection = loaded.runtime.open_target(settings.clone());
+        Ok(Self { runtime: Arc::clone(&loaded.runtime), connection, settings, _loaded: loaded })
     }
 
     /// New instances of the plugin, as after a crash: nothing is left but what the target holds and what was kept in state.
     pub fn reopen(&mut self) {
         self.connection = self.runtime.open_target(self.settings.clone());
-    }
-}
-
-/// A plugin's state, kept as long as the host runs.
-#[derive(Default)]
-struct States(Mutex<BTreeMap<(TargetId, String), StateValue>>);
-
-impl States {
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<(TargetId, String), StateValue>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl StateStore for States {
-    async fn get(&self, target: TargetId, key: &str) -> Outcome<Option<StateValue>> {
-        Ok(self.all().get(&(target, key.to_owned())).cloned())
-    }
-
-    async fn set(&self, target: TargetId, key: &str, data: Vec<u8>, expect: Option<u64>, _most_keys: u64) -> Outcome<u64> {
-        let mut all = self.all();
-        let now = all.get(&(target, key.to_owned())).map_or(0, |value| value.version);
-        if expect.is_some_and(|expect| expect != now) {
-            return Err(Failure::new(Kind::Conflict, "The state has another version."));
-        }
-        all.insert((target, key.to_owned()), StateValue { data, version: now + 1 });
-        Ok(now + 1)
-    }
-
-    async fn remove(&self, target: TargetId, key: &str, _expect: Option<u64>) -> Outcome<()> {
-        self.all().remove(&(target, key.to_owned()));
-        Ok(())
-    }
-
-    async fn keys(&self, target: TargetId, prefix: &str, after: Option<&str>, limit: u32) -> Outcome<Vec<String>> {
-        let wanted = |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
-        let all = self.all();
-        let keys = all.keys().filter(|(owner, _)| *owner == target).map(|(_, key)| key).filter(wanted);
-        Ok(keys.take(limit as usize).cloned().collect())
     }
 }

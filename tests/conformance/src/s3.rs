@@ -6,6 +6,7 @@ use capstan_test_servers::S3;
 use serde_json::{Value, json};
 
 use crate::host::{Host, built};
+use crate::target_file::TargetFile;
 
 /// What the plugin needs to reach this server, and `more`.
 pub fn configuration(server: &S3, more: Value) -> Value {
@@ -19,6 +20,14 @@ pub fn configuration(server: &S3, more: Value) -> Value {
 
 pub async fn host(server: &S3, more: Value) -> anyhow::Result<Host> {
     Host::start(&built("s3"), configuration(server, more), &[("secret-key", &server.secret_key)]).await
+}
+
+/// The target file of the kit: a bucket of its own, and credentials that must be refused.
+pub fn target(server: &S3, more: Value) -> TargetFile {
+    let mut file = TargetFile::making(configuration(server, more));
+    let nobody = serde_json::from_value(json!({ "name": "a key nobody has", "configuration": { "access-key": "nobody" } }));
+    file.wrong_credentials.extend(nobody);
+    file.with_secret("secret-key", &server.secret_key)
 }
 
 /// A name that no other run has.

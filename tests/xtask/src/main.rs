@@ -18,9 +18,9 @@ cargo xtask COMMAND
   demo [--keep]        build everything, start an S3 server and Capstan, take a tree there and back, verified
   test                 all tests, lints and checks
   plugins              build every plugin and fixture into target/dist
-  dist                 release build of capstan with its plugins into target/dist
+  dist                 release build of capstan, its plugins and capstan-plugin-check into target/dist
   bench NAME [ARG...]  measure; without a name it lists what can be measured
-  prove NAME [ARG...]  a long proof against a real server: first-cargo
+  prove NAME [ARG...]  a long proof against real servers: first-cargo, kit
   wit-check [--freeze PACKAGE/TRACK]
                        the plugin contract parses and keeps what a frozen track promised
   servers NAME...      start test servers (ceph postgres rclone moto gcs) and keep them until the end of stdin

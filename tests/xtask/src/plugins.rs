@@ -19,8 +19,12 @@ const DEBIAN_STD: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 const DEBIAN_LIBC: &str = "/usr/lib/wasm32-wasi";
 
 /// A workspace of guests, the prefix of its components' crates, and where they are laid out under `target/dist`.
-const WORKSPACES: [(&str, &str, &str); 2] =
-    [("plugins", "capstan_plugin_", "plugins"), ("tests/fixtures", "capstan_fixture_", "fixtures")];
+const WORKSPACES: [(&str, &str, &str); 3] = [
+    ("plugins", "capstan_plugin_", "plugins"),
+    ("tests/fixtures", "capstan_fixture_", "fixtures"),
+    // A vendor's: one crate outside of all workspaces.
+    ("examples/plugin-rust", "acme_plugin_", "examples"),
+];
 
 /// The fixture that is no component any more, and the one it is cut from.
 const TRUNCATED: (&str, &str) = ("fixtures/truncated.wasm", "plugins/memory.wasm");
@@ -119,8 +123,11 @@ fn build(toolchain: &Toolchain, workspace: &Path, built: &Path) -> anyhow::Resul
 fn crates(workspace: &str, prefix: &str) -> anyhow::Result<Vec<String>> {
     let folder = root().join(workspace);
     let mut names = Vec::new();
+    let mut manifests = vec![folder.join("Cargo.toml")];
     for entry in fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))? {
-        let manifest = entry?.path().join("Cargo.toml");
+        manifests.push(entry?.path().join("Cargo.toml"));
+    }
+    for manifest in manifests {
         let Ok(text) = fs::read_to_string(&manifest) else { continue };
         let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
         names.extend(name.map(|name| name.replace('-', "_")).filter(|name| name.starts_with(prefix)));

@@ -4,26 +4,25 @@ use anyhow::bail;
 
 use crate::{plugins, workspace};
 
+/// A proof, the program that makes it, and the packages that are built for it.
+const PROOFS: [(&str, &str, &[&str]); 2] =
+    [("first-cargo", "capstan-prove", &["capstan", "capstan-e2e"]), ("kit", "capstan-prove-kit", &["capstan-conformance"])];
+
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    let Some((name, rest)) = arguments.split_first() else { bail!("prove what? there is first-cargo") };
-    if name != "first-cargo" {
-        bail!("there is no proof {name}; there is first-cargo");
-    }
+    let names = || PROOFS.map(|(name, ..)| name).join(", ");
+    let Some((name, rest)) = arguments.split_first() else { bail!("prove what? there are {}", names()) };
+    let Some((_, program, packages)) = PROOFS.iter().find(|(proof, ..)| proof == name) else {
+        bail!("there is no proof {name}; there are {}", names());
+    };
     plugins::run()?;
-    workspace::run(&mut workspace::cargo([
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "capstan",
-        "--package",
-        "capstan-e2e",
-    ]))?;
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    workspace::run(workspace::cargo(["build", "--locked", "--release"]).args(packages))?;
     let release = workspace::target().join("release");
     workspace::run(
-        std::process::Command::new(release.join("capstan-prove"))
+        std::process::Command::new(release.join(program))
             .args(rest)
             .env("CAPSTAN_TEST_BINARIES", &release)
-            .env("CAPSTAN_TEST_DIST", workspace::dist()),
+            .env("CAPSTAN_TEST_DIST", workspace::dist())
+            .env("CAPSTAN_PLUGINS_DIR", workspace::dist().join("plugins")),
     )
 }

@@ -16,7 +16,7 @@ use crate::{plugins, wit_check};
 /// Servers a run has one of; a test that needs another kind starts it itself.
 const SHARED: [&str; 2] = ["postgres", "ceph"];
 /// Workspaces of guests: their lints and their plain tests run natively, only their components are built for WebAssembly.
-const GUESTS: [&str; 2] = ["plugins", "tests/fixtures"];
+const GUESTS: [&str; 3] = ["plugins", "tests/fixtures", "examples/plugin-rust"];
 
 pub(crate) fn run_all() -> anyhow::Result<()> {
     let mut steps = Steps::default();

@@ -1,0 +1,63 @@
+//! The whole kit at its full size (100,000 keys, 5 GiB) for the plugins of the house, each against its real peer. Run by
+//! `cargo xtask prove kit [PLUGIN...]`.
+
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use capstan_conformance::host::built;
+use capstan_conformance::report::Report;
+use capstan_conformance::size::Size;
+use capstan_conformance::target_file::TargetFile;
+use capstan_conformance::{check, s3, shown};
+use capstan_test_servers::Rgw;
+use serde_json::json;
+
+const PLUGINS: [&str; 3] = ["memory", "posix", "s3"];
+/// More than that only makes a server on two cores slower.
+const JOBS: usize = 4;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    if wanted.is_empty() {
+        wanted = PLUGINS.map(str::to_owned).to_vec();
+    }
+    let mut broken = Vec::new();
+    for plugin in wanted {
+        let start = Instant::now();
+        let report = prove(&plugin).await.with_context(|| plugin.clone())?;
+        say(&format!("{}\n{plugin}: {:.0} s", shown::summary(&report), start.elapsed().as_secs_f64()));
+        if !report.holds() {
+            broken.push(plugin);
+        }
+    }
+    anyhow::ensure!(broken.is_empty(), "the contract is not kept by {}", broken.join(", "));
+    Ok(())
+}
+
+async fn prove(plugin: &str) -> anyhow::Result<Report> {
+    match plugin {
+        "memory" => run(plugin, TargetFile::plain(json!({ "locations": ["main"] }), "main")).await,
+        "posix" => {
+            // Not under /tmp, which is often memory.
+            let directory = tempfile::tempdir_in(std::env::current_dir()?.join("target"))?;
+            let path = directory.path().to_str().context("a path that is text")?;
+            run(plugin, TargetFile::plain(json!({ "path": path }), "root")).await
+        }
+        "s3" => {
+            let rgw = Rgw::get()?;
+            run(plugin, s3::target(&rgw.s3, json!({ "part-bytes": 64 << 20 }))).await
+        }
+        other => bail!("no proof is written for {other}; there are {}", PLUGINS.join(", ")),
+    }
+}
+
+async fn run(plugin: &str, file: TargetFile) -> anyhow::Result<Report> {
+    let kit = check::load(&built(plugin), file, Size::Full).await?;
+    check::run(&kit, &[], JOBS).await
+}
+
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

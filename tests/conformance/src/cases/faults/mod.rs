@@ -1,0 +1,15 @@
+//! Faults between plugin and server. Whatever goes wrong there: no wrong success, a typed failure that says whose fault it is, and the
+//! same call again is a success once the fault is gone.
+
+mod endured;
+mod http;
+mod lost;
+mod lost_files;
+mod operation;
+mod wire;
+
+use crate::case::Case;
+
+pub fn all() -> Vec<Case> {
+    [http::all(), wire::all(), lost::all(), lost_files::all()].into_iter().flatten().collect()
+}

@@ -1,0 +1,41 @@
+//! The kit as tests run it: a component, a target, some or all cases, a report.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::kit::{Kit, NotLoaded};
+use crate::report::Report;
+use crate::runner::{Run, Stopped, USUAL_JOBS, select};
+use crate::size::Size;
+use crate::target_file::TargetFile;
+use crate::{host, registry, shown, told};
+
+/// All cases, or those that match one of the patterns, at the small size.
+pub async fn small(component: &Path, file: TargetFile, patterns: &[&str]) -> anyhow::Result<Report> {
+    let kit = load(component, file, Size::Small).await?;
+    run(&kit, patterns, USUAL_JOBS).await
+}
+
+pub async fn load(component: &Path, file: TargetFile, size: Size) -> anyhow::Result<Kit> {
+    Kit::load(host::read(component)?, file, size).await.map_err(|why| match why {
+        NotLoaded::Usage(wrong) => wrong,
+        NotLoaded::Refused(failure) => told(failure).context("the load gate refuses the component"),
+    })
+}
+
+/// The lines of the report go to the test's output as the cases end.
+pub async fn run(kit: &Kit, patterns: &[&str], jobs: usize) -> anyhow::Result<Report> {
+    let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+    let cases = select(registry::all(), &patterns);
+    anyhow::ensure!(!cases.is_empty(), "no case matches {patterns:?}");
+    let ended = |line: &crate::report::Line| eprintln!("{}", shown::line(line));
+    Run { kit, cases, jobs, ended: &ended }
+        .run()
+        .await
+        .map_err(|stopped| match stopped {
+            Stopped::Unreachable(failure) => told(failure).context("the target does not answer"),
+            Stopped::NoLocation(why) => why,
+        })
+        .context("nothing was run")
+}
