@@ -10,7 +10,7 @@ use capstan_conformance::host::{Host, built};
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::grant::Power;
 use capstan_domain::ports::{GetOptions, NamedValues, Objects, PutOptions};
-use capstan_test_servers::{Azurite, BlobFront, CLIENT_ID, CLIENT_SECRET, TokenAnswer, TokenFront, TurnedAway, server_or_skip};
+use capstan_test_servers::{Azurite, BlobFront, CLIENT_ID, CLIENT_SECRET, OAuthAnswer, TokenFront, TurnedAway, server_or_skip};
 use serde_json::{Value, json};
 
 async fn put(port: &dyn Objects, container: &str, key: &str, size: u64) {
@@ -269,7 +269,7 @@ async fn an_applications_tokens_are_kept_and_renewed() {
     let given = tokens.given();
     assert!((1..=4).contains(&given), "{given} tokens for hundreds of requests");
     // One that lasts no longer than it must is asked for anew each time.
-    tokens.answer(TokenAnswer::Lasting(60));
+    tokens.answer(OAuthAnswer::Lasting(60));
     let short = with_tokens(&server, &tokens, json!({}));
     let short = Host::start(&built("azure"), short, &[("client-secret", CLIENT_SECRET)]).await.unwrap();
     for _ in 0..3 {
@@ -296,7 +296,7 @@ async fn a_token_endpoint_that_lies_or_refuses_is_named() {
     let scope = probe(CLIENT_SECRET, json!({ "token-scope": "https://elsewhere/.default" })).await.unwrap_err();
     assert!(scope.next_step.as_deref().unwrap().contains("token-scope"), "{scope:?}");
 
-    let instead = |status, head: &[&str], body: &str| TokenAnswer::Instead {
+    let instead = |status, head: &[&str], body: &str| OAuthAnswer::Instead {
         status,
         head: head.iter().map(|line| (*line).to_owned()).collect(),
         body: body.to_owned(),
@@ -314,7 +314,7 @@ async fn a_token_endpoint_that_lies_or_refuses_is_named() {
         (instead("503 Service Unavailable", &["Retry-After: 7"], ""), Kind::Busy, Retry::Later, "HTTP 503"),
         (instead("500 Internal Server Error", &[], "oops"), Kind::Unavailable, Retry::Later, "HTTP 500"),
         // Tokens that look right and are not: the service itself says so.
-        (TokenAnswer::ForOthers, Kind::Unauthenticated, Retry::Never, "AuthenticationFailed"),
+        (OAuthAnswer::ForOthers, Kind::Unauthenticated, Retry::Never, "AuthenticationFailed"),
     ] {
         tokens.answer(answer.clone());
         let failure = probe(CLIENT_SECRET, json!({})).await.unwrap_err();

@@ -50,7 +50,7 @@ pub use python::program as pypi_program;
 pub use rclone::Rclone;
 pub use s3::S3;
 pub use tls_front::{Identity, TlsFront};
-pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer, TokenFront};
+pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer as OAuthAnswer, TokenFront};
 
 /// A skipped test says why, in words CI can look for; where servers are required it fails instead.
 ///
