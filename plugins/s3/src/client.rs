@@ -12,7 +12,7 @@ use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::signature::{self, AWS, EMPTY_SHA256, Key, UNSIGNED};
 use capstan_sdk::text::{hex, percent};
 use capstan_sdk::time::now;
-use capstan_sdk::{NamedValue, Outcome, crypto, named, secrets};
+use capstan_sdk::{NamedValue, Outcome, crypto, named, secrets, xml};
 
 use crate::config::{Config, PayloadSigning, SECRET_KEY, SESSION_TOKEN, is_virtual};
 use crate::error::Refusal;
@@ -255,6 +255,11 @@ fn check(call: &Call<'_>) -> Outcome<()> {
         Some(name) if !crate::locations::is_name(name) => Err(not_found(format!("there is no bucket {name:?}"))),
         _ => Ok(()),
     }
+}
+
+/// A document of this kind: a page of somebody who stands in the way is none, and an empty list would be read out of it.
+pub(crate) fn named_so(root: xml::Element, name: &str) -> Outcome<xml::Element> {
+    if root.name == name { Ok(root) } else { Err(malformed(format!("the target answered no {name}"), root.name)) }
 }
 
 /// A header that a success must carry.

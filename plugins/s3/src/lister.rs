@@ -10,7 +10,7 @@ use capstan_sdk::text::{number, unpercent};
 use capstan_sdk::types::{Entry, ListOptions, Page};
 use capstan_sdk::xml::{self, Element};
 
-use crate::client::{Call, Client, unquoted};
+use crate::client::{Call, Client, named_so, unquoted};
 
 /// What S3 answers at most.
 const MAX_PAGE: u32 = 1_000;
@@ -30,7 +30,7 @@ pub(crate) async fn list(client: &Client, location: &str, options: &ListOptions)
         };
     }
     let reply = client.exchange(&call, None).await?;
-    page(&xml::parse(&reply.body)?)
+    page(&named_so(xml::parse(&reply.body)?, "ListBucketResult")?)
 }
 
 fn page(root: &Element) -> Outcome<Page> {

@@ -10,7 +10,7 @@ use capstan_sdk::types::{Checksum, GetOptions, Object, Part, PutOptions, Upload}
 use capstan_sdk::{Outcome, crypto, state, xml};
 
 use crate::checksum::{self, Mode};
-use crate::client::{Call, Client, Payload, etag, expected, unclear, unquoted};
+use crate::client::{Call, Client, Payload, etag, expected, named_so, unclear, unquoted};
 use crate::writer::checked;
 use crate::{attributes, reader};
 
@@ -126,7 +126,7 @@ pub(crate) async fn list(client: &Client, location: &str, key: &str, upload: &st
         .query("part-number-marker", &after)
         .query("max-parts", &limit);
     let root = xml::parse(&client.exchange(&call, None).await?.body)?;
-    listed(&root)
+    listed(&named_so(root, "ListPartsResult")?)
 }
 
 fn listed(root: &xml::Element) -> Outcome<Vec<Part>> {
