@@ -152,12 +152,9 @@ async fn judge(stand: &Stand<'_>, operation: Operation, bearing: Bearing, outcom
     ensure!(failure.kind != Kind::PluginFault, "the plugin trapped: {:#}", told(failure));
     let usual = bearing.kinds.contains(&failure.kind) || AWAY.contains(&failure.kind);
     ensure!(usual, "expected one of {:?}: {:#}", bearing.kinds, told(failure));
-    ensure!(
-        failure.blame != Blame::Plugin && failure.blame != Blame::Host,
-        "{:?} is to blame: {:#}",
-        failure.blame,
-        said(&failure)
-    );
+    // Who is sent nonsense may take the fault for its own; of everything else the target is to blame.
+    let blamed = bearing.unnoticed || !matches!(failure.blame, Blame::Plugin | Blame::Host);
+    ensure!(blamed, "{:?} is to blame: {:#}", failure.blame, said(&failure));
     if !bearing.lasting {
         ensure!(failure.blame == Blame::Target, "{:?} is to blame: {:#}", failure.blame, said(&failure));
         ensure!(failure.retry != Retry::Never, "asking again is said not to help: {:#}", told(failure));
