@@ -88,12 +88,16 @@ impl Eater {
     }
 }
 
+type Prepare<'m, S> = dyn for<'s> Fn(&'s Stand<'s>, &'s str) -> BoxFuture<'s, anyhow::Result<S>> + Sync + 'm;
+type Make<'m, S> = dyn for<'s> Fn(&'s Stand<'s>, &'s Opened, &'s str, &'s S) -> BoxFuture<'s, Outcome<()>> + Sync + 'm;
+type IsDone<'m, S> = dyn for<'s> Fn(&'s Stand<'s>, &'s str, &'s S) -> BoxFuture<'s, anyhow::Result<bool>> + Sync + 'm;
+
 /// One mutation: made ready under a name, made, and looked at.
 pub(super) struct Mutation<'m, S> {
-    pub prepare: &'m (dyn for<'s> Fn(&'s Stand<'s>, &'s str) -> BoxFuture<'s, anyhow::Result<S>> + Sync),
-    pub make: &'m (dyn for<'s> Fn(&'s Stand<'s>, &'s Opened, &'s str, &'s S) -> BoxFuture<'s, Outcome<()>> + Sync),
+    pub prepare: &'m Prepare<'m, S>,
+    pub make: &'m Make<'m, S>,
     /// Whether its effect is there, once and whole.
-    pub is_done: &'m (dyn for<'s> Fn(&'s Stand<'s>, &'s str, &'s S) -> BoxFuture<'s, anyhow::Result<bool>> + Sync),
+    pub is_done: &'m IsDone<'m, S>,
     /// `not-found` is a success of the same attempt made again: there is nothing left to do.
     pub gone_is_done: bool,
 }
