@@ -30,6 +30,8 @@ pub enum Want {
     Locations,
     /// The target is configured with secrets.
     Secrets,
+    /// The target file names credentials that must be refused.
+    WrongCredentials,
     /// A front that reads HTTP can stand between plugin and server.
     Http,
     /// A front of bytes can stand between plugin and server.

@@ -127,6 +127,10 @@ impl<'a> Stand<'a> {
                 Some(kit) if !kit.secrets.is_empty() => None,
                 _ => Some("the target is configured without secrets".to_owned()),
             },
+            Want::WrongCredentials => match self.kit {
+                Some(kit) if !kit.file.wrong_credentials.is_empty() => None,
+                _ => Some("the target file names no wrong credentials".to_owned()),
+            },
             Want::Http | Want::Wire => match self.kit {
                 None => Some("there is no host behind the port".to_owned()),
                 Some(kit) => match &kit.endpoint {

@@ -16,12 +16,12 @@ use crate::{Check, clause, group, said, told};
 const NOT_LET_IN: [Kind; 3] = [Kind::Unauthenticated, Kind::Denied, Kind::Invalid];
 
 pub(super) fn all() -> Vec<Case> {
-    use Want::{Host, Secrets, Store};
+    use Want::{Host, Secrets, Store, WrongCredentials};
     group! { "target";
         "credentials-changed", clause::KINDS, [Host, Secrets], "a probe with any secret changed is refused, for who configured it to mend", changed_probe;
         "credentials-changed-data", clause::PROBE, [Host, Secrets, Store], "data calls with any secret changed fail as the probe does", changed_data;
         "credentials-left-out", clause::KINDS, [Host, Secrets], "a probe with any secret left out is refused, and traps nothing", left_out;
-        "credentials-named", clause::KINDS, [Host], "the wrong credentials that the target file names are refused", named;
+        "credentials-named", clause::KINDS, [Host, WrongCredentials], "the wrong credentials that the target file names are refused", named;
         "credentials-not-told", clause::FAULT, [Host, Secrets, Store], "no failure tells a secret", not_told;
         "credentials-mended", clause::INSTANCES, [Host, Secrets, Store], "wrong credentials beside right ones harm nobody", mended;
     }
