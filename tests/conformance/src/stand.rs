@@ -43,18 +43,6 @@ impl<'a> Stand<'a> {
         }
     }
 
-    /// Ports alone, with the capabilities they are taken to have.
-    pub fn of_ports(
-        (objects, uploads, files): (Option<&'a dyn Objects>, Option<&'a dyn Uploads>, Option<&'a dyn Files>),
-        capabilities: &[(&str, &str)],
-        location: &'a str,
-        prefix: String,
-    ) -> Self {
-        let capabilities = capabilities.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (begun, made) = Default::default();
-        Self { objects, uploads, files, capabilities, location, prefix, size: Size::Small, kit: None, begun, made }
-    }
-
     pub fn objects(&self) -> anyhow::Result<&'a dyn Objects> {
         self.objects.context("the plugin has no objects now")
     }

@@ -39,12 +39,10 @@ async fn some(stand: &Stand<'_>, count: usize) -> Check {
 
 async fn fill(stand: &Stand<'_>, names: &[String]) -> Check {
     let port = stand.objects()?;
-    let puts = names.iter().cloned().map(|name| {
-        let key = stand.key(&name);
-        async move {
-            let put = port.put(stand.location, &key, counting(1), &key, PutOptions::default()).await;
-            put.map(drop).map_err(told).with_context(|| key.clone())
-        }
+    let keys: Vec<String> = names.iter().map(|name| stand.key(name)).collect();
+    let puts = keys.into_iter().map(|key| async move {
+        let put = port.put(stand.location, &key, counting(1), &key, PutOptions::default()).await;
+        put.map(drop).map_err(told).with_context(|| key.clone())
     });
     futures::stream::iter(puts).buffer_unordered(PUTS_AT_ONCE).try_collect().await
 }
