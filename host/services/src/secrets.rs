@@ -8,7 +8,7 @@ use capstan_bindings::latest::WitFailure;
 use capstan_bindings::latest::host::secrets::Host;
 use capstan_domain::failure::Blame;
 use capstan_domain::secret::SecretText;
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 use hmac::{Hmac, KeyInit, Mac};
 
 use crate::limits;
@@ -36,6 +36,14 @@ impl Secrets {
         })
     }
 
+    /// To sign with: who has none is not let in. Said as such, or it would be taken for a thing of the target that is absent.
+    fn needed(&self, name: &str) -> Outcome<&SecretText> {
+        self.get(name).map_err(|absent| {
+            Failure::new(Kind::Unauthenticated, absent.message)
+                .with_next_step(format!("set `{name}` in the target's configuration"))
+        })
+    }
+
     /// key0 = prefix ++ secret, key(n+1) = HMAC(key n, message n); the last one. `BASE64` after the algorithm: the secret is base64 text.
     pub fn hmac(&self, name: &str, algorithm: &str, prefix: &[u8], messages: &[Vec<u8>]) -> Outcome<Vec<u8>> {
         if messages.is_empty() || messages.len() > limits::HMAC_MESSAGES {
@@ -43,7 +51,7 @@ impl Secrets {
                 Failure::invalid(format!("an HMAC chain has 1 to {} messages", limits::HMAC_MESSAGES)).with_blame(Blame::Plugin)
             );
         }
-        let secret = self.get(name)?.reveal();
+        let secret = self.needed(name)?.reveal();
         let mut key = prefix.to_vec();
         let algorithm = match algorithm.strip_suffix(BASE64) {
             Some(algorithm) => {
@@ -63,7 +71,7 @@ impl Secrets {
 
     /// A signature over the message with the private key that is this secret.
     pub fn sign(&self, name: &str, algorithm: &str, message: &[u8]) -> Outcome<Vec<u8>> {
-        signature::sign(name, self.get(name)?, algorithm, message)
+        signature::sign(name, self.needed(name)?, algorithm, message)
     }
 }
 
@@ -143,5 +151,15 @@ mod tests {
         let secrets = Secrets::new([("secret-key".to_owned(), SecretText::new("hunter2"))]);
         assert!(!format!("{secrets:?}").contains("hunter2"));
         assert!(!format!("{:?}", secrets.get("other").unwrap_err()).contains("hunter2"));
+    }
+
+    #[test]
+    fn who_has_no_secret_to_sign_with_is_not_let_in() {
+        let secrets = Secrets::new([("secret-key".to_owned(), SecretText::new("hunter2"))]);
+        let failure = secrets.hmac("other", "sha256", b"", &[b"message".to_vec()]).unwrap_err();
+        assert_eq!(failure.kind, Kind::Unauthenticated);
+        assert!(failure.next_step.is_some_and(|step| step.contains("other")));
+        // Whether there is one can be asked.
+        assert_eq!(secrets.get("other").unwrap_err().kind, Kind::NotFound);
     }
 }

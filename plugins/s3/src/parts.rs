@@ -187,6 +187,13 @@ pub(crate) async fn complete(
     let mode = client.checksum_mode(location).await;
     let mut call = Call::object("POST", location, key).query("uploadId", upload).header("content-type", "application/xml");
     attributes::condition(client, "", &options, &mut call.headers);
+    // Looked at first as well: not every service holds the condition when an upload is completed.
+    let any = GetOptions { if_match: None, version: None, extras: Vec::new() };
+    if options.if_absent && reader::head(client, location, key, &any).await.is_ok() {
+        return completed_before(client, location, key, &parts)
+            .await
+            .ok_or_else(|| already_exists(format!("there is an {} already", call.subject())));
+    }
     let document = document(mode, &parts);
     let answer = client.ask(&call, Some(document.as_bytes())).await.map_err(unclear)?;
     let reply = match answer {

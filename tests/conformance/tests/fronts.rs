@@ -49,8 +49,11 @@ async fn ask(stream: &mut TcpStream) -> String {
 }
 
 fn is_plain(answer: &str) -> bool {
+    let length = format!("content-length: {}\r\n", BODY.len());
     answer.starts_with("HTTP/1.1 200")
         && answer.contains("x-server: itself")
+        && answer.to_lowercase().contains(&length)
+        && answer.len() < 1000
         && answer.matches(BODY).count() == 1
         && answer.ends_with(BODY)
 }
@@ -76,9 +79,9 @@ async fn what_is_not_struck_goes_through_on_one_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_http_is_seen_by_its_client_once_and_then_no_more() {
     use http::Fault::{
-        AnswerLost, BadChunk, BadStatusLine, BitFlip, ChunksCut, ClosedBeforeAnswer, Duplicate, EarlyRefusal, EmptyAnswer,
-        Garbage, HalfClosed, HugeHead, LengthNonsense, LengthTooLong, LengthTooShort, LoginPage, NoAnswer, Redirect,
-        ResetBeforeAnswer, ResetInBody, ResetInHead, ShortBody, StallInBody, Status,
+        AnswerLost, BadChunk, BadStatusLine, BitFlip, ChunksCut, ClosedBeforeAnswer, EarlyRefusal, EmptyAnswer, Garbage,
+        HalfClosed, HugeHead, LengthNonsense, LengthTooLong, LengthTooShort, LoginPage, NoAnswer, Redirect, ResetBeforeAnswer,
+        ResetInBody, ResetInHead, ShortBody, StallInBody, Status,
     };
     let (server, count) = server().await;
     let elsewhere = "127.0.0.1:9".parse().unwrap();
@@ -89,7 +92,6 @@ async fn every_fault_of_http_is_seen_by_its_client_once_and_then_no_more() {
         BitFlip,
         ChunksCut,
         ClosedBeforeAnswer,
-        Duplicate,
         EarlyRefusal,
         EmptyAnswer,
         Garbage,
@@ -174,6 +176,22 @@ async fn every_fault_of_bytes_is_seen_by_its_client() {
         assert_eq!(front.struck(), 1, "{fault:?}");
         assert!(is_plain(&ask(&mut TcpStream::connect(front.address()).await.unwrap()).await), "after {fault:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_twice_comes_twice() {
+    let (server, count) = server().await;
+    let front = http::Front::start(&server).await.unwrap();
+    front.arm(http::Fault::Duplicate, Times::Once);
+    let mut stream = TcpStream::connect(front.address()).await.unwrap();
+    stream.write_all(REQUEST).await.unwrap();
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(Duration::from_millis(700), stream.read(&mut piece)).await {
+        answer.extend_from_slice(&piece[..count]);
+    }
+    assert_eq!(String::from_utf8_lossy(&answer).matches(BODY).count(), 2);
+    assert_eq!(count.load(Ordering::SeqCst), 1, "it was asked once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
