@@ -12,7 +12,7 @@ use capstan_sdk::{clock, spawn_local};
 use smb2::runtime::{BoxFuture, Runtime};
 
 /// How late a timer may be. Every request has one, and nearly none runs out: so they share one wait of the host's.
-const TICK_MS: u64 = 200;
+const TICK_MS: u64 = 500;
 /// Stands for "never" where the sum would not fit.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
@@ -67,10 +67,13 @@ impl Drop for Timer {
 /// Wakes whoever's time has come, as long as somebody waits.
 async fn tick() {
     loop {
+        let begun = Instant::now();
         clock::wait(TICK_MS).await;
         let due = TIMERS.with_borrow_mut(|timers| due(timers, Instant::now()));
         due.into_iter().for_each(Waker::wake);
-        if TIMERS.with_borrow(BTreeMap::is_empty) {
+        // The job of the call this runs in was cancelled, and no wait of it lasts any more: the next request's call goes on.
+        let cut_short = begun.elapsed() < Duration::from_millis(TICK_MS / 2);
+        if cut_short || TIMERS.with_borrow(BTreeMap::is_empty) {
             TICKING.set(false);
             return;
         }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use capstan_sdk::failure::{Failure, denied};
 use capstan_sdk::{Outcome, clock};
@@ -18,6 +19,8 @@ use crate::link::Link;
 const CALLS_PER_LINK: usize = 4;
 /// How long a call waits for another that is opening the first connection, and how often it looks.
 const LOOK_MS: u64 = 5;
+/// How long a refused sign-in is not tried again: many calls at once must not lock the account.
+const REFUSED: Duration = Duration::from_secs(10);
 
 thread_local! {
     static LINKS: RefCell<Option<Rc<Links>>> = const { RefCell::new(None) };
@@ -27,6 +30,7 @@ pub(crate) struct Links {
     pub(crate) config: Config,
     open: RefCell<Vec<Rc<Link>>>,
     dialling: Cell<usize>,
+    refused: RefCell<Option<(Instant, Failure)>>,
 }
 
 /// A connection in use by a call.
@@ -68,7 +72,7 @@ pub(crate) fn links() -> Outcome<Rc<Links>> {
             smb2::runtime::install(Executor);
             smb2::crypto::provider::install(HostCiphers);
             let config = capstan_sdk::config::load()?;
-            let links = Rc::new(Links { config, open: RefCell::default(), dialling: Cell::new(0) });
+            let links = Rc::new(Links { config, open: RefCell::default(), dialling: Cell::new(0), refused: RefCell::default() });
             *slot = Some(Rc::clone(&links));
             Ok(links)
         }
@@ -106,8 +110,18 @@ impl Links {
     }
 
     async fn dial(&self) -> Outcome<Lease> {
+        if let Some((since, failure)) = &*self.refused.borrow()
+            && since.elapsed() < REFUSED
+        {
+            return Err(failure.clone());
+        }
         let _dialling = Dialling::begin(&self.dialling);
-        let link = Rc::new(Link::dial(&self.config).await?);
+        let link = Link::dial(&self.config).await.inspect_err(|failure| {
+            if matches!(failure, Failure::Unauthenticated(_)) {
+                *self.refused.borrow_mut() = Some((Instant::now(), failure.clone()));
+            }
+        })?;
+        let link = Rc::new(link);
         self.open.borrow_mut().push(Rc::clone(&link));
         Ok(Lease::new(link))
     }

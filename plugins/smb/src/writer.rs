@@ -8,10 +8,10 @@
 //! | in a range | some of its bytes; the host writes the range again |
 
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{Failure, already_exists, corrupt, invalid, unsupported};
+use capstan_sdk::failure::{Failure, already_exists, cancelled, corrupt, invalid, unsupported};
 use capstan_sdk::types::{Node, PutOptions};
 use capstan_sdk::whole_file::{is_temporary, offset, temporary_name};
-use capstan_sdk::{Outcome, StreamReader, StreamResult, log};
+use capstan_sdk::{Outcome, StreamReader, StreamResult, job, log};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use smb2::msg::create::{CreateDisposition, ShareAccess};
@@ -272,6 +272,9 @@ async fn pour(lease: &Lease, file: FileId, source: &mut Source<'_>, begin: u64, 
     let mut taken = 0;
     while taken < size || !under_way.is_empty() {
         if taken < size && under_way.len() < share.pieces() {
+            if job::cancelled() {
+                return Err(cancelled("the job was cancelled"));
+            }
             let data = source.piece(piece.min(size - taken)).await?;
             let (at, length) = (begin + taken, data.len() as u64);
             under_way.push(put_piece(lease, file, at, data, subject));

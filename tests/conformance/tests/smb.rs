@@ -75,7 +75,7 @@ async fn smb_keeps_the_contract_encrypted() {
 }
 
 #[tokio::test]
-async fn every_dialect_and_cipher_carries_a_file_there_and_back() {
+async fn every_dialect_carries_a_file_there_and_back() {
     for (most, least) in [("SMB2_10", "2.1"), ("SMB3_00", "3.0"), ("SMB3_02", "3.0.2"), ("SMB3_11", "3.1.1")] {
         let server = server_or_skip!(Samba::start_with(&format!(" server max protocol = {most}")));
         goes_round(&server, json!({ "encryption": "off", "minimum-dialect": least })).await;
@@ -83,6 +83,10 @@ async fn every_dialect_and_cipher_carries_a_file_there_and_back() {
             goes_round(&server, json!({ "encryption": "required" })).await;
         }
     }
+}
+
+#[tokio::test]
+async fn every_cipher_carries_a_file_there_and_back() {
     for cipher in ["AES-128-CCM", "AES-128-GCM", "AES-256-CCM", "AES-256-GCM"] {
         let server = server_or_skip!(Samba::start_with(&format!(" server smb3 encryption algorithms = {cipher}")));
         goes_round(&server, json!({ "encryption": "required" })).await;
