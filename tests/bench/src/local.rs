@@ -22,7 +22,7 @@ use crate::{rivals, table};
 
 const GIB: u64 = 1 << 30;
 
-/// Remembers nothing: the catalogue has measurements of its own.
+/// Remembers nothing, the catalogue has measurements of its own; but says what failed.
 pub(crate) struct Forgetful;
 
 #[async_trait]
@@ -31,7 +31,10 @@ impl Ledger for Forgetful {
         Ok(vec![None; items.len()])
     }
 
-    async fn record(&self, _: Vec<Settled>) -> Outcome<()> {
+    async fn record(&self, settled: Vec<Settled>) -> Outcome<()> {
+        for (path, failure) in settled.iter().filter_map(|settled| Some((&settled.item.path, settled.failure.as_ref()?))) {
+            eprintln!("{path}: {failure:?}");
+        }
         Ok(())
     }
 

@@ -19,6 +19,7 @@ mod sandbox;
 mod scan;
 mod server;
 mod share;
+mod smb;
 mod start;
 mod swap;
 mod table;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 13] = [
+const BENCHES: [(&str, &str, Bench); 14] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
@@ -42,6 +43,7 @@ const BENCHES: [(&str, &str, Bench); 13] = [
     ("catalogue", "a million rows against raw sqlite3, and pages out of ten million (--rows N)", catalogue::run),
     ("memory", "what is held while a million files are copied, against rclone (--files N)", memory::run),
     ("nfs", "files to an NFS export and back, against libnfs's nfs-cp (--mebibytes N, --files N)", nfs::run),
+    ("smb", "files to an SMB share and back, against smbclient (--mebibytes N, --files N)", smb::run),
     ("scan", "a tree into the catalogue, against find -printf", scan::run),
 ];
 

@@ -27,6 +27,7 @@ mod python;
 mod rclone;
 mod relay;
 mod s3;
+mod samba;
 mod tls_front;
 mod token_front;
 
@@ -49,6 +50,7 @@ pub use proxy::Proxy;
 pub use python::program as pypi_program;
 pub use rclone::Rclone;
 pub use s3::S3;
+pub use samba::{PASSWORD as SAMBA_PASSWORD, Samba};
 pub use tls_front::{Identity, TlsFront};
 pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer as OAuthAnswer, TokenFront};
 

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod dist;
+mod patched;
 mod plugins;
 mod prove;
 mod servers;
@@ -18,6 +19,7 @@ cargo xtask COMMAND
   demo [--keep]        build everything, start an S3 server and Capstan, take a tree there and back, verified
   test                 all tests, lints and checks
   plugins              build every plugin and fixture into target/dist
+  patched              patch the crates that plugins need patched (plugins, test, dist and others do it by themselves)
   dist                 release build of capstan, its plugins and capstan-plugin-check into target/dist
   bench NAME [ARG...]  measure; without a name it lists what can be measured
   prove NAME [ARG...]  a long proof against real servers: first-cargo, kit
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let result = match command.as_str() {
         "plugins" => plugins::run(),
+        "patched" => patched::run(),
         "dist" => dist::run(),
         "demo" => demo::run(&rest),
         "test" => test::run_all(),

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+use crate::patched;
 use crate::workspace::{dist, root, run as run_command, target};
 
 const TARGET: &str = "wasm32-wasip2";
@@ -18,12 +19,13 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_STD: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 const DEBIAN_LIBC: &str = "/usr/lib/wasm32-wasi";
 
-/// A workspace of guests, the prefix of its components' crates, and where they are laid out under `target/dist`.
-const WORKSPACES: [(&str, &str, &str); 3] = [
-    ("plugins", "capstan_plugin_", "plugins"),
-    ("tests/fixtures", "capstan_fixture_", "fixtures"),
+/// Workspaces of guests, the prefix of their components' crates, and where they are laid out under `target/dist`. The first is the
+/// folder of the others.
+const WORKSPACES: [(&[&str], &str, &str); 3] = [
+    (&["plugins", "plugins/smb"], "capstan_plugin_", "plugins"),
+    (&["tests/fixtures"], "capstan_fixture_", "fixtures"),
     // A vendor's: one crate outside of all workspaces.
-    ("examples/plugin-rust", "acme_plugin_", "examples"),
+    (&["examples/plugin-rust"], "acme_plugin_", "examples"),
 ];
 
 /// The fixture that is no component any more, and the one it is cut from.
@@ -38,9 +40,13 @@ enum Toolchain {
 pub(crate) fn run() -> anyhow::Result<()> {
     let toolchain = detect()?;
     let built = target().join("guests");
-    for (workspace, prefix, staged) in WORKSPACES {
-        run_command(&mut build(&toolchain, &root().join(workspace), &built)?)?;
-        stage(&built.join(TARGET).join("release"), &crates(workspace, prefix)?, prefix, &dist().join(staged))?;
+    patched::run()?;
+    for (workspaces, prefix, staged) in WORKSPACES {
+        for workspace in workspaces {
+            run_command(&mut build(&toolchain, &root().join(workspace), &built)?)?;
+        }
+        let Some(folder) = workspaces.first() else { continue };
+        stage(&built.join(TARGET).join("release"), &crates(folder, prefix)?, prefix, &dist().join(staged))?;
     }
     let whole = fs::read(dist().join(TRUNCATED.1)).context("the component to cut is not there")?;
     let half = whole.get(..whole.len() / 2).unwrap_or_default();

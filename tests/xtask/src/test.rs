@@ -11,15 +11,16 @@ use anyhow::bail;
 
 use crate::servers::Servers;
 use crate::workspace::{self, cargo, run};
-use crate::{plugins, wit_check};
+use crate::{patched, plugins, wit_check};
 
 /// Servers a run has one of; a test that needs another kind starts it itself.
 const SHARED: [&str; 2] = ["postgres", "ceph"];
 /// Workspaces of guests: their lints and their plain tests run natively, only their components are built for WebAssembly.
-const GUESTS: [&str; 3] = ["plugins", "tests/fixtures", "examples/plugin-rust"];
+const GUESTS: [&str; 4] = ["plugins", "plugins/smb", "tests/fixtures", "examples/plugin-rust"];
 
 pub(crate) fn run_all() -> anyhow::Result<()> {
     let mut steps = Steps::default();
+    steps.step("patched crates", patched::run);
     steps.step("format", || run(&mut cargo(["fmt", "--all", "--check"])));
     steps.step("format of the guests", || each_guest(|guest| run(cargo(["fmt", "--all", "--check"]).current_dir(guest))));
     steps.step("licences, bans, sources", deny);

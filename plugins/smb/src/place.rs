@@ -1,0 +1,93 @@
+//! Paths of the location, and how the wire spells them.
+
+use capstan_sdk::Outcome;
+use capstan_sdk::failure::{invalid, not_found};
+
+use crate::config::{Config, is_name};
+use crate::names;
+
+/// UTF-16 units of a path with the share's root (MS-FSCC section 2.1.5).
+const MAX_PATH: usize = 32_760;
+
+/// A path of the location: names joined by "/"; empty: the location itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    root: String,
+    pub(crate) path: String,
+}
+
+impl Place {
+    pub(crate) fn new(config: &Config, location: &str, path: &str) -> Outcome<Self> {
+        if location != config.location() {
+            return Err(not_found(format!("there is no location {location:?}")));
+        }
+        if !path.is_empty() && !path.split('/').all(is_name) {
+            return Err(invalid(format!("{path:?} is no path of names separated by slashes")));
+        }
+        let place = Self { root: config.root().to_owned(), path: path.to_owned() };
+        if place.wire().encode_utf16().count() > MAX_PATH {
+            return Err(invalid(format!("{} is too long a path", place.subject())));
+        }
+        Ok(place)
+    }
+
+    /// As the server is asked for it: backslashes between names.
+    pub(crate) fn wire(&self) -> String {
+        let whole = match (self.root.as_str(), self.path.as_str()) {
+            ("", path) => path.to_owned(),
+            (root, "") => root.to_owned(),
+            (root, path) => format!("{root}/{path}"),
+        };
+        whole.split('/').map(names::wire).collect::<Vec<_>>().join("\\")
+    }
+
+    /// None for the location itself.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        if self.path.is_empty() {
+            return None;
+        }
+        let path = self.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        Some(Self { root: self.root.clone(), path: path.to_owned() })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn child(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
+        Self { root: self.root.clone(), path }
+    }
+
+    /// As a message names it.
+    pub(crate) fn subject(&self) -> String {
+        format!("{:?}", self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(root: &str) -> Config {
+        capstan_sdk::config::parse(&format!(r#"{{"host": "nas", "share": "media", "root": "{root}"}}"#)).unwrap()
+    }
+
+    #[test]
+    fn a_place_lies_under_the_root_and_is_spelled_as_the_wire_wants_it() {
+        let place = Place::new(&config("/films/"), "media", "a b/what?").unwrap();
+        assert_eq!(place.wire(), "films\\a b\\what\u{f025}");
+        assert_eq!((place.name(), place.parent().unwrap().wire().as_str()), ("what?", "films\\a b"));
+        let top = Place::new(&config(""), "media", "").unwrap();
+        assert_eq!((top.wire().as_str(), top.parent()), ("", None));
+        assert_eq!(top.child("x").path, "x");
+    }
+
+    #[test]
+    fn nothing_leads_out_and_there_is_one_location() {
+        for path in ["..", "a/../b", "/a", "a//b", "a/", "."] {
+            assert!(matches!(Place::new(&config(""), "media", path), Err(capstan_sdk::Failure::Invalid(_))), "{path}");
+        }
+        assert!(matches!(Place::new(&config(""), "other", "a"), Err(capstan_sdk::Failure::NotFound(_))));
+    }
+}

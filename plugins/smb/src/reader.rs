@@ -1,0 +1,161 @@
+//! Looks at files and reads them: opened and begun in one round trip, then several reads under way at a time.
+
+use capstan_sdk::failure::{Failure, conflict, invalid};
+use capstan_sdk::types::{ByteRange, Kind, Node};
+use capstan_sdk::{FutureReader, Outcome, StreamReader, StreamWriter, spawn_local};
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use smb2::types::FileId;
+
+use crate::budget::Share;
+use crate::chain::{Chain, Opening, access, option};
+use crate::links::{Lease, Links};
+use crate::node::Look;
+use crate::place::Place;
+use crate::world::{wit_future, wit_stream};
+use crate::{error, reparse};
+
+/// Asked for together with the open: all of a small file.
+const FIRST_BYTES: u64 = 64 << 10;
+
+pub(crate) type Download = (Node, StreamReader<u8>, FutureReader<Result<(), Failure>>);
+
+/// Of the link itself, if it is one.
+pub(crate) async fn stat(links: &Links, place: &Place) -> Outcome<Node> {
+    let look = look(links, place).await?;
+    let link = reparse::target(links, place, &look).await?;
+    Ok(look.node(place.name(), link))
+}
+
+pub(crate) async fn look(links: &Links, place: &Place) -> Outcome<Look> {
+    let subject = place.subject();
+    let chain = Chain::open(Opening::existing(place.wire(), access::LOOK)).close();
+    let answers = links.ask(&chain, &subject).await?;
+    let look = Look::opened(&answers.opened(&subject)?);
+    if look.is_special() { reparse::tagged(links, place, look).await } else { Ok(look) }
+}
+
+/// Bytes of the file from here to there, cut at its end. A range that begins at the end, or beyond, is wrong.
+fn bounds(size: u64, range: Option<ByteRange>) -> Outcome<(u64, u64)> {
+    let Some(ByteRange { offset, length }) = range else { return Ok((0, size)) };
+    if offset > size || (offset == size && size > 0) {
+        return Err(invalid(format!("the range begins at {offset}, the file has {size} bytes")));
+    }
+    Ok((offset, length.map_or(size, |length| offset.saturating_add(length).min(size))))
+}
+
+pub(crate) async fn read(links: &Links, place: &Place, range: Option<ByteRange>) -> Outcome<Download> {
+    let subject = place.subject();
+    let begins = range.as_ref().map_or(0, |range| range.offset);
+    let first = range.as_ref().and_then(|range| range.length).unwrap_or(u64::MAX).clamp(1, FIRST_BYTES);
+    // Without its own reparse point: what is deduplicated or kept elsewhere is read as the file it looks like.
+    let mut opening = Opening::existing(place.wire(), access::READ).options(option::NOT_DIRECTORY);
+    opening.options &= !option::REPARSE_POINT;
+    let chain = Chain::open(opening).read(begins, u32::try_from(first).unwrap_or(u32::MAX));
+    let mut lease = links.lease().await?;
+    let answers = match lease.run(&chain).await {
+        // Nothing was given out yet, so another connection may begin.
+        Err(error) if error::is_lost(&error) => {
+            lease = links.lease().await?;
+            lease.run(&chain).await
+        }
+        other => other,
+    };
+    let answers = answers.map_err(|error| error::failure(&error, &subject))?;
+    let opened = answers.opened(&subject)?;
+    let look = Look::opened(&opened);
+    let begun = match bounds(look.size, range) {
+        Ok((from, to)) => answers.data(1, &subject).map(|data| (from, to, data)),
+        Err(failure) => Err(failure),
+    };
+    let (from, to, mut data) = match begun {
+        Ok(begun) => begun,
+        Err(failure) => {
+            lease.close(opened.file_id).await;
+            return Err(failure);
+        }
+    };
+    data.truncate(usize::try_from(to - from).unwrap_or(usize::MAX));
+    let node = look.node(place.name(), None);
+    if node.kind != Kind::File {
+        lease.close(opened.file_id).await;
+        return Err(invalid(format!("{subject} is no file")));
+    }
+    let (mut stream, reader) = wit_stream::new::<u8>();
+    let (end, ended) = wit_future::new::<Result<(), Failure>>(|| Ok(()));
+    spawn_local(async move {
+        let open = Open { lease, file: opened.file_id, subject };
+        let result = open.feed(&mut stream, from, to, data).await;
+        open.lease.close(open.file).await;
+        drop(stream);
+        let _ = end.write(result).await;
+    });
+    Ok((node, reader, ended))
+}
+
+struct Open {
+    lease: Lease,
+    file: FileId,
+    subject: String,
+}
+
+impl Open {
+    /// Writes the bytes into the stream, in their order, until nobody reads any more.
+    async fn feed(&self, stream: &mut StreamWriter<u8>, from: u64, to: u64, first: Vec<u8>) -> Outcome<()> {
+        let mut next = from + first.len() as u64;
+        if !stream.write_all(first).await.is_empty() || next >= to {
+            return Ok(());
+        }
+        let share = Share::take();
+        let piece = u64::from(self.lease.read_bytes);
+        let mut under_way = FuturesOrdered::new();
+        loop {
+            while next < to && under_way.len() < share.pieces() {
+                let length = piece.min(to - next);
+                under_way.push_back(self.piece(next, length));
+                next += length;
+            }
+            let Some(data) = under_way.next().await else { return Ok(()) };
+            if !stream.write_all(data?).await.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// All of the piece; a server may answer less than was asked for.
+    async fn piece(&self, offset: u64, length: u64) -> Outcome<Vec<u8>> {
+        let mut whole = Vec::new();
+        loop {
+            let have = whole.len() as u64;
+            if have >= length {
+                return Ok(whole);
+            }
+            let chain = Chain::on(self.file).read(offset + have, u32::try_from(length - have).unwrap_or(u32::MAX));
+            let answers = self.lease.run(&chain).await.map_err(|error| error::failure(&error, &self.subject))?;
+            let data = answers.data(0, &self.subject)?;
+            if data.is_empty() {
+                return Err(conflict(format!("{} became shorter while it was read", self.subject)));
+            }
+            if whole.is_empty() {
+                whole = data;
+            } else {
+                whole.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_cut_at_the_end_and_refused_beyond_it() {
+        let range = |offset, length| Some(ByteRange { offset, length });
+        assert_eq!(bounds(10, None).unwrap(), (0, 10));
+        assert_eq!(bounds(10, range(4, None)).unwrap(), (4, 10));
+        assert_eq!(bounds(10, range(4, Some(100))).unwrap(), (4, 10));
+        assert!(bounds(10, range(10, Some(1))).is_err());
+        assert_eq!(bounds(0, range(0, None)).unwrap(), (0, 0));
+    }
+}

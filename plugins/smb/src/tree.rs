@@ -1,0 +1,154 @@
+//! Names: directories, renames, removals, and what makes them durable.
+
+use capstan_sdk::failure::{Failure, invalid, not_found};
+use capstan_sdk::{Outcome, log};
+use smb2::msg::create::CreateDisposition;
+use smb2::types::status::NtStatus;
+
+use crate::chain::{Chain, Opening, access, option};
+use crate::information::{DISPOSITION, RENAME, renamed};
+use crate::links::Links;
+use crate::place::Place;
+use crate::{sibling, status};
+
+/// Makes the directory and what is missing above it.
+pub(crate) async fn make_directories(links: &Links, place: &Place) -> Outcome<()> {
+    let mut missing = vec![place.clone()];
+    while let Some(at) = missing.pop() {
+        if make_one(links, &at).await? {
+            continue;
+        }
+        let Some(above) = at.parent() else { return Err(not_found("the folder that \"root\" names is not in the share")) };
+        if missing.len() > place.path.len() {
+            return Err(not_found(format!("the server does not let {} be made", place.subject())));
+        }
+        missing.push(at);
+        missing.push(above);
+    }
+    Ok(())
+}
+
+/// False: the directory above is missing.
+async fn make_one(links: &Links, place: &Place) -> Outcome<bool> {
+    let subject = place.subject();
+    if place.path.is_empty() {
+        // The location itself is not ours to make.
+        return Ok(true);
+    }
+    let mut opening = Opening::existing(place.wire(), access::LOOK).options(option::DIRECTORY);
+    opening.disposition = CreateDisposition::FileCreate;
+    let answers = links.ask(&Chain::open(opening).close(), &subject).await?;
+    match answers.status(0) {
+        NtStatus::OBJECT_PATH_NOT_FOUND | NtStatus::OBJECT_NAME_NOT_FOUND => Ok(false),
+        NtStatus::OBJECT_NAME_COLLISION => match sibling::same_spelling(links, place).await? {
+            Some(look) if !look.is_directory() => Err(invalid(format!("{subject} is no directory"))),
+            // Somebody else made it, or the first try of this call did.
+            _ => Ok(true),
+        },
+        _ => answers.opened(&subject).map(|_| true),
+    }
+}
+
+pub(crate) async fn make_directory(links: &Links, place: &Place) -> Outcome<()> {
+    links.writable()?;
+    make_directories(links, place).await
+}
+
+/// A file, a link, an empty directory. One that is absent is gone.
+pub(crate) async fn remove(links: &Links, place: &Place) -> Outcome<()> {
+    links.writable()?;
+    if place.parent().is_none() {
+        return Err(invalid("a location is not removed by its path"));
+    }
+    let subject = place.subject();
+    // Marked, then closed: a directory that is not empty is refused at the mark.
+    let chain = Chain::open(Opening::existing(place.wire(), access::DELETE)).set(DISPOSITION, vec![1]).close();
+    let answers = links.ask(&chain, &subject).await?;
+    match answers.status(0) {
+        NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::OBJECT_PATH_NOT_FOUND | NtStatus::NO_SUCH_FILE => return Ok(()),
+        // Somebody removed it and has it open still: nobody will see it again.
+        NtStatus::DELETE_PENDING => return Ok(()),
+        _ => answers.opened(&subject)?,
+    };
+    answers.done(1, &subject)?;
+    answers.done(2, &subject)
+}
+
+/// Asked without replacing first: so the server itself says whether something is there, and a name that differs in case alone is seen
+/// before it is overwritten.
+///
+/// | the process dies, or the answer is lost | what is there |
+/// |---|---|
+/// | before the first request | the old name |
+/// | after it | the old name, or the new one: `maybe-done`, the host looks |
+/// | between the two requests of a replacing rename | both names as before |
+pub(crate) async fn rename(links: &Links, from: &Place, to: &Place, replace: bool) -> Outcome<()> {
+    links.writable()?;
+    if from.parent().is_none() || to.parent().is_none() {
+        return Err(invalid("a location is not renamed by its path"));
+    }
+    match move_to(links, from, to, false).await {
+        Err(Failure::AlreadyExists(_)) if replace => {}
+        Err(Failure::NotFound(fault)) if sibling::found(links, to).await.is_ok_and(|there| there.is_some()) => {
+            // Nothing to rename, and something at its destination: it may be this attempt that did it, its answer lost.
+            return Err(Failure::NotFound(fault).maybe_done());
+        }
+        other => return other,
+    }
+    sibling::same_spelling(links, to).await?;
+    move_to(links, from, to, true).await
+}
+
+/// One rename, in one round trip.
+pub(crate) async fn move_to(links: &Links, from: &Place, to: &Place, replace: bool) -> Outcome<()> {
+    let chain = Chain::open(Opening::existing(from.wire(), access::DELETE)).set(RENAME, renamed(&to.wire(), replace)).close();
+    let answers = links.change(&chain, &from.subject()).await?;
+    answers.opened(&from.subject())?;
+    match answers.status(1) {
+        // Windows says so where the destination is open: whether it is, an open tells.
+        refusal @ NtStatus::ACCESS_DENIED if replace => {
+            let probe = Chain::open(Opening::existing(to.wire(), access::DELETE)).close();
+            let answers = links.ask(&probe, &to.subject()).await?;
+            match answers.status(0) {
+                NtStatus::SHARING_VIOLATION => Err(status::general(NtStatus::SHARING_VIOLATION, &to.subject())),
+                _ => Err(status::general(refusal, &to.subject())),
+            }
+        }
+        _ => answers.done(1, &to.subject()),
+    }
+}
+
+/// A file's data, or a directory's names, are on the server's disk when this answers, as far as the server flushes what it is asked to.
+pub(crate) async fn sync(links: &Links, place: &Place) -> Outcome<()> {
+    if links.config.read_only {
+        return Ok(());
+    }
+    let subject = place.subject();
+    let mut opening = Opening::existing(place.wire(), access::WRITE);
+    opening.options &= !option::REPARSE_POINT;
+    let lease = links.lease().await?;
+    let answers = match lease.run(&Chain::open(opening).flush()).await {
+        Err(error) if crate::error::is_lost(&error) => return Err(crate::error::failure(&error, &subject)),
+        other => other.map_err(|error| crate::error::failure(&error, &subject))?,
+    };
+    let opened = match answers.opened(&subject) {
+        // Of a directory one may not write into, there are no new names; what is below it was flushed as it was written.
+        Err(Failure::Denied(_)) if is_directory(links, place).await? => return Ok(()),
+        other => other?,
+    };
+    lease.close(opened.file_id).await;
+    match answers.done(1, &subject) {
+        Err(failure) if opened.file_attributes & smb2::FileAttributes::DIRECTORY != 0 => match failure {
+            Failure::Denied(_) | Failure::Unsupported(_) | Failure::Invalid(_) => {
+                log!(debug, "the server flushes no directories", "why" => failure.fault().message);
+                Ok(())
+            }
+            other => Err(other),
+        },
+        other => other,
+    }
+}
+
+async fn is_directory(links: &Links, place: &Place) -> Outcome<bool> {
+    Ok(crate::reader::look(links, place).await?.is_directory())
+}
