@@ -32,6 +32,32 @@ pub enum Route<'a> {
     Between { from: &'a str, to: &'a str },
 }
 
+/// An end of a task that is not a container: a folder of a primary pool of NAS shares, or a whole secondary pool.
+#[derive(Clone, Copy, Debug)]
+pub enum Stand<'a> {
+    NasPath(&'a str),
+    NasPool(&'a str),
+    CloudPool(&'a str),
+}
+
+impl Stand<'_> {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::NasPath(_) => "primary_nas",
+            Self::NasPool(_) => "secondary_nas",
+            Self::CloudPool(_) => "secondary_cloud",
+        }
+    }
+
+    /// `path`: what a path is called at this end.
+    fn input(self, path: &str) -> Value {
+        match self {
+            Self::NasPath(given) => json!({ path: given }),
+            Self::NasPool(pool) | Self::CloudPool(pool) => json!({ "pool_name": pool }),
+        }
+    }
+}
+
 /// One look at a run of a task.
 #[derive(Clone, Debug)]
 pub struct Execution {
@@ -56,11 +82,6 @@ impl Cargo {
         Self { client, poll: POLL }
     }
 
-    /// A connector for the S3 account; answers its id.
-    pub fn connector(&self, name: &str, s3: &S3) -> anyhow::Result<i64> {
-        id(&self.client.post("/api/v2/cloud_connectors", &Self::connector_input(name, s3))?)
-    }
-
     pub fn connector_input(name: &str, s3: &S3) -> Value {
         json!({
             "name": name, "provider": "generic_s3", "url": s3.endpoint, "region": s3.region,
@@ -82,15 +103,28 @@ impl Cargo {
         id(&self.client.post("/api/v2/pools", &input)?)
     }
 
+    /// A NAS on this machine with one share, and a pool of that role over it. All three have the name.
+    pub fn nas_pool(&self, name: &str, protocol: &str, role: &str, share: &Value) -> anyhow::Result<()> {
+        let nas = id(&self.client.post("/api/v2/nas", &json!({ "name": name, "host": "127.0.0.1", "type": protocol }))?)?;
+        let share = id(&self.client.post(&format!("/api/v2/nas/{nas}/nas_shares"), share)?)?;
+        let input = json!({ "name": name, "type": role, "content": "nas", "nas_share_ids": [share] });
+        self.client.post("/api/v2/pools", &input).map(drop)
+    }
+
+    /// A connector, its bucket by sync, and a pool over it.
+    pub fn cloud_pool(&self, name: &str, connector: &Value, bucket: &str) -> anyhow::Result<()> {
+        let connector = id(&self.client.post("/api/v2/cloud_connectors", connector)?)?;
+        let bucket = self.sync_bucket(connector, bucket)?;
+        self.pool(name, bucket).map(drop)
+    }
+
     pub fn container(&self, name: &str) -> anyhow::Result<i64> {
         id(&self.client.post("/api/v2/containers", &json!({ "name": name }))?)
     }
 
     /// Connector, sync, pool: what stands between a bucket and a task.
     pub fn harbour(&self, name: &str, s3: &S3, bucket: &str) -> anyhow::Result<()> {
-        let connector = self.connector(&format!("{name}-connector"), s3)?;
-        let bucket = self.sync_bucket(connector, bucket)?;
-        self.pool(name, bucket).map(drop)
+        self.cloud_pool(name, &Self::connector_input(&format!("{name}-connector"), s3), bucket)
     }
 
     /// A task with one source and one destination; `action` is copy or move.
@@ -104,15 +138,25 @@ impl Cargo {
             }
             Route::Between { from, to } => ("container", "container", json!({ "file_path": from }), json!({ "folder_path": to })),
         };
+        self.make_task(name, action, (source_type, &source), (destination_type, &destination))
+    }
+
+    /// A task that copies from one to the other.
+    pub fn carry(&self, name: &str, from: Stand<'_>, to: Stand<'_>) -> anyhow::Result<i64> {
+        self.make_task(name, "copy", (from.kind(), &from.input("file_path")), (to.kind(), &to.input("folder_path")))
+    }
+
+    /// Each end: its type and what names it.
+    fn make_task(&self, name: &str, action: &str, from: (&str, &Value), to: (&str, &Value)) -> anyhow::Result<i64> {
         let task = id(&self.client.post(
             "/api/v2/tasks",
             &json!({
                 "name": name, "workflow_type": "data_exchange", "workflow_action": action,
-                "source_type": source_type, "destination_type": destination_type, "activate": true,
+                "source_type": from.0, "destination_type": to.0, "activate": true,
             }),
         )?)?;
-        self.client.post(&format!("/api/v2/tasks/{task}/task_sources"), &source)?;
-        self.client.post(&format!("/api/v2/tasks/{task}/task_destinations"), &destination)?;
+        self.client.post(&format!("/api/v2/tasks/{task}/task_sources"), from.1)?;
+        self.client.post(&format!("/api/v2/tasks/{task}/task_destinations"), to.1)?;
         Ok(task)
     }
 

@@ -8,12 +8,14 @@ mod harbour;
 mod host;
 mod outcomes;
 mod small_disk;
+mod tour;
 mod tree;
 
-pub use cargo::{Cargo, Execution, Route};
+pub use cargo::{Cargo, Execution, Route, Stand};
 pub use client::{Answer, Client};
 pub use harbour::{Harbour, INBOUND, OUTBOUND, POOL};
 pub use host::{Host, HostOptions, PASSWORD, USER, binaries, dist};
 pub use outcomes::Outcomes;
 pub use small_disk::SmallDisk;
+pub use tour::{Leg, Tour};
 pub use tree::{Content, Shape, Tree};
