@@ -6,6 +6,7 @@ use capstan_sdk::types::{ByteRange, GetOptions, Object};
 use capstan_sdk::{FutureReader, NamedValue, Outcome, StreamReader, range};
 
 use crate::client::{Call, Client, expected};
+use crate::parts::MAX_OBJECT_BYTES;
 use crate::world::{wit_future, wit_stream};
 use crate::{attributes, ranges};
 
@@ -26,6 +27,11 @@ pub(crate) async fn get(
 ) -> Outcome<Download> {
     if let Some(range) = range.as_ref().filter(|range| range.length == Some(0)) {
         return nothing(client, location, key, range.offset, options).await;
+    }
+    if let Some(range) = range.as_ref().filter(|range| range.offset > MAX_OBJECT_BYTES) {
+        // Numbers beyond 63 bits are read as something else by some services.
+        head(client, location, key, options).await?;
+        return Err(invalid(format!("the range begins at {}, no object is that large", range.offset)));
     }
     let mut call = conditions(Call::object("GET", location, key), options);
     let asked = range.as_ref().and_then(range::header_value);
@@ -107,4 +113,15 @@ pub(crate) async fn restore(client: &Client, location: &str, key: &str, days: u3
         }
     }
     head(client, location, key, &GetOptions { if_match: None, version: None, extras: Vec::new() }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_a_tag_is_nobodys_object() {
+        assert!(tagged(&[("ETag".to_owned(), "\"abc\"".to_owned())]).is_ok());
+        assert!(tagged(&[]).is_err_and(|failure| matches!(failure, Failure::Unavailable(_))));
+    }
 }

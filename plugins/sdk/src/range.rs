@@ -12,7 +12,11 @@ pub fn header_value(range: &ByteRange) -> Option<String> {
     match (range.offset, range.length) {
         (0, None) => None,
         (offset, None) => Some(format!("bytes={offset}-")),
-        (offset, Some(length)) => Some(format!("bytes={offset}-{}", offset.saturating_add(length).saturating_sub(1))),
+        // A last byte beyond 63 bits is read as something else by some services.
+        (offset, Some(length)) => {
+            let last = offset.saturating_add(length).saturating_sub(1).min(i64::MAX as u64);
+            Some(format!("bytes={offset}-{last}"))
+        }
     }
 }
 
