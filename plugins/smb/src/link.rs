@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use capstan_sdk::failure::{Failure, denied, unavailable, unsupported};
+use capstan_sdk::failure::{Failure, denied, unauthenticated, unavailable, unsupported};
 use capstan_sdk::{Blame, Outcome, named, secrets, tcp};
 use smb2::client::{Connection, Session, Tree};
 use smb2::crypto::encryption::Cipher;
@@ -131,7 +131,10 @@ async fn sign_in(connection: &mut Connection, config: &Config) -> Outcome<Sessio
     let password = match config.user.as_str() {
         // A guest has none.
         "" => Vec::new(),
-        _ => secrets::reveal(PASSWORD)?,
+        _ => secrets::reveal(PASSWORD).map_err(|failure| match failure {
+            Failure::NotFound(_) => unauthenticated("the user has no password here").next_step("Configure \"password\"."),
+            other => other,
+        })?,
     };
     let password = String::from_utf8(password).map_err(|_| capstan_sdk::failure::invalid("the password is not UTF-8"))?;
     Session::setup(connection, &config.user, &password, &config.domain).await.map_err(|error| match error {

@@ -5,8 +5,8 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use capstan_sdk::failure::{Failure, denied};
-use capstan_sdk::{Outcome, clock};
+use capstan_sdk::failure::{Failure, cancelled, denied};
+use capstan_sdk::{Outcome, clock, job};
 
 use crate::chain::{Answers, Chain};
 use crate::cipher::HostCiphers;
@@ -97,6 +97,8 @@ impl Links {
                 Some(link) if link.load.get() < CALLS_PER_LINK || open + dialling >= self.config.connections => {
                     return Ok(Lease::new(link));
                 }
+                // Then no wait lasts, and waiting for another call's connection would be a spin.
+                None if dialling > 0 && job::cancelled() => return Err(cancelled("the job was cancelled")),
                 None if dialling > 0 => clock::wait(LOOK_MS).await,
                 _ => return self.dial().await,
             }

@@ -6,8 +6,9 @@ use capstan_sdk::failure::{invalid, not_found};
 use crate::config::{Config, is_name};
 use crate::names;
 
-/// UTF-16 units of a path with the share's root (MS-FSCC section 2.1.5).
+/// UTF-16 units of a path with the share's root, and of one name (MS-FSCC section 2.1.5).
 const MAX_PATH: usize = 32_760;
+const MAX_NAME: usize = 255;
 
 /// A path of the location: names joined by "/"; empty: the location itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,10 @@ impl Place {
             return Err(invalid(format!("{path:?} is no path of names separated by slashes")));
         }
         let place = Self { root: config.root().to_owned(), path: path.to_owned() };
-        if place.wire().encode_utf16().count() > MAX_PATH {
-            return Err(invalid(format!("{} is too long a path", place.subject())));
+        let units = |text: &str| text.encode_utf16().count();
+        let wire = place.wire();
+        if units(&wire) > MAX_PATH || wire.split('\\').any(|name| units(name) > MAX_NAME) {
+            return Err(invalid(format!("{} is too long a path, or has too long a name in it", place.subject())));
         }
         Ok(place)
     }
@@ -81,6 +84,13 @@ mod tests {
         let top = Place::new(&config(""), "media", "").unwrap();
         assert_eq!((top.wire().as_str(), top.parent()), ("", None));
         assert_eq!(top.child("x").path, "x");
+    }
+
+    #[test]
+    fn a_name_has_as_many_units_as_a_server_takes() {
+        let long = |letter: &str, count| Place::new(&config(""), "media", &format!("a/{}", letter.repeat(count)));
+        assert!(long("n", 255).is_ok() && long("ü", 255).is_ok() && long("🗄", 127).is_ok());
+        assert!(long("n", 256).is_err() && long("🗄", 128).is_err());
     }
 
     #[test]

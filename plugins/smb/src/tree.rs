@@ -14,18 +14,21 @@ use crate::{sibling, status};
 /// Makes the directory and what is missing above it.
 pub(crate) async fn make_directories(links: &Links, place: &Place) -> Outcome<()> {
     let mut missing = vec![place.clone()];
-    while let Some(at) = missing.pop() {
+    // Up to the top once and down again; more means that somebody removes what is made, or that the top itself is missing.
+    for _ in 0..2 * place.path.split('/').count() + 2 {
+        let Some(at) = missing.pop() else { return Ok(()) };
         if make_one(links, &at).await? {
             continue;
         }
-        let Some(above) = at.parent() else { return Err(not_found("the folder that \"root\" names is not in the share")) };
-        if missing.len() > place.path.len() {
-            return Err(not_found(format!("the server does not let {} be made", place.subject())));
-        }
+        let above = at.parent();
         missing.push(at);
-        missing.push(above);
+        missing.extend(above);
     }
-    Ok(())
+    match missing.is_empty() {
+        true => Ok(()),
+        false if links.config.root().is_empty() => Err(not_found(format!("the server does not let {} be made", place.subject()))),
+        false => Err(not_found("the folder that \"root\" names is not in the share").code("root")),
+    }
 }
 
 /// False: the directory above is missing.
