@@ -1,6 +1,8 @@
 //! Names: directories, links, renames, removals. NFS has each of them on the disk when it answers (RFC 1813, section 4.8).
 
-use capstan_nfs3::procedures::{Create, Handle, Link, Made, MakeDirectory, Remove, RemoveDirectory, Rename, Symlink};
+use capstan_nfs3::procedures::{
+    Create, GetAttributes, Handle, Link, Lookup, Made, MakeDirectory, Remove, RemoveDirectory, Rename, Symlink,
+};
 use capstan_nfs3::{FileKind, SetAttributes, Status};
 use capstan_sdk::failure::{Failure, already_exists, invalid};
 use capstan_sdk::types::Node;
@@ -129,7 +131,7 @@ impl Way<'_> {
                 other => return other,
             }
             // The two names are one file: this attempt was here before.
-            return self.drop_old(lane, &subject).await;
+            return self.drop_old(lane, &file.handle, &subject).await;
         }
         match find(lane, to).await {
             Ok(_) => Err(already_exists(format!("there is a {subject} already"))),
@@ -143,7 +145,7 @@ impl Way<'_> {
         let (directory, name) = (self.to.clone(), self.to_name);
         if lane.session.links {
             match lane.link.ask(&Link { file: file.clone(), directory: directory.clone(), name }).await? {
-                Ok(()) => return self.drop_old(lane, subject).await,
+                Ok(()) => return self.drop_old(lane, file, subject).await,
                 // Not every filesystem behind a server has links, whatever it said.
                 Err(Status::NOTSUPP | Status::PERM | Status::INVAL | Status::MLINK) => {}
                 Err(status) => return Err(refused(status, subject)),
@@ -156,9 +158,25 @@ impl Way<'_> {
         self.rename(lane, subject).await
     }
 
-    async fn drop_old(&self, lane: &mut Lane, subject: &str) -> Outcome<()> {
+    /// The file has its new name; the old one goes.
+    async fn drop_old(&self, lane: &mut Lane, file: &Handle, subject: &str) -> Outcome<()> {
         match lane.link.ask(&Remove { directory: self.from.clone(), name: self.from_name }).await? {
-            Ok(()) | Err(Status::NOENT) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(Status::NOENT) => self.give_way(lane, file, subject).await,
+            Err(status) => Err(refused(status, subject)),
+        }
+    }
+
+    /// Somebody took the old name away first. If the file has yet another name, that was a rename beside this one: of the two the other was
+    /// made, and the name from here is taken back. If it has none, the name from here is all that holds it, and stays.
+    async fn give_way(&self, lane: &mut Lane, file: &Handle, subject: &str) -> Outcome<()> {
+        let attributes = done(lane.link.ask(&GetAttributes { file: file.clone() }).await?, subject)?;
+        if attributes.links < 2 {
+            let there = lane.link.ask(&Lookup { directory: self.to.clone(), name: self.to_name }).await?;
+            return done(there, subject).map(drop);
+        }
+        match lane.link.ask(&Remove { directory: self.to.clone(), name: self.to_name }).await? {
+            Ok(()) | Err(Status::NOENT) => Err(refused(Status::NOENT, "such file any more; it was renamed meanwhile")),
             Err(status) => Err(refused(status, subject)),
         }
     }

@@ -149,3 +149,22 @@ async fn an_attempt_at_a_new_file_made_twice_is_made_once_and_another_is_not() {
     assert!(outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).all(|failure| failure.kind == Kind::AlreadyExists));
     assert_eq!(left(&server, ""), ["once", "race"]);
 }
+
+#[tokio::test]
+async fn of_many_renames_of_one_file_at_once_one_is_made() {
+    let server = server_or_skip!(Ganesha::start());
+    let host = host(configuration(&server, "open")).await;
+    let port = files(&host);
+    for round in 0..5 {
+        port.write("share", "from", counting(7), &format!("{round}"), PutOptions::default()).await.unwrap();
+        let renames = (0..8).map(|number| {
+            let port = port.clone();
+            async move { port.rename("share", "from", &format!("to {number}"), false, &format!("{round} {number}")).await }
+        });
+        let outcomes = futures::future::join_all(renames).await;
+        let made: Vec<usize> = (0..8).filter(|number| outcomes[*number].is_ok()).collect();
+        let [winner] = made.as_slice() else { panic!("{} renames were made: {outcomes:?}", made.len()) };
+        assert_eq!(left(&server, ""), [format!("to {winner}")]);
+        port.remove("share", &format!("to {winner}"), "away").await.unwrap();
+    }
+}
