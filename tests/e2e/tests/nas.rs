@@ -1,6 +1,6 @@
 //! A NAS over the Nodeum API: its shares tested, pooled, mounted, scanned, copied; and what each kind of bad input gets.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "everything here is a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "everything here is a test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
