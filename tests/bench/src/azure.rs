@@ -104,8 +104,8 @@ async fn plugin(server: &Azurite, load: Load, lane: &mut Lane) -> anyhow::Result
     let (plugin, version) = room.install(capstan_e2e::dist().join("plugins/azure.wasm")).await?;
     room.activate(&plugin, &version).await?;
     let connection = open(&room, &plugin, server)?;
-    let objects = connection.objects().map_err(failed)?;
-    let uploads = connection.uploads().map_err(failed)?;
+    let objects = connection.objects().context("the plugin has no objects")?;
+    let uploads = connection.uploads().context("the plugin has no uploads")?;
     objects.create_location(CONTAINER, "bench", Vec::new()).await.map_err(failed)?;
     let start = Instant::now();
     in_parts(&*uploads, load.size).await?;
