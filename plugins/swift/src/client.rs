@@ -1,0 +1,324 @@
+//! One request with a token, and its answer.
+//!
+//! A head is built here and the body handed on, so the bytes of objects never enter the plugin. A token the service does not take any
+//! more is replaced once.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::rc::Rc;
+
+use capstan_sdk::content::Content;
+use capstan_sdk::failure::{Failure, malformed};
+use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
+use capstan_sdk::retry::{self, Policy};
+use capstan_sdk::text::percent;
+use capstan_sdk::{NamedValue, Outcome, named};
+
+use crate::capabilities::Capabilities;
+use crate::conditions::Conditions;
+use crate::config::Config;
+use crate::error::Refusal;
+use crate::session::{Session, Sessions};
+
+/// Bytes of a collected answer. A page of 1,000 names of 1,024 bytes needs up to 7 MB where JSON escapes all of them.
+pub(crate) const MAX_ANSWER: u32 = 8 << 20;
+/// Bytes of an answer to an authentication; a service catalogue has some 100 KB.
+const MAX_ADMISSION: u32 = 1 << 20;
+/// Bytes of a refusal that are read.
+const MAX_REFUSAL: usize = 64 << 10;
+/// How often a control call is made, and how long it waits between: short, because the host asks again as well.
+pub(crate) const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
+/// Longest a request waits for its answer where the service works for long before it says a word.
+const LONGEST_WAIT_MS: u64 = 3_600_000;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'static str,
+    pub(crate) container: Option<&'a str>,
+    pub(crate) object: Option<&'a str>,
+    query: Vec<(&'a str, &'a str)>,
+    pub(crate) headers: Headers,
+    /// The answer may take this long.
+    patience_ms: Option<u64>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn account(method: &'static str) -> Self {
+        Self { method, ..Self::default() }
+    }
+
+    pub(crate) fn container(method: &'static str, container: &'a str) -> Self {
+        Self { method, container: Some(container), ..Self::default() }
+    }
+
+    pub(crate) fn object(method: &'static str, container: &'a str, object: &'a str) -> Self {
+        Self { method, container: Some(container), object: Some(object), ..Self::default() }
+    }
+
+    pub(crate) fn query(mut self, name: &'a str, value: &'a str) -> Self {
+        self.query.push((name, value));
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The service answers with a document, where it has the choice.
+    pub(crate) fn json(self) -> Self {
+        self.header("accept", "application/json")
+    }
+
+    pub(crate) fn patience_ms(mut self, milliseconds: u64) -> Self {
+        self.patience_ms = Some(milliseconds.min(LONGEST_WAIT_MS));
+        self
+    }
+
+    /// A 412 then means the condition, and nothing else.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.headers.iter().any(|(name, _)| matches!(name.as_str(), "if-match" | "if-none-match"))
+    }
+
+    /// What a failure is said of.
+    pub(crate) fn subject(&self) -> String {
+        match (self.container, self.object) {
+            (Some(container), Some(object)) => format!("object {object:?} in container {container:?}"),
+            (Some(container), None) => format!("container {container:?}"),
+            _ => "account".to_owned(),
+        }
+    }
+
+    /// Path and query below an account.
+    fn target(&self) -> String {
+        let mut target = String::new();
+        for (text, keep_slash) in [(self.container, false), (self.object, true)] {
+            if let Some(text) = text {
+                target.push('/');
+                percent(text, keep_slash, &mut target);
+            }
+        }
+        let mut mark = '?';
+        for (name, value) in &self.query {
+            target.push(mark);
+            mark = '&';
+            target.push_str(name);
+            // "bulk-delete" is a word, no name of a value.
+            if !value.is_empty() {
+                target.push('=');
+                percent(value, false, &mut target);
+            }
+        }
+        target
+    }
+}
+
+/// A range of the host's content that is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payload<'a> {
+    pub(crate) content: &'a Content,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+}
+
+/// Both kinds of answers have a status.
+trait Answer {
+    fn status(&self) -> u16;
+}
+
+impl Answer for Reply {
+    fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+impl Answer for Response {
+    fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) config: Config,
+    extras: Vec<NamedValue>,
+    sessions: Sessions,
+    pub(crate) capabilities: RefCell<Option<Rc<Capabilities>>>,
+    pub(crate) conditions: RefCell<Option<Conditions>>,
+    /// When it was last seen whether a container has segments of ours.
+    pub(crate) segmented: RefCell<HashMap<String, crate::segments::Seen>>,
+    /// Uploads this instance knows to stand.
+    pub(crate) standing: RefCell<HashSet<String>>,
+}
+
+impl Client {
+    pub(crate) fn new(config: Config) -> Outcome<Self> {
+        let mut extras = Vec::new();
+        extras.extend(config.proxy.iter().filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
+        extras.extend(config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
+        extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
+        Ok(Self {
+            config,
+            extras,
+            sessions: Sessions::default(),
+            capabilities: RefCell::default(),
+            conditions: RefCell::default(),
+            segmented: RefCell::default(),
+            standing: RefCell::default(),
+        })
+    }
+
+    fn extras(&self, patience_ms: Option<u64>) -> Vec<NamedValue> {
+        let mut extras = self.extras.clone();
+        // Who set a time wants it kept.
+        let timeout = self.config.timeout_ms.or(patience_ms);
+        extras.extend(timeout.map(|timeout| named("timeout-ms", timeout.to_string())));
+        extras
+    }
+
+    pub(crate) async fn session(&self) -> Outcome<Rc<Session>> {
+        self.sessions.get(self).await
+    }
+
+    /// A request for a token. Its headers and body hold a secret: nothing of them is said to anybody.
+    pub(crate) async fn authenticate(&self, method: &str, url: String, headers: Headers, body: Body) -> Outcome<Reply> {
+        let request = Request { method: method.to_owned(), url, headers, extras: self.extras(None) };
+        http::exchange(request, body, MAX_ADMISSION).await
+    }
+
+    /// A request without a token, anywhere at the storage's server.
+    pub(crate) async fn open(&self, path: &str) -> Outcome<Reply> {
+        let url = self.session().await?.storage.with_path(path).to_string();
+        let request = Request { method: "GET".to_owned(), url, headers: Vec::new(), extras: self.extras(None) };
+        http::exchange(request, Body::Empty, MAX_ADMISSION).await
+    }
+
+    fn request(&self, call: &Call<'_>, session: &Session) -> Request {
+        let mut headers = call.headers.clone();
+        headers.push(("x-auth-token".to_owned(), session.token.reveal().to_owned()));
+        let url = format!("{}{}", session.storage, call.target());
+        Request { method: call.method.to_owned(), url, headers, extras: self.extras(call.patience_ms) }
+    }
+
+    /// The answer to the call, whatever it is, but for a token that is not taken any more.
+    async fn send<A: Answer, F: Future<Output = Outcome<A>>>(
+        &self,
+        call: &Call<'_>,
+        sending: impl Fn(Request) -> F,
+    ) -> Outcome<A> {
+        let session = self.session().await?;
+        let answer = sending(self.request(call, &session)).await.map_err(|failure| elsewhere(failure, &session))?;
+        if answer.status() != 401 {
+            return Ok(answer);
+        }
+        drop(answer);
+        self.sessions.discard(&session);
+        let session = self.session().await?;
+        sending(self.request(call, &session)).await.map_err(|failure| elsewhere(failure, &session))
+    }
+
+    /// A control call whose refusal the caller wants to look at. Not asked again.
+    pub(crate) async fn ask(&self, call: &Call<'_>, body: Option<&[u8]>) -> Outcome<Result<Reply, Refusal>> {
+        let reply = self
+            .send(call, |request| {
+                let body = body.map_or(Body::Empty, |bytes| Body::Bytes(bytes.to_vec()));
+                http::exchange(request, body, MAX_ANSWER)
+            })
+            .await?;
+        Ok(accepted(reply))
+    }
+
+    /// A control call that may be made twice.
+    pub(crate) async fn exchange(&self, call: &Call<'_>, body: Option<&[u8]>) -> Outcome<Reply> {
+        retry::with(CONTROL, || async { self.ask(call, body).await?.map_err(|refusal| refusal.failure(call)) }).await
+    }
+
+    /// Sends a range of the host's content.
+    pub(crate) async fn upload(&self, call: &Call<'_>, payload: Payload<'_>) -> Outcome<Result<Reply, Refusal>> {
+        let reply = self
+            .send(call, |request| {
+                let body = http::content_body(payload.content, payload.offset, payload.length);
+                http::exchange(request, body, MAX_ANSWER)
+            })
+            .await
+            // The content itself may be why the request broke off; that says more.
+            .map_err(|failure| payload.content.broken().unwrap_or(failure))?;
+        Ok(accepted(reply))
+    }
+
+    /// A call whose answer is handed on as a stream.
+    pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
+        let response = self.send(call, |request| http::send(request, Body::Empty)).await?;
+        if is_success(response.status) {
+            return Ok(Ok(response));
+        }
+        let Reply { status, headers, body } = http::collect(response, MAX_REFUSAL).await;
+        Ok(Err(Refusal::new(status, &headers, &body)))
+    }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+fn accepted(reply: Reply) -> Result<Reply, Refusal> {
+    if is_success(reply.status) { Ok(reply) } else { Err(Refusal::new(reply.status, &reply.headers, &reply.body)) }
+}
+
+/// The host refuses a connection that nobody granted; here it is the authentication that named the place, which nobody configured.
+fn elsewhere(mut failure: Failure, session: &Session) -> Failure {
+    if matches!(failure, Failure::Denied(_)) && failure.fault().code.as_deref() == Some("not-granted") {
+        let place = session.storage.with_path("");
+        let fault = failure.fault_mut();
+        fault.message = format!("The authentication says that the objects are at {place}. {}", fault.message);
+        if let Some(step) = fault.extras.iter_mut().find(|extra| extra.name == "next-step") {
+            step.value.push_str(" Or set \"storage-url\" of the target.");
+        }
+    }
+    failure
+}
+
+/// A header that a success must carry.
+pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
+    header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
+}
+
+/// The entity tag without its quotes, as the contract carries it. Only those of large objects stand in quotes.
+pub(crate) fn etag(headers: &[(String, String)]) -> Option<String> {
+    header(headers, "etag").map(unquoted)
+}
+
+pub(crate) fn unquoted(text: &str) -> String {
+    text.trim().trim_start_matches("W/").trim_matches('"').to_owned()
+}
+
+/// Failures in which the change may have been made although the answer was lost or is unclear.
+pub(crate) fn unclear(failure: Failure) -> Failure {
+    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_in_the_path_byte_by_byte() {
+        assert_eq!(Call::account("GET").target(), "");
+        assert_eq!(Call::container("GET", "a b/c%").target(), "/a%20b%2Fc%25");
+        let call = Call::object("PUT", "c", "/x//y/../ü?#").query("multipart-manifest", "put").query("bulk-delete", "");
+        assert_eq!(call.target(), "/c//x//y/../%C3%BC%3F%23?multipart-manifest=put&bulk-delete");
+    }
+
+    #[test]
+    fn a_condition_is_seen_on_the_call() {
+        assert!(Call::object("PUT", "c", "k").header("if-none-match", "*").is_conditional());
+        assert!(!Call::object("PUT", "c", "k").header("etag", "0").is_conditional());
+    }
+
+    #[test]
+    fn the_two_quotings_of_a_tag_are_one() {
+        assert_eq!((unquoted("\"ab\""), unquoted("ab"), unquoted("W/\"ab\"")), ("ab".into(), "ab".into(), "ab".into()));
+    }
+}

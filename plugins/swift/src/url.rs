@@ -1,0 +1,63 @@
+//! The URL of a service, taken apart once. Unlike an endpoint of other protocols its path is an account and may be percent-encoded.
+
+use std::fmt;
+
+use capstan_sdk::Outcome;
+use capstan_sdk::failure::invalid;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Url {
+    /// "https"
+    pub(crate) scheme: String,
+    /// "swift.example.com:8080", the port left out when it is the scheme's own.
+    pub(crate) authority: String,
+    /// As it is sent, without a slash at its end: "" or "/v1/AUTH_test".
+    pub(crate) path: String,
+}
+
+impl Url {
+    /// Without a scheme https is meant.
+    pub(crate) fn parse(text: &str) -> Outcome<Self> {
+        let (scheme, rest) = text.trim().split_once("://").unwrap_or(("https", text.trim()));
+        let scheme = scheme.to_ascii_lowercase();
+        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let own = match scheme.as_str() {
+            "https" => ":443",
+            "http" => ":80",
+            _ => return Err(invalid("a URL begins with http:// or https://")),
+        };
+        let authority = authority.strip_suffix(own).unwrap_or(authority).to_ascii_lowercase();
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
+        if authority.is_empty() || authority.contains('@') || !authority.bytes().chain(path.bytes()).all(plain) {
+            return Err(invalid("a URL has a scheme, a host, and perhaps a port and a path"));
+        }
+        Ok(Self { scheme, authority, path: path.trim_end_matches('/').to_owned() })
+    }
+
+    /// The same server, another path.
+    pub(crate) fn with_path(&self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self.clone() }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart_and_put_together() {
+        let url = Url::parse("HTTP://Swift.Example.com:8080/v1/AUTH_%C3%BC/").unwrap();
+        assert_eq!(url.to_string(), "http://swift.example.com:8080/v1/AUTH_%C3%BC");
+        assert_eq!(Url::parse("swift.example.com:443").unwrap().to_string(), "https://swift.example.com");
+        assert_eq!(url.with_path("/info").to_string(), "http://swift.example.com:8080/info");
+        for bad in ["ftp://x", "https://", "https://user@host", "https://host/?x", "http://h/a b", "http://h/ü"] {
+            assert!(Url::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Puts whole objects.
+//!
+//! | dies after | what is there then | what follows |
+//! |---|---|---|
+//! | some bytes were sent | what was there before | the put is made again |
+//! | the service has stored it, its answer lost | the new object | the put is made again and stores the same; under a condition the object's mark says whose it is |
+//! | the answer came | the new object, and the segments of a large one it replaced | the next write of the key sweeps them |
+
+use capstan_sdk::Outcome;
+use capstan_sdk::content::Content;
+use capstan_sdk::failure::already_exists;
+use capstan_sdk::text::hex;
+use capstan_sdk::types::{Checksum, Object, PutOptions};
+
+use crate::client::{Call, Client, Payload, etag, unclear};
+use crate::config::ChecksumSetting;
+use crate::error::Refusal;
+use crate::{attributes, conditions, reader, segments};
+
+/// Up to this size an MD5 nobody knows is computed: it costs less than the request.
+const CHEAP_MD5_BYTES: u64 = 1 << 20;
+
+pub(crate) async fn put(
+    client: &Client,
+    location: &str,
+    key: &str,
+    content: &Content,
+    attempt: &str,
+    options: PutOptions,
+) -> Outcome<Object> {
+    conditions::check(client, location, &options).await?;
+    let size = content.size();
+    let given = options.checksums.iter().find(|checksum| checksum.algorithm == MD5).cloned();
+    let payload = Payload { content, offset: 0, length: size };
+    let md5 = match given.filter(|_| client.config.checksum != ChecksumSetting::None) {
+        Some(known) => Some(known),
+        None => md5(client, payload).await?,
+    };
+    // Where nothing was, nothing is replaced.
+    let replaces = !options.if_absent && segments::may_be_there(client, location).await;
+    let mut call = Call::object("PUT", location, key);
+    attributes::put(&options, client.capabilities().await?.meta_value_bytes, &mut call.headers)?;
+    attributes::condition(attempt, &options, &mut call.headers);
+    call.headers.extend(md5.iter().map(|md5| ("etag".to_owned(), hex(&md5.value))));
+    let reply = match client.upload(&call, payload).await.map_err(unclear)? {
+        Ok(reply) => reply,
+        Err(refusal) => return refused(client, &call, attempt, &refusal).await,
+    };
+    if replaces {
+        segments::sweep(client, location, key, None).await;
+    }
+    Ok(Object {
+        key: key.to_owned(),
+        size,
+        modified: None,
+        etag: etag(&reply.headers),
+        version: None,
+        checksums: md5.into_iter().collect(),
+        metadata: options.metadata,
+        extras: Vec::new(),
+    })
+}
+
+/// The contract's name of the one hash Swift verifies.
+const MD5: &str = "md5";
+
+/// What the service shall hold the arriving data against, if anything.
+pub(crate) async fn md5(client: &Client, Payload { content, offset, length }: Payload<'_>) -> Outcome<Option<Checksum>> {
+    let whole = offset == 0 && length == content.size();
+    let known = || if whole { content.checksum(MD5) } else { None };
+    let value = match client.config.checksum {
+        ChecksumSetting::None => None,
+        setting => match known() {
+            Some(value) => Some(value),
+            None if setting == ChecksumSetting::Md5 || length <= CHEAP_MD5_BYTES => {
+                Some(content.digest(MD5.to_owned(), offset, length).await?)
+            }
+            None => None,
+        },
+    };
+    Ok(value.map(|value| Checksum { algorithm: MD5.to_owned(), value }))
+}
+
+/// Something is where nothing may be: it may be this very attempt that put it, its answer lost.
+pub(crate) async fn refused(client: &Client, call: &Call<'_>, attempt: &str, refusal: &Refusal) -> Outcome<Object> {
+    if refusal.status != 412 || !call.is_conditional() {
+        return Err(unclear(refusal.failure(call)));
+    }
+    let (location, key) = (call.container.unwrap_or_default(), call.object.unwrap_or_default());
+    if let Some(there) = reader::look(client, location, key).await?
+        && !attempt.is_empty()
+        && attributes::attempt_of(&there.headers).as_deref() == Some(attempt)
+    {
+        return attributes::object(key, &there.headers);
+    }
+    Err(refusal.dress(already_exists(format!("there is an {} already", call.subject()))))
+}
