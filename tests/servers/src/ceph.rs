@@ -10,10 +10,10 @@ use std::time::Duration;
 use anyhow::Context;
 use tempfile::TempDir;
 
-use crate::S3;
 use crate::ports::free_block;
 use crate::process::Keeper;
 use crate::program::{find, run};
+use crate::{S3, SwiftAccount};
 
 const CURE: &str = "apt-get install ceph-mon ceph-osd radosgw ceph-common";
 /// Under this name buckets are hosts of their own (`bucket.DOMAIN`). No DNS knows it; a `Proxy` does.
@@ -28,6 +28,9 @@ const TOKEN_GATEWAY: u16 = PORTS - 1;
 const CAPACITY: u64 = 10 << 30;
 /// Storage classes beside STANDARD, so that a test can ask for one.
 const STORAGE_CLASSES: [&str; 2] = ["STANDARD_IA", "GLACIER"];
+/// A user of Swift's API, a part of the test user, and its key.
+const SUBUSER: &str = "tester:swift";
+const SUBUSER_KEY: &str = "swiftsecret";
 /// The role whose temporary credentials the test user may have.
 pub(crate) const ROLE: &str = "visitor";
 const MAY_TAKE_ROLE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/tester"]},"Action":["sts:AssumeRole"]}]}"#;
@@ -63,6 +66,15 @@ impl Rgw {
         let (head, port) = self.s3.endpoint.rsplit_once(':').context("the gateway's port")?;
         let port: u16 = port.parse().context("the gateway's port")?;
         Ok(S3 { endpoint: format!("{head}:{}", port + TOKEN_GATEWAY), ..self.s3.clone() })
+    }
+
+    /// The test user of Swift's API, which sees the same buckets.
+    pub fn swift(&self) -> SwiftAccount {
+        SwiftAccount {
+            auth_url: format!("{}/auth/v1.0", self.s3.endpoint),
+            user: SUBUSER.to_owned(),
+            password: SUBUSER_KEY.to_owned(),
+        }
     }
 
     /// A fresh cluster with one user. Takes about 20 s.
@@ -183,6 +195,10 @@ impl Cluster<'_> {
         let user = ["user", "create", "--uid=tester", "--display-name=Tester"];
         let keys = [format!("--access-key={access_key}"), format!("--secret={secret_key}")];
         self.tool("radosgw-admin", &[user.as_slice(), &[&keys[0], &keys[1]]].concat()).context("the test user")?;
+        let subuser = format!("--subuser={SUBUSER}");
+        self.tool("radosgw-admin", &["subuser", "create", "--uid=tester", &subuser, "--access=full"]).context("the subuser")?;
+        let key = format!("--secret={SUBUSER_KEY}");
+        self.tool("radosgw-admin", &["key", "create", &subuser, "--key-type=swift", &key]).context("the subuser's key")?;
         let role = format!("--role-name={ROLE}");
         let (who, what) = (format!("--assume-role-policy-doc={MAY_TAKE_ROLE}"), format!("--policy-doc={ROLE_MAY}"));
         self.tool("radosgw-admin", &["role", "create", &role, &who]).context("the role")?;

@@ -14,6 +14,7 @@ mod front;
 mod ganesha;
 #[allow(clippy::indexing_slicing, reason = "members of JSON documents: one that is absent reads as null")]
 mod gcs;
+mod keystone;
 mod moto;
 mod nfs_front;
 mod npm;
@@ -28,6 +29,8 @@ mod rclone;
 mod relay;
 mod s3;
 mod samba;
+mod swift;
+mod swift_account;
 mod tls_front;
 mod token_front;
 
@@ -40,6 +43,7 @@ pub use demo_s3::DemoS3;
 pub use front::ChecksumFront;
 pub use ganesha::Ganesha;
 pub use gcs::{Account as GcsAccount, Cut, Gcs, TokenAnswer};
+pub use keystone::Cloud;
 pub use moto::Moto;
 pub use nfs_front::{NfsFront, Trick};
 pub use ports::{free_block, free_port};
@@ -51,6 +55,8 @@ pub use python::program as pypi_program;
 pub use rclone::Rclone;
 pub use s3::S3;
 pub use samba::{PASSWORD as SAMBA_PASSWORD, Samba};
+pub use swift::Swift;
+pub use swift_account::{SwiftAccount, SwiftAnswer};
 pub use tls_front::{Identity, TlsFront};
 pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer as OAuthAnswer, TokenFront};
 

@@ -1,0 +1,44 @@
+//! The Swift plugin on a server of the tests, by any of the ways to come in.
+
+use capstan_test_servers::{Cloud, SwiftAccount};
+use serde_json::{Value, json};
+
+use crate::host::{Host, built};
+
+/// Segments as small as the plugin makes them, so that a large object needs few bytes.
+const PART_BYTES: u64 = 1 << 20;
+
+fn laid_over(mut all: Value, more: Value) -> Value {
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+        all.extend(more);
+    }
+    all
+}
+
+/// What the plugin needs to come in by version 1, and `more`.
+pub fn configuration(account: &SwiftAccount, more: Value) -> Value {
+    laid_over(json!({ "auth-url": account.auth_url, "user": account.user, "part-bytes": PART_BYTES }), more)
+}
+
+pub async fn host(account: &SwiftAccount, more: Value) -> anyhow::Result<Host> {
+    Host::start(&built("swift"), configuration(account, more), &[("password", &account.password)]).await
+}
+
+/// By Keystone, with a password. The storage is at another port than Keystone, so it is configured.
+pub fn cloud_configuration(cloud: &Cloud, more: Value) -> Value {
+    let all = json!({
+        "auth-url": cloud.auth_url,
+        "user": cloud.user,
+        "user-domain": cloud.user_domain,
+        "project": cloud.project,
+        "project-domain": cloud.project_domain,
+        "region": cloud.region,
+        "storage-url": cloud.storage_url,
+        "part-bytes": PART_BYTES,
+    });
+    laid_over(all, more)
+}
+
+pub async fn cloud_host(cloud: &Cloud, more: Value) -> anyhow::Result<Host> {
+    Host::start(&built("swift"), cloud_configuration(cloud, more), &[("password", &cloud.password)]).await
+}
