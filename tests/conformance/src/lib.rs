@@ -26,8 +26,8 @@ pub mod size;
 pub mod stand;
 mod states;
 pub mod store;
-pub mod target_file;
 pub mod swift;
+pub mod target_file;
 pub mod uploads;
 
 /// The result of a check: the rule is broken, or the target failed.

@@ -198,20 +198,11 @@ pub async fn a_location_is_made_once_and_removed_when_empty(port: Port<'_>, name
 
 /// Everything above. `control`: control characters in keys are asked for, line breaks among them.
 pub async fn all(port: Port<'_>, location: &str, control: bool) -> Check {
-<<<<<<< HEAD
-    all_but(port, location, if control { "" } else { "\u{1}\n" }).await
+    claiming(port, location, if control { "" } else { "\u{1}\n" }, Some("true")).await
 }
 
-/// The same; `unkept`: characters in keys that are not asked for.
-pub async fn all_but(port: Port<'_>, location: &str, unkept: &str) -> Check {
-=======
-    claiming(port, location, control, &[("conditional-put", "true")]).await
-}
-
-/// The same of a plugin with these capabilities.
-pub async fn claiming(port: Port<'_>, location: &str, control: bool, capabilities: &[(&str, &str)]) -> Check {
-    let conditions = capabilities.iter().find(|(name, _)| *name == "conditional-put").map(|(_, value)| *value);
->>>>>>> aad88fd (Test servers: Swift with TempAuth and Keystone, Ceph's gateway by Swift's API; the conformance cases by what is claimed of conditions)
+/// The same; `unkept`: characters in keys that are not asked for, `conditions`: what capability `conditional-put` says.
+pub async fn claiming(port: Port<'_>, location: &str, unkept: &str, conditions: Option<&str>) -> Check {
     what_was_put_is_got_back_in_every_size(port, location).await.context("what_was_put_is_got_back_in_every_size")?;
     a_range_is_those_bytes_and_no_others(port, location).await.context("a_range_is_those_bytes_and_no_others")?;
     every_key_is_kept_as_it_is(port, location, unkept).await.context("every_key_is_kept_as_it_is")?;

@@ -5,11 +5,7 @@
 use std::io::{Read, Write};
 
 use anyhow::bail;
-<<<<<<< HEAD
-use capstan_test_servers::{Gcs, Moto, Postgres, Rclone, Rgw};
-=======
-use capstan_test_servers::{Moto, Postgres, Rclone, Rgw, Swift};
->>>>>>> aad88fd (Test servers: Swift with TempAuth and Keystone, Ceph's gateway by Swift's API; the conformance cases by what is claimed of conditions)
+use capstan_test_servers::{Gcs, Moto, Postgres, Rclone, Rgw, Swift};
 
 fn main() -> anyhow::Result<()> {
     let mut running: Vec<Box<dyn std::any::Any>> = Vec::new();
@@ -40,7 +36,6 @@ fn main() -> anyhow::Result<()> {
                 running.push(Box::new(server));
                 ("CAPSTAN_TEST_MOTO", value)
             }
-<<<<<<< HEAD
             "gcs" => {
                 let server = Gcs::start()?;
                 let value = [&server.endpoint, &server.token_endpoint, &server.account.client_email, &server.account.project]
@@ -49,16 +44,13 @@ fn main() -> anyhow::Result<()> {
                 running.push(Box::new(server));
                 ("CAPSTAN_TEST_GCS", value)
             }
-            other => bail!("no such server: {other}; there are ceph, postgres, rclone, moto, gcs"),
-=======
             "swift" => {
                 let server = Swift::start()?;
                 let value = server.to_text();
                 running.push(Box::new(server));
                 ("CAPSTAN_TEST_SWIFT", value)
             }
-            other => bail!("no such server: {other}; there are ceph, postgres, rclone, moto, swift"),
->>>>>>> aad88fd (Test servers: Swift with TempAuth and Keystone, Ceph's gateway by Swift's API; the conformance cases by what is claimed of conditions)
+            other => bail!("no such server: {other}; there are ceph, postgres, rclone, moto, gcs, swift"),
         };
         writeln!(out, "{variable}={value}")?;
         out.flush()?;

@@ -118,7 +118,7 @@ impl Swift {
         Ok(owner)
     }
 
-    /// Owner of an account in which each container takes one write a second.
+    /// Owner of an account in which one container a second can be made.
     pub fn slow(&self) -> SwiftAccount {
         self.account("slow:writer", "writing")
     }
@@ -247,6 +247,6 @@ fn tempauth() -> String {
     "[filter:tempauth]\nuse = egg:swift#tempauth\nuser_admin_admin = admin .admin .reseller_admin\nuser_test_tester = testing .admin\n\
      user_test_reader = reading\nuser_limited_keeper = keeping .admin\nuser_slow_writer = writing .admin\n\
      [filter:ratelimit]\nuse = egg:swift#ratelimit\naccount_whitelist = AUTH_test,AUTH_limited,AUTH_admin\nmax_sleep_time_seconds = 1\n\
-     rate_buffer_seconds = 0\ncontainer_ratelimit_0 = 1\n"
+     rate_buffer_seconds = 0\naccount_ratelimit = 1\n"
         .to_owned()
 }

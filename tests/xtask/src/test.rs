@@ -14,7 +14,7 @@ use crate::workspace::{self, cargo, run};
 use crate::{patched, plugins, wit_check};
 
 /// Servers a run has one of; a test that needs another kind starts it itself.
-const SHARED: [&str; 2] = ["postgres", "ceph"];
+const SHARED: [&str; 3] = ["postgres", "ceph", "swift"];
 /// Workspaces of guests: their lints and their plain tests run natively, only their components are built for WebAssembly.
 const GUESTS: [&str; 4] = ["plugins", "plugins/smb", "tests/fixtures", "examples/plugin-rust"];
 
@@ -34,7 +34,7 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
     steps.step("build", || run(&mut cargo(["build", "--locked", "--workspace", "--all-targets"])));
     steps.step("contract", wit_check::run_built);
     let servers = steps.servers();
-    let environment = servers.as_ref().map(|servers| servers.environment.clone()).unwrap_or_default();
+    let environment: Vec<_> = servers.iter().flat_map(|servers| servers.environment.clone()).collect();
     steps.step("tests, from unit to process", || run(&mut tests(&environment)));
     drop(servers);
     steps.step("documentation tests", || run(&mut cargo(["test", "--locked", "--workspace", "--doc", "--quiet"])));
@@ -117,18 +117,18 @@ impl Steps {
     }
 
     /// Starts what is there; a server that is missing is left to its tests to report.
-    fn servers(&mut self) -> Option<Servers> {
-        let mut started = None;
-        self.step("servers", || match Servers::start(&SHARED) {
-            Ok(servers) => {
-                started = Some(servers);
-                Ok(())
+    fn servers(&mut self) -> Vec<Servers> {
+        let required = std::env::var("CAPSTAN_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
+        let mut started = Vec::new();
+        self.step("servers", || {
+            for name in SHARED {
+                match Servers::start(&[name]) {
+                    Ok(servers) => started.push(servers),
+                    Err(failure) if required => return Err(failure),
+                    Err(failure) => eprintln!("{failure:#}; tests that need it will say SKIPPED"),
+                }
             }
-            Err(failure) if std::env::var("CAPSTAN_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1") => Err(failure),
-            Err(failure) => {
-                eprintln!("{failure:#}; tests that need them will say SKIPPED");
-                Ok(())
-            }
+            Ok(())
         });
         started
     }

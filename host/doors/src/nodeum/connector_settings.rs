@@ -9,8 +9,8 @@ use capstan_domain::target::Target;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::providers::{GCS, S3, fields, likely, plugin, usual_endpoint};
-use super::{attributes, google};
+use super::providers::{GCS, SWIFT, fields, likely, plugin, usual_endpoint};
+use super::{attributes, google, openstack};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -49,6 +49,11 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
         set(&mut configuration, fields.region, input.region);
     }
     set(&mut configuration, "proxy", input.url_proxy);
+    // What the address says of a user may change with it.
+    let in_project = (plugin == SWIFT).then(|| {
+        let known = || old.filter(|target| target.plugin == SWIFT).and_then(|target| openstack::user(&target.configuration));
+        input.access_key.clone().or_else(known)
+    });
     let secret = match (plugin, fields.access_key, fields.secret_key) {
         (GCS, _, _) => google::lay(&mut configuration, input.access_key, input.secret_key.as_ref()),
         (_, [access_key, ..], [secret_key, ..]) => {
@@ -61,8 +66,7 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
         for (name, _) in translated(kept.options.as_deref().unwrap_or_default()) {
             configuration.remove(name);
         }
-        // Only an S3 service can be told where to look for the bucket.
-        let meant = translated(&options).into_iter().filter(|(name, _)| plugin == S3 || *name != ADDRESSING);
+        let meant = translated(&options).into_iter().filter(|(name, _)| fields.options.contains(name));
         configuration.extend(meant.map(|(name, value)| (name.to_owned(), value)));
         kept.options = Some(options);
     }
@@ -75,7 +79,10 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
     let text = |name: &str| configuration.get(name).and_then(Value::as_str);
     let account = fields.access_key.first().and_then(|name| text(name));
     if let Some(endpoint) = kept.url.clone().or_else(|| usual_endpoint(provider, text(fields.region), account)) {
-        configuration.insert("endpoint".to_owned(), Value::from(endpoint));
+        configuration.insert(fields.endpoint.to_owned(), Value::from(endpoint));
+    }
+    if let Some(user) = in_project.flatten() {
+        openstack::lay(&mut configuration, &user);
     }
     Settings { plugin, kept, configuration: Value::Object(configuration), secrets }
 }
@@ -89,14 +96,12 @@ fn set(configuration: &mut Map<String, Value>, name: &str, given: Option<String>
     }
 }
 
-const ADDRESSING: &str = "addressing";
-
 /// The options of s3fs that the plugin has a setting for.
 fn translated(options: &str) -> Vec<(&'static str, Value)> {
     let option = |option: &str| {
         let (name, value) = option.trim().split_once('=').unwrap_or((option.trim(), ""));
         Some(match name {
-            "use_path_request_style" => (ADDRESSING, Value::from("path")),
+            "use_path_request_style" => ("addressing", Value::from("path")),
             "no_check_certificate" => ("tls-insecure", Value::from(true)),
             "storage_class" if !value.is_empty() => ("storage-class", Value::from(value.to_uppercase())),
             // Megabytes there, bytes here.
@@ -109,7 +114,7 @@ fn translated(options: &str) -> Vec<(&'static str, Value)> {
 
 fn kept_of(target: &Target) -> Kept {
     let mut kept: Kept = attributes::read(&target.attributes);
-    let endpoint = target.configuration.get("endpoint").and_then(Value::as_str).unwrap_or_default();
+    let endpoint = target.configuration.get(fields(&target.plugin).endpoint).and_then(Value::as_str).unwrap_or_default();
     if kept.provider.is_none() {
         kept.provider = Some(likely(&target.plugin, endpoint));
         kept.url = Some(endpoint.to_owned());
@@ -124,11 +129,14 @@ pub(super) fn connector(target: &Target, secret: Option<SecretText>) -> CloudCon
     CloudConnector {
         id: target.number,
         name: target.name.clone(),
-        url: kept.url.or_else(|| text("endpoint")),
+        url: kept.url.or_else(|| text(fields.endpoint)),
         url_proxy: text("proxy"),
         provider: kept.provider.unwrap_or(Provider::GenericS3),
         region: text(fields.region),
-        access_key: fields.access_key.iter().find_map(|field| text(field)),
+        access_key: match target.plugin.as_str() {
+            SWIFT => openstack::user(&target.configuration),
+            _ => fields.access_key.iter().find_map(|field| text(field)),
+        },
         secret_key: secret.map(|secret| secret.reveal().to_owned()),
         options: kept.options,
     }

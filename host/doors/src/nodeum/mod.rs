@@ -18,6 +18,7 @@ mod listing;
 mod mounts;
 mod nas;
 mod nas_shares;
+mod openstack;
 mod pools;
 mod primary_scans;
 mod protocols;

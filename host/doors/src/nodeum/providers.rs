@@ -15,32 +15,54 @@ pub(super) fn plugin(provider: Provider) -> &'static str {
         | Provider::DatacoreSwarm => S3,
         Provider::Azure => AZURE,
         Provider::GoogleCloudStorage => GCS,
-        Provider::OpenstackSwift => "swift",
+        Provider::OpenstackSwift => SWIFT,
     }
 }
 
 pub(super) const S3: &str = "s3";
 pub(super) const AZURE: &str = "azure";
 pub(super) const GCS: &str = "gcs";
+pub(super) const SWIFT: &str = "swift";
 
 /// Plugins whose targets this dialect shows as cloud connectors; those of other plugins it has no word for.
-pub(super) const CLOUD_PLUGINS: [&str; 4] = [S3, AZURE, GCS, "swift"];
+pub(super) const CLOUD_PLUGINS: [&str; 4] = [S3, AZURE, GCS, SWIFT];
 
 /// The fields of a plugin's configuration that a connector's words mean; of several, the one that is set.
 pub(super) struct Fields {
+    pub(super) endpoint: &'static str,
     /// Empty: the plugin knows no regions.
     pub(super) region: &'static str,
     pub(super) access_key: &'static [&'static str],
     pub(super) secret_key: &'static [&'static str],
+    /// Those that mount options may set.
+    pub(super) options: &'static [&'static str],
 }
+
+const USUAL_FIELDS: Fields = Fields {
+    endpoint: "endpoint",
+    region: "region",
+    access_key: &["access-key"],
+    secret_key: &["secret-key"],
+    options: &["tls-insecure", "storage-class", "part-bytes"],
+};
 
 pub(super) fn fields(plugin: &str) -> Fields {
     match plugin {
-        AZURE => Fields { region: "", access_key: &["account"], secret_key: &["account-key"] },
-        GCS => {
-            Fields { region: "location", access_key: &["client-email", "access-key"], secret_key: &["private-key", "secret-key"] }
-        }
-        _ => Fields { region: "region", access_key: &["access-key"], secret_key: &["secret-key"] },
+        AZURE => Fields { region: "", access_key: &["account"], secret_key: &["account-key"], ..USUAL_FIELDS },
+        GCS => Fields {
+            region: "location",
+            access_key: &["client-email", "access-key"],
+            secret_key: &["private-key", "secret-key"],
+            ..USUAL_FIELDS
+        },
+        SWIFT => Fields {
+            endpoint: "auth-url",
+            access_key: &["user"],
+            secret_key: &["password"],
+            options: &["tls-insecure", "part-bytes"],
+            ..USUAL_FIELDS
+        },
+        _ => Fields { options: &["addressing", "tls-insecure", "storage-class", "part-bytes"], ..USUAL_FIELDS },
     }
 }
 
@@ -49,7 +71,7 @@ pub(super) fn likely(plugin: &str, endpoint: &str) -> Provider {
     match plugin {
         AZURE => Provider::Azure,
         GCS => Provider::GoogleCloudStorage,
-        "swift" => Provider::OpenstackSwift,
+        SWIFT => Provider::OpenstackSwift,
         _ if endpoint.contains(".amazonaws.com") => Provider::AmazonAwsS3,
         _ if endpoint.contains(".wasabisys.com") => Provider::Wasabi,
         _ => Provider::GenericS3,

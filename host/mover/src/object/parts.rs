@@ -11,7 +11,7 @@ use capstan_domain::{Failure, Outcome};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::store::{options, stored, while_storing};
+use super::store::{options, stored, unless_there, while_storing};
 use super::{Inner, TRIES};
 use crate::backoff;
 use crate::control::Control;
@@ -145,10 +145,8 @@ async fn begin(
     content: String,
     ledger: &dyn Ledger,
 ) -> Outcome<UploadRecord> {
-    let upload = uploads
-        .begin(&inner.bucket, key, arrival.size, &arrival.attempt, options(arrival, key, None))
-        .await
-        .map_err(while_storing)?;
+    let start = |options| uploads.begin(&inner.bucket, key, arrival.size, &arrival.attempt, options);
+    let upload = unless_there(inner, key, options(arrival, key, None), start).await.map_err(while_storing)?;
     if upload.part_size == 0 || arrival.size.div_ceil(upload.part_size) > MOST_PARTS {
         let message =
             format!("The plugin's part size of {} bytes does not fit an object of {} bytes", upload.part_size, arrival.size);
@@ -246,10 +244,10 @@ impl Upload<'_> {
         let mut tries = 1;
         loop {
             let options = options(arrival, &self.key, None);
-            let completed = self
-                .uploads
-                .complete(&self.inner.bucket, &self.key, &self.record.id, parts.clone(), &arrival.attempt, options)
-                .await;
+            let complete = |options| {
+                self.uploads.complete(&self.inner.bucket, &self.key, &self.record.id, parts.clone(), &arrival.attempt, options)
+            };
+            let completed = unless_there(self.inner, &self.key, options, complete).await;
             let failure = match completed {
                 Ok(object) => return Ok(object),
                 Err(failure) => failure,

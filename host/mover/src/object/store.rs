@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use capstan_domain::content::Content;
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{NamedValues, Object, PutOptions};
+use capstan_domain::ports::{GetOptions, NamedValues, Object, PutOptions};
 use capstan_domain::{Failure, Outcome};
 
 use super::{Inner, attributes};
@@ -37,8 +37,28 @@ async fn put_content(inner: &Inner, arrival: &Arrival, content: Content, link: O
     let key = inner.keys.of(&arrival.path)?;
     let options = options(arrival, &key, link);
     let _permit = inner.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
-    let object = inner.objects.put(&inner.bucket, &key, content, &arrival.attempt, options).await.map_err(while_storing)?;
+    let put = |options| inner.objects.put(&inner.bucket, &key, Arc::clone(&content), &arrival.attempt, options);
+    let object = unless_there(inner, &key, options, put).await.map_err(while_storing)?;
     Ok(stored(arrival, key, &object, link))
+}
+
+/// Stores under the condition that nothing is there. A target that cannot hold it refuses before anything is sent; then a look takes
+/// its place, and who comes between the look and the put is overwritten, as at any store without conditions.
+pub(super) async fn unless_there<T, F: Future<Output = Outcome<T>> + Send>(
+    inner: &Inner,
+    key: &str,
+    options: PutOptions,
+    store: impl Fn(PutOptions) -> F + Send,
+) -> Outcome<T> {
+    match store(options.clone()).await {
+        Err(failure) if options.if_absent && failure.kind == Kind::Unsupported => {}
+        answered => return answered,
+    }
+    match inner.asked(|| inner.objects.head(&inner.bucket, key, GetOptions::default())).await {
+        Ok(_) => Err(Failure::new(Kind::AlreadyExists, format!("{key:?} is there already"))),
+        Err(failure) if failure.kind == Kind::NotFound => store(PutOptions { if_absent: false, ..options }).await,
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The put's answer knows tag and version; the attributes are those that were sent.

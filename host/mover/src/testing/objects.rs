@@ -38,6 +38,8 @@ struct State {
     /// Keys that hold this text cannot be put.
     refused: Option<(&'static str, Failure)>,
     gone: bool,
+    /// Nothing is stored under a condition.
+    unconditional: bool,
     puts: usize,
     parts: usize,
 }
@@ -62,6 +64,18 @@ impl MemoryObjects {
 
     pub(crate) fn refuse(&self, keys_with: &'static str, failure: Failure) {
         self.lock().refused = Some((keys_with, failure));
+    }
+
+    pub(crate) fn know_no_conditions(&self) {
+        self.lock().unconditional = true;
+    }
+
+    /// As a target without conditions refuses one: before anything is stored.
+    fn hold(&self, options: &PutOptions) -> Outcome<()> {
+        match options.if_absent && self.lock().unconditional {
+            true => Err(Failure::unsupported("no conditions here")),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn vanish(&self) {
@@ -168,6 +182,7 @@ impl Objects for MemoryObjects {
 
     async fn put(&self, _: &str, key: &str, content: Content, _: &str, options: PutOptions) -> Outcome<Object> {
         self.before("put")?;
+        self.hold(&options)?;
         if let Some((with, failure)) = &self.lock().refused
             && key.contains(with)
         {
@@ -272,6 +287,7 @@ impl Objects for MemoryObjects {
 impl Uploads for MemoryObjects {
     async fn begin(&self, _: &str, key: &str, _: u64, _: &str, options: PutOptions) -> Outcome<Upload> {
         self.before("begin")?;
+        self.hold(&options)?;
         let mut state = self.lock();
         state.clock += 1;
         let id = format!("{key}-{}", state.clock);
@@ -303,8 +319,9 @@ impl Uploads for MemoryObjects {
         Ok(parts.range(after + 1..).take(limit as usize).map(part).collect())
     }
 
-    async fn complete(&self, _: &str, key: &str, upload: &str, parts: Vec<Part>, _: &str, _: PutOptions) -> Outcome<Object> {
+    async fn complete(&self, _: &str, key: &str, upload: &str, parts: Vec<Part>, _: &str, given: PutOptions) -> Outcome<Object> {
         self.before("complete")?;
+        self.hold(&given)?;
         let mut state = self.lock();
         let (options, held) = state.uploads.remove(upload).ok_or_else(|| missing(upload))?;
         let bytes: Vec<u8> = parts.iter().filter_map(|part| held.get(&part.number)).flatten().copied().collect();

@@ -248,6 +248,28 @@ async fn without_leave_to_overwrite_only_what_is_identical_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_without_conditions_is_looked_at_before_it_stores() {
+    let from = tempfile::tempdir().expect("dir");
+    for (name, size) in [("small", 3000), ("large", 40 * MIB)] {
+        fs::write(from.path().join(name), bytes(size, 1)).expect("file");
+    }
+    let store = MemoryObjects::new(8 << 20);
+    store.know_no_conditions();
+    let run = |from: &std::path::Path| {
+        let mut run = transfer(local(from), objects_tree(&store), &MemoryLedger::new());
+        run.options.overwrite = false;
+        run.run()
+    };
+    assert_eq!(run(from.path()).await.expect("run"), Summary { done: 2, ..Summary::default() });
+    assert_eq!(store.open_uploads(), 0);
+    for (name, size) in [("small", 3000), ("large", 40 * MIB)] {
+        fs::write(from.path().join(name), bytes(size, 2)).expect("file");
+    }
+    assert_eq!(run(from.path()).await.expect("run"), Summary { skipped: 2, ..Summary::default() });
+    assert_eq!(store.bytes_of("pre/in/large").expect("object"), bytes(40 * MIB, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn busy_targets_are_asked_again_and_gone_ones_end_the_transfer() {
     let from = tempfile::tempdir().expect("dir");
     for index in 0..40 {
