@@ -8,6 +8,7 @@ use capstan_sdk::types::Report;
 use capstan_sdk::{Outcome, named, time};
 
 use crate::client::{Call, Client};
+use crate::conditions::{self, Conditions};
 use crate::config::ChecksumSetting;
 use crate::locations;
 
@@ -30,6 +31,12 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     let capabilities = client.capabilities().await?;
     let mode = if client.config.checksum == ChecksumSetting::None { "none" } else { "md5" };
     let mut extras = vec![named("checksum-mode", mode)];
+    // It is tried with something that nobody can store; whoever may not write there finds out when it is needed.
+    if let Some(location) = locations.first()
+        && let Ok(Conditions::Ignored) = conditions::found_out(client, &location.name).await
+    {
+        extras.push(named("conditional-put", "none"));
+    }
     extras.extend(capabilities.version.as_deref().map(|version| named("server", format!("swift {version}"))));
     Ok(Report { latency_us, clock_skew_ms, locations, extras })
 }

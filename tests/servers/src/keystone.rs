@@ -148,7 +148,7 @@ impl Keystone {
         let domain = text(&domain, "/domain/id")?;
         let project = admin.project("cargo", "default")?;
         let bare = admin.project("bare", "default")?;
-        let user = admin.user("loader", "containers", &domain, &project, &member)?;
+        let user = admin.user("loader", "let-me-load", &domain, &project, &member)?;
         admin.call("PUT", &format!("/v3/projects/{bare}/users/{user}/roles/{member}"), &Value::Null)?;
         // A project with a list of its own sees nothing else.
         let identity = admin.call("GET", "/v3/endpoints?interface=public", &Value::Null)?;
@@ -160,7 +160,7 @@ impl Keystone {
             auth_url: format!("{}/v3", self.url),
             storage_url: storage_url.to_owned(),
             user: "loader".to_owned(),
-            password: "containers".to_owned(),
+            password: "let-me-load".to_owned(),
             user_domain: "People".to_owned(),
             project: "cargo".to_owned(),
             project_domain: "default".to_owned(),
