@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use capstan_sdk::Outcome;
 use capstan_sdk::failure::{Failure, malformed};
-use capstan_sdk::text::{percent, unpercent};
+use capstan_sdk::text::percent;
 use capstan_sdk::types::Outcome as KeyOutcome;
 use futures::stream::StreamExt;
 use serde::Deserialize;
@@ -47,27 +47,41 @@ impl Answer {
         serde_json::from_slice(body).ok()
     }
 
-    /// What became of each name of the container that failed. A failure of no name fails all.
-    fn failures(self, container: &str, subject: &str) -> Outcome<HashMap<String, Refusal>> {
+    /// Paths that failed, as the service spells them. Absence is no failure; a failure of no path fails all.
+    fn failures(self, subject: &str) -> Outcome<Vec<(String, Refusal)>> {
         if self.errors.is_empty() && !self.status.starts_with('2') {
             let mut refusal = Refusal::of_line(&self.status);
             refusal.words = self.body;
             return Err(refusal.unnamed(subject));
         }
-        let mut failures = HashMap::new();
-        for (path, line) in self.errors {
-            let refusal = Refusal::of_line(&line);
-            // Spelt as it was asked, with or without a slash before it.
-            let path = unpercent(&path.replace('+', "%2B"));
-            let name = path.trim_start_matches('/').strip_prefix(container).and_then(|rest| rest.strip_prefix('/'));
-            match name {
-                _ if refusal.status == 404 => {}
-                Some(name) => drop(failures.insert(name.to_owned(), refusal)),
-                None => return Err(refusal.unnamed(subject)),
-            }
-        }
-        Ok(failures)
+        let refusals = self.errors.into_iter().map(|(path, line)| (path, Refusal::of_line(&line)));
+        Ok(refusals.filter(|(_, refusal)| refusal.status != 404).collect())
     }
+}
+
+/// Container and name as they stand in a line of a bulk request.
+fn line(container: &str, name: &str) -> String {
+    let mut line = String::new();
+    percent(container, false, &mut line);
+    line.push('/');
+    percent(name, true, &mut line);
+    line
+}
+
+/// Which of the names failed. Swift spells them as they were asked for, Ceph as they are; one that is none of them may be any.
+fn by_name<'a>(container: &str, names: &'a [String], failed: Vec<(String, Refusal)>) -> Outcome<HashMap<&'a str, Refusal>> {
+    let mut found = HashMap::new();
+    for (path, refusal) in failed {
+        let path = path.trim_start_matches('/');
+        let is = |name: &&String| {
+            path == line(container, name) || path.strip_prefix(container).and_then(|rest| rest.strip_prefix('/')) == Some(name)
+        };
+        match names.iter().find(is) {
+            Some(name) => drop(found.insert(name.as_str(), refusal)),
+            None => return Err(refusal.unnamed("objects to delete")),
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) async fn delete_many(client: &Client, location: &str, keys: Vec<String>) -> Outcome<Vec<KeyOutcome>> {
@@ -141,9 +155,7 @@ async fn delete_each(client: &Client, container: &str, names: &[String]) -> Vec<
 async fn delete_bulk(client: &Client, container: &str, names: &[String]) -> Outcome<Option<Vec<KeyOutcome>>> {
     let mut body = String::new();
     for name in names {
-        percent(container, false, &mut body);
-        body.push('/');
-        percent(name, true, &mut body);
+        body.push_str(&line(container, name));
         body.push('\n');
     }
     let call =
@@ -155,9 +167,10 @@ async fn delete_bulk(client: &Client, container: &str, names: &[String]) -> Outc
         Err(failure) => return Err(failure),
     };
     let Some(answer) = Answer::read(&reply.body) else { return Ok(None) };
-    let failures = answer.failures(container, "objects to delete")?;
+    let failures = by_name(container, names, answer.failures("objects to delete")?)?;
     let outcome = |name: &String| {
-        let failed = failures.get(name).map(|refusal| refusal.unnamed(&Call::object("DELETE", container, name).subject()));
+        let failed =
+            failures.get(name.as_str()).map(|refusal| refusal.unnamed(&Call::object("DELETE", container, name).subject()));
         KeyOutcome { key: name.clone(), failed }
     };
     Ok(Some(names.iter().map(outcome).collect()))
@@ -170,7 +183,7 @@ async fn delete_large(client: &Client, location: &str, key: &str) -> Outcome<()>
         Ok(reply) => {
             let answer =
                 Answer::read(&reply.body).ok_or_else(|| malformed("the target did not say what became of a large object", ""))?;
-            if let Some(refusal) = answer.failures(location, &call.subject())?.into_values().next() {
+            if let Some(refusal) = answer.failures(&call.subject())?.into_iter().map(|(_, refusal)| refusal).next() {
                 return Err(refusal.failure(&call));
             }
         }
@@ -186,25 +199,28 @@ mod tests {
     use super::*;
 
     fn failures(body: &str) -> Outcome<Vec<(String, u16)>> {
-        let failures = Answer::read(body.as_bytes()).unwrap().failures("c 1", "objects")?;
-        Ok(failures.into_iter().map(|(name, refusal)| (name, refusal.status)).collect())
+        let names = ["a/b++", "percent%41", "gone", "x"].map(str::to_owned);
+        let failed = by_name("c 1", &names, Answer::read(body.as_bytes()).unwrap().failures("objects")?)?;
+        Ok(failed.into_iter().map(|(name, refusal)| (name.to_owned(), refusal.status)).collect())
     }
 
     #[test]
     fn a_bulk_answer_names_what_failed_and_absence_is_success() {
-        let swift = r#"{"Number Not Found": 1, "Response Status": "400 Bad Request", "Errors": [["/c%201/a%2Fb%2B+", "409 Conflict"], ["/c%201/gone", "404 Not Found"]],
+        let swift = r#"{"Number Not Found": 1, "Response Status": "400 Bad Request", "Errors": [["/c%201/a/b%2B%2B", "409 Conflict"], ["/c%201/gone", "404 Not Found"]],
             "Number Deleted": 1, "Response Body": ""}"#;
         assert_eq!(failures(swift).unwrap(), [("a/b++".to_owned(), 409)]);
-        let ceph = r#"{"Number Deleted":0,"Response Status":"409 Conflict","Errors":[["c 1/x","403 Forbidden"]]}"#;
-        assert_eq!(failures(ceph).unwrap(), [("x".to_owned(), 403)]);
+        // Ceph spells a name as it is, also where that looks encoded.
+        let ceph = r#"{"Number Deleted":0,"Response Status":"409 Conflict","Errors":[["c 1/percent%41","403 Forbidden"]]}"#;
+        assert_eq!(failures(ceph).unwrap(), [("percent%41".to_owned(), 403)]);
         assert!(failures(r#"{"Response Status": "200 OK"}"#).unwrap().is_empty());
     }
 
     #[test]
-    fn a_failure_of_no_name_fails_all() {
+    fn a_failure_of_no_known_name_fails_all() {
         let broken = failures(r#"{"Response Status": "502 Bad Gateway", "Response Body": "", "Errors": []}"#).unwrap_err();
         assert!(broken.may_retry());
         assert!(failures(r#"{"Response Status": "400 Bad Request", "Errors": [["other/x", "401 Unauthorized"]]}"#).is_err());
+        assert!(failures(r#"{"Response Status": "400 Bad Request", "Errors": [["c 1/percentA", "409 Conflict"]]}"#).is_err());
     }
 
     #[test]

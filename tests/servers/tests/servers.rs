@@ -1,6 +1,6 @@
 //! Each server starts, serves, and is gone afterwards.
 
-use capstan_test_servers::{ChecksumFront, Postgres, Rclone, Rgw, S3, server_or_skip};
+use capstan_test_servers::{ChecksumFront, Postgres, Rclone, Rgw, S3, Swift, SwiftAccount, server_or_skip};
 
 fn objects_come_back(s3: &S3, bucket: &str) -> anyhow::Result<()> {
     s3.create_bucket(bucket)?;
@@ -25,6 +25,25 @@ fn rgw_stores_objects_and_checks_signatures() {
 fn rclone_stores_objects_and_checks_signatures() {
     let rclone = server_or_skip!(Rclone::start());
     objects_come_back(&rclone.s3, "starter-rclone").unwrap();
+}
+
+fn objects_come_back_by_swift(account: &SwiftAccount, container: &str) {
+    account.make("PUT", container, "", &[], b"").unwrap();
+    let object = format!("{container}/a/b c+ü%.txt");
+    account.make("PUT", &object, "", &[], b"hello").unwrap();
+    assert_eq!(account.make("GET", &object, "", &[], b"").unwrap().body, b"hello");
+    assert_eq!(account.names(container).unwrap(), ["a/b c+ü%.txt"]);
+    let stranger = SwiftAccount { password: "wrong".to_owned(), ..account.clone() };
+    assert!(stranger.call("GET", &object, "", &[], b"").is_err());
+    account.make("DELETE", &object, "", &[], b"").unwrap();
+    account.make("DELETE", container, "", &[], b"").unwrap();
+    assert_eq!(account.call("HEAD", container, "", &[], b"").unwrap().status, 404);
+}
+
+#[test]
+fn swift_and_rgw_store_objects_by_swifts_api_and_check_passwords() {
+    objects_come_back_by_swift(&server_or_skip!(Swift::get()).tester(), "starter-swift");
+    objects_come_back_by_swift(&server_or_skip!(Rgw::get()).swift(), "starter-swift");
 }
 
 #[test]
