@@ -1,4 +1,4 @@
-//! What the service says of itself under `/info` (API v1, "Discoverability"): asked once an instance, nobody's secret.
+//! What the service says of itself under `/info` (API v1, "Discoverability"): asked once an instance.
 //!
 //! An operator may have switched it off; then the defaults of Swift are assumed, and a call tells whether they hold.
 
@@ -104,7 +104,7 @@ impl Client {
             return Ok(Rc::clone(known));
         }
         let path = path(&self.session().await?.storage.path);
-        let reply = self.open(&path).await?;
+        let reply = self.beside(&path).await?;
         let read = Rc::new(if reply.status == 200 { Capabilities::read(&reply.body) } else { Capabilities::default() });
         // A service that is only away is asked again.
         if reply.status < 500 {

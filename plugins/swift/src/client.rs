@@ -188,10 +188,12 @@ impl Client {
         http::exchange(request, body, MAX_ADMISSION).await
     }
 
-    /// A request without a token, anywhere at the storage's server.
-    pub(crate) async fn open(&self, path: &str) -> Outcome<Reply> {
-        let url = self.session().await?.storage.with_path(path).to_string();
-        let request = Request { method: "GET".to_owned(), url, headers: Vec::new(), extras: self.extras(None) };
+    /// What lies beside the account at the storage's server. The token is for what a service lets nobody see without one.
+    pub(crate) async fn beside(&self, path: &str) -> Outcome<Reply> {
+        let session = self.session().await?;
+        let headers = vec![("x-auth-token".to_owned(), session.token.reveal().to_owned())];
+        let url = session.storage.with_path(path).to_string();
+        let request = Request { method: "GET".to_owned(), url, headers, extras: self.extras(None) };
         http::exchange(request, Body::Empty, MAX_ADMISSION).await
     }
 

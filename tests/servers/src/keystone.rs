@@ -113,6 +113,9 @@ impl Keystone {
         fs::write(&configuration, settings(directory))?;
         let configuration = configuration.display().to_string();
         run("keystone-manage", ["--config-file", &configuration, "db_sync"]).context("Keystone's tables")?;
+        // It reads on one connection while it writes on another.
+        let wal = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('pragma journal_mode = wal')";
+        run("/usr/bin/python3", ["-c", wal, &directory.join("keystone.db").display().to_string()])?;
         let public = format!("--bootstrap-public-url={url}/v3");
         let password = format!("--bootstrap-password={ADMIN_PASSWORD}");
         let bootstrap = ["--config-file", &configuration, "bootstrap", &password, "--bootstrap-region-id=one", &public];
