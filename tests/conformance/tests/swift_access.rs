@@ -131,22 +131,22 @@ async fn a_catalogue_that_leads_elsewhere_needs_a_grant_and_says_which() {
 async fn tokens_that_end_in_the_middle_are_replaced_without_anybody_noticing() {
     let swift = server_or_skip!(Swift::get());
     let by_v1 = host(&swift.tester(), json!({})).await.unwrap();
-    let by_v3 = cloud_host(&swift.cloud, json!({})).await.unwrap();
+    let passenger = swift.cloud.passenger();
+    let by_v3 = cloud_host(&passenger, json!({})).await.unwrap();
     let name = container("expired");
     for host in [&by_v1, &by_v3] {
         let port = host.connection.objects().unwrap();
         port.create_location(&name, "create", Vec::new()).await.unwrap();
         put(&*port, &name, "before", 100_000).await;
     }
-    swift.cloud.take_back_tokens().unwrap();
+    passenger.take_back_tokens().unwrap();
     // What the proxy has seen of a token it believes for two seconds.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     swift.forget_tokens().unwrap();
     for host in [&by_v1, &by_v3] {
         let port = host.connection.objects().unwrap();
         // A read, and a body that must be sent again.
-        let (read, written) = tokio::join!(holds(&*port, &name, "before", 100_000), put(&*port, &name, "after", 5 << 20));
-        let ((), ()) = (read, written);
+        tokio::join!(holds(&*port, &name, "before", 100_000), put(&*port, &name, "after", 5 << 20));
         holds(&*port, &name, "after", 5 << 20).await;
         let parts = host.connection.uploads().unwrap();
         let begun = parts.begin(&name, "large", 2 << 20, "begin", PutOptions::default()).await.unwrap();

@@ -266,7 +266,7 @@ async fn a_copy_of_a_large_object_does_not_share_its_segments() {
 #[tokio::test]
 async fn large_objects_of_others_are_listed_read_and_deleted_as_what_they_are() {
     on_both("others", |place| async move {
-        let (name, pieces) = (place.name.clone(), format!("{}+pieces", place.name));
+        let (name, pieces) = (place.name.clone(), format!("{}-pieces", place.name));
         place.account.make("PUT", &pieces, "", &[], b"").unwrap();
         for (number, offset) in [(1, 0), (2, 1_000)] {
             place.account.make("PUT", &format!("{pieces}/dyn/{number}"), "", &[], &bytes(offset, 1_000)).unwrap();

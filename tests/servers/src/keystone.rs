@@ -22,6 +22,9 @@ const ADMIN_PASSWORD: &str = "administrator";
 pub(crate) const SERVICE_USER: &str = "swift";
 pub(crate) const SERVICE_PASSWORD: &str = "verifier";
 
+/// Somebody beside the usual user, whose tokens are taken back.
+const PASSENGER: &str = "passenger";
+
 /// What a user of the cloud knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cloud {
@@ -82,6 +85,11 @@ impl Cloud {
         })
     }
 
+    /// Another user of the same project.
+    pub fn passenger(&self) -> Self {
+        Self { user: PASSENGER.to_owned(), ..self.clone() }
+    }
+
     /// Takes back every token the user has, as an administrator does who suspects a theft.
     pub fn take_back_tokens(&self) -> anyhow::Result<()> {
         let admin = Admin::new(self.auth_url.trim_end_matches("/v3"))?;
@@ -136,9 +144,7 @@ impl Keystone {
         admin.user(SERVICE_USER, SERVICE_PASSWORD, "default", &service, &role)?;
         let store = admin.call("POST", "/v3/services", &json!({ "service": { "type": "object-store", "name": "swift" } }))?;
         let store = text(&store, "/service/id")?;
-        for region in ["two"] {
-            admin.call("POST", "/v3/regions", &json!({ "region": { "id": region } }))?;
-        }
+        admin.call("POST", "/v3/regions", &json!({ "region": { "id": "two" } }))?;
         // Nobody listens at the second region's.
         for (region, interface, server) in
             [("one", "public", storage_url), ("one", "internal", storage_url), ("two", "public", "http://127.0.0.1:9")]
@@ -152,6 +158,7 @@ impl Keystone {
         let project = admin.project("cargo", "default")?;
         let bare = admin.project("bare", "default")?;
         let user = admin.user("loader", "let-me-load", &domain, &project, &member)?;
+        admin.user(PASSENGER, "let-me-load", &domain, &project, &member)?;
         admin.call("PUT", &format!("/v3/projects/{bare}/users/{user}/roles/{member}"), &Value::Null)?;
         // A project with a list of its own sees nothing else.
         let identity = admin.call("GET", "/v3/endpoints?interface=public", &Value::Null)?;

@@ -120,5 +120,6 @@ pub(crate) fn http_ok(url: &str) -> bool {
         return false;
     }
     let mut head = [0_u8; 12];
-    stream.read_exact(&mut head).is_ok() && head.starts_with(b"HTTP/1.1 2")
+    // Either version of HTTP 1.
+    stream.read_exact(&mut head).is_ok() && head.starts_with(b"HTTP/1.") && head.get(9) == Some(&b'2')
 }

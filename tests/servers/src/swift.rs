@@ -151,7 +151,7 @@ impl Service<'_> {
         let rings = [("account", ACCOUNT), ("container", CONTAINER), ("object", OBJECT), ("object-1", OBJECT)]
             .map(|(name, port)| format!("{name}={}", self.base + port));
         let directory = self.directory.display().to_string();
-        run(PYTHON, [&["-c", RINGS, &directory], rings.each_ref().map(String::as_str).as_slice()].concat())
+        run(PYTHON, [["-c", RINGS, &directory].as_slice(), rings.each_ref().map(String::as_str).as_slice()].concat())
             .context("the rings")?;
         let port = (self.base + MEMCACHED).to_string();
         let cache = ["-l", "127.0.0.1", "-p", &port, "-U", "0", "-m", "32", "-u", &self.user];
