@@ -31,10 +31,6 @@ pub(super) struct Settings {
 
 /// What is given laid over what there was.
 pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Settings {
-    let mut configuration = match old.map(|target| &target.configuration) {
-        Some(Value::Object(members)) => members.clone(),
-        _ => Map::new(),
-    };
     let mut kept: Kept = old.map(kept_of).unwrap_or_default();
     if input.provider.is_some() {
         kept.provider = input.provider;
@@ -42,6 +38,12 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
     let provider = kept.provider.unwrap_or(Provider::GenericS3);
     let plugin = plugin(provider);
     let fields = fields(plugin);
+    // Another plugin's members would be strangers to this one.
+    let same = old.filter(|target| target.plugin == plugin);
+    let mut configuration = match same.map(|target| &target.configuration) {
+        Some(Value::Object(members)) => members.clone(),
+        _ => Map::new(),
+    };
     if let Some(url) = input.url {
         kept.url = Some(url).filter(|url| !url.is_empty());
     }
@@ -50,10 +52,8 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
     }
     set(&mut configuration, "proxy", input.url_proxy);
     // What the address says of a user may change with it.
-    let in_project = (plugin == SWIFT).then(|| {
-        let known = || old.filter(|target| target.plugin == SWIFT).and_then(|target| openstack::user(&target.configuration));
-        input.access_key.clone().or_else(known)
-    });
+    let in_project = (plugin == SWIFT)
+        .then(|| input.access_key.clone().or_else(|| same.and_then(|target| openstack::user(&target.configuration))));
     let secret = match (plugin, fields.access_key, fields.secret_key) {
         (GCS, _, _) => google::lay(&mut configuration, input.access_key, input.secret_key.as_ref()),
         (_, [access_key, ..], [secret_key, ..]) => {
@@ -263,6 +263,47 @@ mod tests {
         assert_eq!(new.configuration, serde_json::json!({ "endpoint": "http://10.0.0.5:9000" }));
         assert!(new.secrets.is_empty());
         assert_eq!(new.kept.provider, Some(Provider::ScalityRing));
+    }
+
+    #[test]
+    fn openstack_has_its_own_words_and_shows_what_was_given() {
+        let openstack = CloudConnectorInput {
+            url: Some("http://cloud:5000/v3".into()),
+            provider: Some(Provider::OpenstackSwift),
+            region: Some("one".into()),
+            access_key: Some("cargo:loader".into()),
+            secret_key: Some(Secret::new("hush")),
+            options: Some("use_path_request_style,multipart_size=64".into()),
+            ..CloudConnectorInput::default()
+        };
+        let first = settings(openstack, None);
+        assert_eq!((first.plugin, first.secrets[0].0.as_str()), ("swift", "password"));
+        assert_eq!(
+            first.configuration,
+            serde_json::json!({
+                "auth-url": "http://cloud:5000/v3", "project": "cargo", "user": "loader", "region": "one", "part-bytes": 67_108_864,
+            })
+        );
+        let first = target(first);
+        let shown = connector(&first, None);
+        assert_eq!((shown.url.as_deref(), shown.access_key.as_deref()), (Some("http://cloud:5000/v3"), Some("cargo:loader")));
+        // With the other version of the authentication the same words are one user.
+        let moved = CloudConnectorInput { url: Some("http://h:8080/auth/v1.0".into()), ..CloudConnectorInput::default() };
+        let moved = settings(moved, Some(&first));
+        assert_eq!((&moved.configuration["user"], moved.configuration.get("project")), (&Value::from("cargo:loader"), None));
+    }
+
+    #[test]
+    fn a_connector_that_changes_its_plugin_keeps_nothing_of_the_other() {
+        let old = target(settings(given(), None));
+        let change = CloudConnectorInput {
+            provider: Some(Provider::OpenstackSwift),
+            url: Some("http://h/auth/1.0".into()),
+            access_key: Some("test:tester".into()),
+            ..CloudConnectorInput::default()
+        };
+        let new = settings(change, Some(&old));
+        assert_eq!(new.configuration, serde_json::json!({ "auth-url": "http://h/auth/1.0", "user": "test:tester" }));
     }
 
     #[test]
