@@ -118,7 +118,7 @@ impl Api for Xml {
 /// The answer of a copy or a completion may be a success that holds an error: the service begins to answer before it is done.
 pub(crate) fn checked(body: &[u8], subject: &str) -> Outcome<Element> {
     let root = xml::parse(body)?;
-    if root.name == "Error" { Err(unclear(Refusal::new(200, &[], body).failure(subject))).map_err(late) } else { Ok(root) }
+    if root.name == "Error" { Err(late(Refusal::new(200, &[], body).failure(subject))) } else { Ok(root) }
 }
 
 /// Nothing is known of what an error inside a success left behind.

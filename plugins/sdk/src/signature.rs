@@ -53,7 +53,7 @@ impl Scheme {
     pub fn authorization(&self, request: &Request<'_>, key: Key<'_>, moment: &str) -> Outcome<String> {
         let (canonical, names) = canonical(request);
         let scope = self.scope(moment, key.region);
-        let text = self.to_sign(moment, &scope, &hex(&crypto::digest("sha256", canonical.as_bytes())?));
+        let text = self.text_to_sign(moment, &scope, &hex(&crypto::digest("sha256", canonical.as_bytes())?));
         let chain = self.chain(moment, key.region, &text).map(|message| message.as_bytes().to_vec());
         let signature = hex(&secrets::hmac(key.secret, "sha256", self.key_prefix, &chain)?);
         let (algorithm, access_key) = (self.algorithm, key.access_key);
@@ -70,7 +70,7 @@ impl Scheme {
         format!("{}/{region}/{}/{}", date(moment), self.service, self.terminator)
     }
 
-    fn to_sign(&self, moment: &str, scope: &str, canonical_sha256: &str) -> String {
+    fn text_to_sign(&self, moment: &str, scope: &str, canonical_sha256: &str) -> String {
         format!("{}\n{moment}\n{scope}\n{canonical_sha256}", self.algorithm)
     }
 }
@@ -134,7 +134,7 @@ mod tests {
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (canonical, _) = canonical(&Request { method, path, query, headers: &all, payload });
         let scope = AWS.scope(moment, "us-east-1");
-        let text = AWS.to_sign(moment, &scope, &hex(&Sha256::digest(canonical)));
+        let text = AWS.text_to_sign(moment, &scope, &hex(&Sha256::digest(canonical)));
         let mut key = b"AWS4wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_vec();
         for message in AWS.chain(moment, "us-east-1", &text) {
             let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -174,7 +174,7 @@ mod tests {
     fn google_has_words_of_its_own_for_the_same_thing() {
         let moment = "20190301T190859Z";
         assert_eq!(GOOGLE.scope(moment, "auto"), "20190301/auto/storage/goog4_request");
-        assert_eq!(GOOGLE.to_sign(moment, "s", "h"), "GOOG4-HMAC-SHA256\n20190301T190859Z\ns\nh");
+        assert_eq!(GOOGLE.text_to_sign(moment, "s", "h"), "GOOG4-HMAC-SHA256\n20190301T190859Z\ns\nh");
         assert_eq!(GOOGLE.chain(moment, "auto", "t"), ["20190301", "auto", "storage", "goog4_request", "t"]);
     }
 }
