@@ -7,6 +7,7 @@ use capstan_domain::ports::{Attributes, Files, Node, PutOptions};
 use super::lost::{Mutation, lose};
 use crate::case::{Case, Want};
 use crate::cases::files;
+use crate::cases::files::attributes::{MOMENT, cut};
 use crate::clause;
 use crate::content::counting;
 use crate::kit::Opened;
@@ -14,7 +15,6 @@ use crate::stand::Stand;
 use crate::{Check, group, told};
 
 const SIZE: u64 = 3000;
-const MOMENT: i64 = 1_000_000_000_123_456_700;
 
 pub(super) fn all() -> Vec<Case> {
     use Want::{Capability, Durable, Files, Wire};
@@ -145,7 +145,7 @@ async fn set_attributes(stand: &Stand<'_>) -> Check {
                 })
             },
             is_done: &|stand, name, (): &()| {
-                Box::pin(async move { Ok(node(stand, name).await?.is_some_and(|node| node.modified == MOMENT)) })
+                Box::pin(async move { Ok(node(stand, name).await?.is_some_and(|node| node.modified == cut(stand))) })
             },
             gone_is_done: false,
         },

@@ -12,7 +12,8 @@ use crate::{Check, clause, group, told};
 /// The registered names are in this document.
 const CAPABILITIES: &str = include_str!("../../../../../wit/CAPABILITIES.md");
 /// Capabilities that are numbers.
-const NUMBERS: [&str; 7] = [
+const NUMBERS: [&str; 8] = [
+    "time-step-ns",
     "max-key-bytes",
     "max-name-bytes",
     "max-single-put-bytes",
@@ -22,7 +23,8 @@ const NUMBERS: [&str; 7] = [
     "max-delete-keys",
 ];
 /// Capabilities of a closed set of values.
-const VALUES: [(&str, &[&str]); 10] = [
+const VALUES: [(&str, &[&str]); 11] = [
+    ("directory-times", &["names"]),
     ("session", &["shared", "exclusive"]),
     ("durability", &["none"]),
     ("list-order", &["bytewise"]),
