@@ -13,6 +13,8 @@ use super::xml_api::{IN_PARTS, refuse, told};
 
 const MIN_PART_BYTES: usize = 5 << 20;
 const MAX_PARTS: u32 = 10_000;
+/// These answers are spelled as S3 spells them.
+const XMLNS: &str = "xmlns='http://s3.amazonaws.com/doc/2006-03-01/'";
 
 #[derive(Debug)]
 struct Upload {
@@ -83,7 +85,8 @@ impl Uploads {
         self.begun += 1;
         let id = format!("VXBsb2Fk.{}-", self.begun);
         let document = format!(
-            "<?xml version='1.0' encoding='UTF-8'?><InitiateMultipartUploadResult><Bucket>{bucket}</Bucket><UploadId>{id}</UploadId>\
+            "<?xml version='1.0' encoding='UTF-8'?><InitiateMultipartUploadResult {XMLNS}><Bucket>{bucket}</Bucket>\
+             <UploadId>{id}</UploadId>\
              </InitiateMultipartUploadResult>"
         );
         self.by_id.insert(id, Upload { bucket, key, resource, parts: BTreeMap::new() });
@@ -121,7 +124,7 @@ impl Upload {
                 format!("<Part><PartNumber>{part}</PartNumber><ETag>\"{etag}\"</ETag><Size>{}</Size></Part>", data.len())
             })
             .collect();
-        Answer::xml(200, format!("<?xml version='1.0' encoding='UTF-8'?><ListPartsResult>{lines}</ListPartsResult>"))
+        Answer::xml(200, format!("<?xml version='1.0' encoding='UTF-8'?><ListPartsResult {XMLNS}>{lines}</ListPartsResult>"))
     }
 
     fn complete(&mut self, asked: &Asked<'_>, store: &Store) -> anyhow::Result<Answer> {
@@ -150,11 +153,13 @@ impl Upload {
             data.extend_from_slice(bytes);
         }
         let made = store.put(&self.bucket, &self.key, &self.resource, data)?;
-        let document = "<?xml version='1.0' encoding='UTF-8'?><CompleteMultipartUploadResult><ETag>\"in-parts\"</ETag>\
-                        </CompleteMultipartUploadResult>";
+        let document = format!(
+            "<?xml version='1.0' encoding='UTF-8'?><CompleteMultipartUploadResult {XMLNS}><ETag>\"in-parts\"</ETag>\
+             </CompleteMultipartUploadResult>"
+        );
         let headers = told(Answer::empty(200), &made).headers;
         let wanted = headers.into_iter().filter(|(name, _)| name == "x-goog-generation" || name == "x-goog-hash");
-        let mut answer = Answer::xml(200, document.to_owned());
+        let mut answer = Answer::xml(200, document);
         answer.headers.extend(wanted);
         Ok(answer)
     }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::http::{Answer, decode};
 
+/// The endpoint that Google's clients make every assertion out to.
+const GOOGLES: &str = "https://oauth2.googleapis.com/token";
 /// Seconds a token lives, and an assertion at most.
 const LIFE: i64 = 3600;
 /// Seconds an assertion may come from the future.
@@ -102,7 +104,8 @@ fn check(body: &[u8], account: &str, url: &str, now: i64) -> Result<(), Wrong> {
     if claims["iss"] != account {
         return Err(grant("Invalid grant: account not found"));
     }
-    if claims["aud"] != url {
+    // Google's own clients name Google's endpoint, wherever they ask.
+    if claims["aud"] != url && claims["aud"] != GOOGLES {
         return Err(grant("Invalid JWT: Failed audience check."));
     }
     let (Some(iat), Some(exp)) = (claims["iat"].as_i64(), claims["exp"].as_i64()) else {
