@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use capstan_e2e::{Answer, Cargo, Client, Host, HostOptions, PASSWORD, USER, binaries};
-use capstan_test_servers::{Ganesha, free_port, server_or_skip};
+use capstan_test_servers::{Ganesha, SAMBA_PASSWORD, Samba, free_port, server_or_skip};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -59,6 +59,22 @@ fn export_of(ganesha: &Ganesha, name: &str) -> Value {
     json!({ "name": "share", "path": ganesha.export(name), "options": options })
 }
 
+fn share_of(samba: &Samba, path: &str) -> Value {
+    let options = format!("port={}", samba.port);
+    json!({ "name": "share", "path": path, "options": options, "username": samba.user, "password": SAMBA_PASSWORD })
+}
+
+fn shared(samba: &Samba) -> Served<'_> {
+    Served {
+        protocol: "smb_v3",
+        share: share_of(samba, "share"),
+        password: SAMBA_PASSWORD,
+        on_server: samba.share("share"),
+        kind: "cifs",
+        source: "//127.0.0.1/share".to_owned(),
+    }
+}
+
 fn exported(ganesha: &Ganesha) -> Served<'_> {
     Served {
         protocol: "nfs_v3",
@@ -94,6 +110,12 @@ fn has_fuse() -> bool {
 fn an_export_is_tested_pooled_mounted_scanned_and_copied() {
     let ganesha = server_or_skip!(Ganesha::start());
     round(&exported(&ganesha));
+}
+
+#[test]
+fn a_share_is_tested_pooled_mounted_scanned_and_copied() {
+    let samba = server_or_skip!(Samba::start());
+    round(&shared(&samba));
 }
 
 fn round(served: &Served<'_>) {
@@ -186,6 +208,24 @@ fn what_is_wrong_with_an_export_is_told_and_seen_at_its_target() {
     ];
     faults(&exported(&ganesha), &wrong);
     read_only("nfs_v3", &export_of(&ganesha, "sealed"));
+}
+
+#[test]
+fn what_is_wrong_with_a_share_is_told_and_seen_at_its_target() {
+    let samba = server_or_skip!(Samba::start());
+    let nowhere = free_port().unwrap();
+    let with = |name: &str, value: Value| {
+        let mut share = share_of(&samba, "share");
+        share[name] = value;
+        share
+    };
+    let wrong = [
+        ("a port nobody listens at", with("options", json!(format!("port={nowhere}"))), &["unavailable"][..]),
+        ("a wrong password", with("password", json!("wrong")), &["unauthenticated"][..]),
+        ("a share that is not there", with("path", json!("nothing")), &["not-found"][..]),
+    ];
+    faults(&shared(&samba), &wrong);
+    read_only("smb_v3", &share_of(&samba, "read-only"));
 }
 
 fn faults(served: &Served<'_>, wrong: &[(&str, Value, &[&str])]) {

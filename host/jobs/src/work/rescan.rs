@@ -90,8 +90,8 @@ struct Looks {
     failed: u64,
     /// Folders that were read, by number.
     read: Vec<Number>,
-    /// Folders that are gone, by path.
-    gone: Vec<String>,
+    /// Folders that are gone, by path; some of them may lie in others.
+    gone: HashSet<String>,
     marked: bool,
 }
 
@@ -129,7 +129,7 @@ impl Look<'_> {
             after = last.number;
             let (folders, paths): (Vec<KnownFolder>, Vec<String>) = folders
                 .into_iter()
-                .filter(|folder| !self.is_below_gone(&folder.path))
+                .filter(|folder| !lies_in(&self.found.gone, &folder.path))
                 .filter_map(|folder| {
                     let path = capstan_mover::names::below(&folder.path, &self.side.shown_under)?.to_owned();
                     Some((folder, path))
@@ -145,10 +145,6 @@ impl Look<'_> {
         }
     }
 
-    fn is_below_gone(&self, path: &str) -> bool {
-        self.found.gone.iter().any(|gone| capstan_mover::names::below(path, gone).is_some())
-    }
-
     async fn judge(&mut self, known: KnownFolder, path: &str, look: Outcome<Option<Item>>) -> Outcome<()> {
         let item = match look {
             Ok(Some(item)) if matches!(item.kind, ItemKind::Folder { .. }) => item,
@@ -157,7 +153,7 @@ impl Look<'_> {
             }
             Ok(_) => {
                 self.mark().await?;
-                self.found.gone.push(known.path);
+                self.found.gone.insert(known.path);
                 return Ok(());
             }
             Err(failure) => return self.failed(path, failure).await,
@@ -244,7 +240,9 @@ async fn forget(engine: &Engine, crawl: &Crawl, found: &Looks) -> Outcome<Option
         return Ok(None);
     }
     let mut missing: Missing = crawl.missing_in(&found.read).await?;
-    for gone in &found.gone {
+    // What lies in a folder that is gone is counted with it, once.
+    let outermost: Vec<&String> = found.gone.iter().filter(|path| !lies_in(&found.gone, path)).collect();
+    for gone in &outermost {
         missing.missing += crawl.missing(gone).await?.missing;
     }
     let left = missing.known.saturating_sub(missing.missing);
@@ -252,8 +250,20 @@ async fn forget(engine: &Engine, crawl: &Crawl, found: &Looks) -> Outcome<Option
         return Ok(Some(failure));
     }
     crawl.sweep_in(&found.read).await?;
-    for gone in &found.gone {
+    for gone in outermost {
         crawl.sweep(gone).await?;
     }
     Ok(None)
+}
+
+/// Whether one of the folders is above the path.
+fn lies_in(folders: &HashSet<String>, path: &str) -> bool {
+    let mut at = path;
+    while let Some((above, _)) = at.rsplit_once('/') {
+        if folders.contains(above) {
+            return true;
+        }
+        at = above;
+    }
+    false
 }
