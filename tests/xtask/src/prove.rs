@@ -5,8 +5,11 @@ use anyhow::bail;
 use crate::{plugins, workspace};
 
 /// A proof, the program that makes it, and the packages that are built for it.
-const PROOFS: [(&str, &str, &[&str]); 2] =
-    [("first-cargo", "capstan-prove", &["capstan", "capstan-e2e"]), ("kit", "capstan-prove-kit", &["capstan-conformance"])];
+const PROOFS: [(&str, &str, &[&str]); 3] = [
+    ("first-cargo", "capstan-prove", &["capstan", "capstan-e2e"]),
+    ("every-target", "capstan-prove-targets", &["capstan", "capstan-e2e"]),
+    ("kit", "capstan-prove-kit", &["capstan-conformance"]),
+];
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let names = || PROOFS.map(|(name, ..)| name).join(", ");
