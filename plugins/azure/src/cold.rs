@@ -1,6 +1,6 @@
 //! Blobs in the Archive tier: how far one is, and the way out.
 //!
-//! A blob that is restored moves to a tier where it can be read, and stays there; the days that a caller names have no meaning here.
+//! A blob that is restored moves to a tier where it can be read, and stays there; the days that a caller names mean nothing here.
 
 use capstan_sdk::types::{GetOptions, Object};
 use capstan_sdk::{NamedValue, Outcome};

@@ -25,7 +25,7 @@ pub(crate) const MAX_OBJECT_BYTES: u64 = MAX_PART_BYTES * MAX_PARTS;
 /// Parts an object is cut into before they grow: the host keeps a table of them.
 const USUAL_PARTS: u64 = 10_000;
 
-/// The configured size, grown to whole MiB where the blob would have too many blocks; the largest only where they do not grow further.
+/// The configured size, grown to whole MiB where the blob would have too many blocks; there are more only of the largest.
 fn part_bytes(configured: u64, size: u64) -> Outcome<u64> {
     if size > MAX_OBJECT_BYTES {
         return Err(invalid(format!("an object has at most {MAX_OBJECT_BYTES} bytes")));

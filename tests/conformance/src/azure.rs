@@ -26,8 +26,8 @@ pub async fn host_with_signature(blob: &Blob, signature: &str, more: Value) -> a
     Host::start(&built("azure"), configuration(blob, more), &[("sas", signature)]).await
 }
 
-/// What keys are not asked to hold: the service takes a backslash for a slash, and Azurite fails to list a container that holds a name
-/// no document can hold.
+/// What keys are not asked to hold: the service takes a backslash for a slash, and Azurite fails to list a container that holds a
+/// name no document can hold.
 pub const UNKEPT: &str = "\\\u{1}";
 
 /// A name that no other run has.

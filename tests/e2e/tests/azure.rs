@@ -1,5 +1,5 @@
-//! A tree goes into a container of Azure Blob Storage and comes back verified: a connector of the Nodeum door with the account as its
-//! access key and the account's key as its secret.
+//! A tree goes into a container of Azure Blob Storage and comes back verified: a connector of the Nodeum door with the account as
+//! its access key and the account's key as its secret.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 

@@ -1,7 +1,7 @@
 //! A simulator, not a server: it stands before Azurite and does what that one does not.
 //!
 //! It throttles, lets a rehydration and a copy take several looks, holds bodies against their CRC64 and MD5, has a clock of its
-//! own and minds the dates of requests as Azure does, knows no batches, and loses answers of what was done: each when it is told to.
+//! own and minds the dates of requests as Azure does, knows no batches, loses answers of what was done: each when it is told to.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
