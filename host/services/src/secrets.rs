@@ -44,7 +44,7 @@ impl Secrets {
         })
     }
 
-    /// key0 = prefix ++ secret, key(n+1) = HMAC(key n, message n); the last one. `BASE64` after the algorithm: the secret is base64 text.
+    /// key0 = prefix ++ secret, key(n+1) = HMAC(key n, message n); the last one. `BASE64` behind the algorithm: the secret is base64.
     pub fn hmac(&self, name: &str, algorithm: &str, prefix: &[u8], messages: &[Vec<u8>]) -> Outcome<Vec<u8>> {
         if messages.is_empty() || messages.len() > limits::HMAC_MESSAGES {
             return Err(

@@ -93,7 +93,7 @@ async fn wrong_credentials_say_which_one_is_wrong() {
     assert!(step(&failure).contains("account"), "{failure:?}");
     let unset = Host::start(&built("azure"), configuration(&server.blob, json!({})), &[]).await.unwrap();
     let failure = unset.connection.probe().await.unwrap_err();
-    assert!(failure.kind == Kind::NotFound && failure.message.contains("account-key"), "{failure:?}");
+    assert!(failure.kind == Kind::Unauthenticated && failure.message.contains("account-key"), "{failure:?}");
 }
 
 #[tokio::test]
