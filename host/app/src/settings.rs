@@ -113,6 +113,8 @@ pub struct PluginSettings {
 pub struct ServiceSettings {
     /// HTTP connections in use at once; a call waits, then is refused as busy.
     pub connections: Option<usize>,
+    /// Plain connections open at once; a call waits, then is refused as busy.
+    pub tcp_connections: Option<usize>,
     /// Calls that may wait for a connection; more are refused as busy.
     pub connection_waiters: Option<usize>,
     /// Milliseconds a call waits for a connection of its target.
@@ -123,6 +125,8 @@ pub struct ServiceSettings {
     pub first_byte_ms: Option<u64>,
     /// Milliseconds of silence in the middle of an answer; then timed out.
     pub idle_body_ms: Option<u64>,
+    /// Milliseconds in which a peer takes nothing of what is written to a plain connection; then timed out.
+    pub idle_write_ms: Option<u64>,
     /// Milliseconds an unused connection is kept.
     pub keep_alive_ms: Option<u64>,
     /// Calls of the file service that occupy a thread at once; more wait.
@@ -167,11 +171,13 @@ impl Settings {
         let (mut limits, given) = (ServiceLimits::default(), &self.services);
         let ms = Duration::from_millis;
         limits.connections = given.connections.map_or(limits.connections, |connections| connections.max(1));
+        limits.tcp_connections = given.tcp_connections.map_or(limits.tcp_connections, |connections| connections.max(1));
         limits.connection_waiters = given.connection_waiters.unwrap_or(limits.connection_waiters);
         limits.connection_wait = given.connection_wait_ms.map_or(limits.connection_wait, ms);
         limits.connect = given.connect_ms.map_or(limits.connect, ms);
         limits.first_byte = given.first_byte_ms.map_or(limits.first_byte, ms);
         limits.idle_body = given.idle_body_ms.map_or(limits.idle_body, ms);
+        limits.idle_write = given.idle_write_ms.map_or(limits.idle_write, ms);
         limits.keep_alive = given.keep_alive_ms.map_or(limits.keep_alive, ms);
         limits.file_operations = given.file_operations.map_or(limits.file_operations, |operations| operations.max(1));
         limits.log_lines_per_second = given.log_lines_per_second.unwrap_or(limits.log_lines_per_second);
