@@ -133,6 +133,9 @@ async fn what_cannot_be_found_out_is_not_tried_with_every_object() {
     for attempt in 1..10 {
         put(attempt).await.unwrap();
     }
-    assert_eq!((front.begun.load(Ordering::SeqCst), front.seen.lock().unwrap().len()), (tried, 10));
+    // Each store of the pool finds out for itself.
+    let most = tried * capstan_runtime::Limits::default().stores_per_target as u64;
+    assert!(front.begun.load(Ordering::SeqCst) <= most, "{tried} at first");
+    assert_eq!(front.seen.lock().unwrap().len(), 10);
     assert!(tried > 0, "it was tried at all");
 }

@@ -172,7 +172,12 @@ fn a_content_type_on_a_request_without_a_body_is_ignored() {
 
 #[test]
 fn a_provider_whose_plugin_is_not_there_is_told_by_name_and_leaves_nothing_behind() {
-    let (host, _room) = host();
+    let room = tempfile::tempdir().unwrap();
+    let plugins = room.path().join("bundled");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::copy(capstan_e2e::dist().join("plugins/s3.wasm"), plugins.join("s3.wasm")).unwrap();
+    let options = HostOptions { data: room.path().join("data"), plugins: Some(plugins), ..HostOptions::default() };
+    let host = Host::start(options).unwrap();
     let client = host.client();
     for (provider, plugin) in [("azure", "azure"), ("google_cloud_storage", "gcs"), ("openstack_swift", "swift")] {
         let input =
