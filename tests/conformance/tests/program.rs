@@ -54,10 +54,11 @@ fn a_case_that_fails_is_1_and_names_rule_and_clause() {
 
 #[test]
 fn what_the_target_file_excuses_is_shown_with_its_reason_and_is_no_failure() {
-    let target = "location = \"main\"\n[configuration]\n[[peer.limits]]\nname = \"long pages\"\nreason = \"it cannot count\"\ncases = [\"objects/page-*\"]\n";
-    let output = check(&staged("fixtures", "memory-lying"), target, &["--only", "objects/page-limit"]);
+    let target = "create-location = true\n[configuration]\nlocations = [\"main\"]\nlie = \"put-drops-metadata\"\n\
+                  [[peer.limits]]\nname = \"no metadata\"\nreason = \"it forgets\"\ncases = [\"objects/metadata*\"]\n";
+    let output = check(&staged("fixtures", "memory-mutant"), target, &["--only", "objects/metadata"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    assert!(text(&output.stdout).contains("expected of the peer, long pages: objects/page-limit (it cannot count)"));
+    assert!(text(&output.stdout).contains("expected of the peer, no metadata: objects/metadata (it forgets)"));
 }
 
 #[test]
