@@ -226,7 +226,14 @@ impl Store {
         self.insert(place, from.data, from.digest, attempt, options)
     }
 
-    pub(crate) fn begin(&mut self, location: &str, key: &str, attempt: String, options: PutOptions) -> Outcome<Upload> {
+    /// Parts grow with the object, so that the largest has no more of them than are allowed.
+    pub(crate) fn begin(
+        &mut self,
+        (location, key): (&str, &str),
+        size: u64,
+        attempt: String,
+        options: PutOptions,
+    ) -> Outcome<Upload> {
         self.admit((location, key), 0, "", &options)?;
         let place = (location.to_owned(), key.to_owned());
         let again =
@@ -241,7 +248,7 @@ impl Store {
                 id
             }
         };
-        Ok(Upload { id, part_size: PART_BYTES, extras: Vec::new() })
+        Ok(Upload { id, part_size: PART_BYTES.max(size.div_ceil(u64::from(MAX_PARTS))), extras: Vec::new() })
     }
 
     pub(crate) fn keep_part(&mut self, upload: &str, number: u32, data: Vec<u8>) -> Outcome<Part> {

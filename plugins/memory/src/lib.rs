@@ -111,8 +111,8 @@ impl objects::Guest for Memory {
 }
 
 impl uploads::Guest for Memory {
-    async fn begin(location: String, key: String, _size: u64, attempt: String, options: PutOptions) -> Outcome<Upload> {
-        store()?.borrow_mut().begin(&location, &key, attempt, options)
+    async fn begin(location: String, key: String, size: u64, attempt: String, options: PutOptions) -> Outcome<Upload> {
+        store()?.borrow_mut().begin((&location, &key), size, attempt, options)
     }
 
     async fn put_part(

@@ -112,8 +112,14 @@ impl Tour {
         self.cargo.run(leg.task, patience).context(leg.name)
     }
 
-    /// The tree as it came back.
+    /// The tree as it came back. On the way it may have got folders above it, as copies into pools keep the folder they were told to copy.
     pub fn back(&self) -> anyhow::Result<Tree> {
-        Tree::read(&self.nfs.export(SHARE).join("back"))
+        let mut root = self.nfs.export(SHARE).join("back");
+        while let [only] = std::fs::read_dir(&root)?.collect::<Result<Vec<_>, _>>()?.as_slice()
+            && only.file_type()?.is_dir()
+        {
+            root = only.path();
+        }
+        Tree::read(&root)
     }
 }

@@ -39,6 +39,10 @@ impl Directory {
 
     /// Without `replace` the kernel itself refuses a name that is taken; a look before would race.
     pub async fn rename(&self, path: &str, to: &str, replace: bool) -> Outcome<()> {
+        // The kernel has one word for this and for a file system that cannot do it at all.
+        if to.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')) {
+            return Err(Failure::invalid("a directory cannot be moved into itself"));
+        }
         let (path, to) = (RelativePath::read(path)?, RelativePath::read(to)?);
         self.change(move |shared| {
             let (from_parent, from) = shared.parent(&path)?;

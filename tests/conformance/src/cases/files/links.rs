@@ -42,6 +42,7 @@ async fn link(stand: &Stand<'_>) -> Check {
 }
 
 async fn odd(stand: &Stand<'_>) -> Check {
+    write(stand, "file", 3).await?;
     for (index, target) in ["nowhere", "a b/ü", "../up/there", "./here", "deep/er/🗄"].into_iter().enumerate() {
         let name = format!("link {index}");
         make(stand, &name, target).await.map_err(told)?;
@@ -52,11 +53,11 @@ async fn odd(stand: &Stand<'_>) -> Check {
 }
 
 async fn again(stand: &Stand<'_>) -> Check {
+    write(stand, "file", 3).await?;
     for _ in 0..10 {
         make(stand, "link", "there").await.map_err(told)?;
     }
     fails(make(stand, "link", "elsewhere").await, Kind::AlreadyExists, "another link of the same name")?;
-    write(stand, "file", 3).await?;
     fails(make(stand, "file", "there").await, Kind::AlreadyExists, "a link where a file is")?;
     holds(stand, "file", 3).await
 }
