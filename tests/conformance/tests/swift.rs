@@ -4,7 +4,7 @@
 
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::s3::bucket as container;
-use capstan_conformance::swift::{cloud_configuration, cloud_host, host};
+use capstan_conformance::swift::{cloud_host, host};
 use capstan_conformance::{objects, uploads};
 use capstan_test_servers::{Rgw, Swift, server_or_skip};
 use serde_json::json;
@@ -50,10 +50,9 @@ async fn an_application_credential_opens_the_same_containers() {
     });
     let secrets = [("application-credential-secret", cloud.credential_secret.as_str())];
     let by_credential = Host::start(&built("swift"), configured, &secrets).await.unwrap();
-    let by_password = Host::start(&built("swift"), cloud_configuration(cloud, json!({})), &[("password", &cloud.password)]).await;
+    let by_password = cloud_host(cloud, json!({})).await.unwrap();
     let name = container("credential");
-    let port = by_password.unwrap().connection.objects().unwrap();
-    port.create_location(&name, "create", Vec::new()).await.unwrap();
+    by_password.connection.objects().unwrap().create_location(&name, "create", Vec::new()).await.unwrap();
     let report = by_credential.connection.probe().await.unwrap();
     assert!(report.locations.iter().any(|location| location.name == name), "{report:?}");
 }

@@ -1,4 +1,4 @@
-//! Keystone of Debian over SQLite, behind the small web server it brings for tests.
+//! Keystone of Debian over SQLite, behind gunicorn: the web server that it brings itself drops connections.
 //!
 //! One project has an object store in its catalogue, one has none. Passwords are hashed weakly, because tests hash many.
 
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use crate::process::{Keeper, http_ok};
 use crate::program::{find, run};
 
-const CURE: &str = "apt-get install python3-keystone";
+const CURE: &str = "apt-get install python3-keystone gunicorn";
+const APPLICATION: &str = "keystone.server.wsgi:initialize_public_application()";
 const ADMIN_PASSWORD: &str = "administrator";
 /// How the object store's own middleware comes in to verify tokens.
 pub(crate) const SERVICE_USER: &str = "swift";
@@ -110,7 +111,7 @@ pub(crate) struct Keystone {
 
 impl Keystone {
     pub(crate) fn start(directory: &Path, port: u16) -> anyhow::Result<Self> {
-        for program in ["keystone-manage", "keystone-wsgi-public"] {
+        for program in ["keystone-manage", "gunicorn"] {
             find(program, &["/usr/bin"], CURE)?;
         }
         let url = format!("http://127.0.0.1:{port}");
@@ -128,9 +129,12 @@ impl Keystone {
         let password = format!("--bootstrap-password={ADMIN_PASSWORD}");
         let bootstrap = ["--config-file", &configuration, "bootstrap", &password, "--bootstrap-region-id=one", &public];
         run("keystone-manage", bootstrap).context("Keystone's administrator")?;
-        let port = port.to_string();
-        let arguments = ["-b", "127.0.0.1", "-p", &port, "--", "--config-file", &configuration];
-        let process = Keeper::start(directory, "keystone", "keystone-wsgi-public", arguments)?;
+        // Keystone reads the command line of whatever it runs in, so there is none.
+        let server = directory.join("gunicorn.py");
+        fs::write(&server, format!("wsgi_app = \"{APPLICATION}\"\nbind = \"127.0.0.1:{port}\"\nworkers = 1\nthreads = 4\n"))?;
+        let server = format!("-c {}", server.display());
+        let environment = [("GUNICORN_CMD_ARGS", server.as_str()), ("OS_KEYSTONE_CONFIG_FILES", &configuration)];
+        let process = Keeper::start_with(directory, "keystone", "/usr/bin/gunicorn", [""; 0], &environment)?;
         process.wait_until(Duration::from_secs(60), || http_ok(&format!("{url}/v3")))?;
         Ok(Self { process, url })
     }
