@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use capstan_sdk::failure::{Failure, busy, malformed, timed_out, unauthenticated, unavailable};
 use capstan_sdk::http::{self, Body, Reply, Request, retry_after_ms};
 use capstan_sdk::text::percent;
+use capstan_sdk::turn::Turns;
 use capstan_sdk::{NamedValue, Outcome, Retry, secrets, time};
-use futures::lock::Mutex;
 use serde::Deserialize;
 
 use crate::config::{CLIENT_SECRET, Config};
@@ -30,7 +30,7 @@ pub(crate) struct Tokens {
     extras: Vec<NamedValue>,
     kept: RefCell<Option<Kept>>,
     /// One asks, the others wait for what it gets.
-    asking: Mutex<()>,
+    asking: Turns,
 }
 
 struct Kept {
@@ -76,7 +76,7 @@ impl Tokens {
             scope: config.token_scope.clone(),
             extras,
             kept: RefCell::new(None),
-            asking: Mutex::new(()),
+            asking: Turns::default(),
         }
     }
 
@@ -90,7 +90,7 @@ impl Tokens {
         if let Some(token) = self.good() {
             return Ok(token);
         }
-        let _asking = self.asking.lock().await;
+        let _turn = self.asking.take().await?;
         if let Some(token) = self.good() {
             return Ok(token);
         }

@@ -2,14 +2,15 @@
 //!
 //! A token is never written anywhere: an instance that starts anew asks for its own.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use capstan_sdk::failure::{busy, invalid, malformed, timed_out, unauthenticated, unavailable};
 use capstan_sdk::http::{self, Body, Reply, Request, header, retry_after_ms};
 use capstan_sdk::text::percent;
 use capstan_sdk::time::now;
-use capstan_sdk::{Failure, Outcome, clock};
+use capstan_sdk::turn::Turns;
+use capstan_sdk::{Failure, Outcome};
 use serde::Deserialize;
 
 use crate::client::Client;
@@ -21,9 +22,6 @@ const MAX_ANSWER: u32 = 1 << 20;
 const MARGIN: i64 = 300;
 /// The life of a token whose answer names none.
 const UNSAID_LIFE: i64 = 300;
-/// How long a call waits for the one that renews, in steps.
-const WAIT_MS: u64 = 10;
-const WAITS: u32 = 6_000;
 /// Bytes of the refusal's text that go to the log.
 const MAX_TEXT: usize = 500;
 /// A clock that is further off is the reason of a refusal, seconds.
@@ -32,7 +30,7 @@ const SKEW: u64 = 60;
 #[derive(Default)]
 pub(crate) struct Tokens {
     kept: RefCell<Option<Token>>,
-    renewing: Cell<bool>,
+    renewing: Turns,
 }
 
 struct Token {
@@ -44,15 +42,6 @@ struct Token {
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tokens(…)")
-    }
-}
-
-/// Gives the turn back also when the call that renews is dropped.
-struct Turn<'a>(&'a Cell<bool>);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
     }
 }
 
@@ -70,20 +59,17 @@ impl Tokens {
 /// A token that holds now.
 pub(crate) async fn token(client: &Client) -> Outcome<Rc<str>> {
     let tokens = &client.tokens;
-    for _ in 0..WAITS {
-        if let Some(text) = tokens.fresh() {
-            return Ok(text);
-        }
-        if !tokens.renewing.replace(true) {
-            let _turn = Turn(&tokens.renewing);
-            let token = renew(client).await?;
-            let text = Rc::clone(&token.text);
-            tokens.kept.replace(Some(token));
-            return Ok(text);
-        }
-        clock::wait(WAIT_MS).await;
+    if let Some(text) = tokens.fresh() {
+        return Ok(text);
     }
-    Err(timed_out("no token came in time"))
+    let _turn = tokens.renewing.take().await?;
+    if let Some(text) = tokens.fresh() {
+        return Ok(text);
+    }
+    let token = renew(client).await?;
+    let text = Rc::clone(&token.text);
+    tokens.kept.replace(Some(token));
+    Ok(text)
 }
 
 async fn renew(client: &Client) -> Outcome<Token> {

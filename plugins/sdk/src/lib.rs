@@ -32,6 +32,7 @@ pub mod signature;
 pub mod tcp;
 pub mod text;
 pub mod time;
+pub mod turn;
 pub mod whole_file;
 #[cfg(feature = "xml")]
 pub mod xml;

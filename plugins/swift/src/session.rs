@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use capstan_sdk::failure::{Failure, unauthenticated};
+use capstan_sdk::turn::Turns;
 use capstan_sdk::{Outcome, secrets};
-use futures::lock::Mutex;
 
 use crate::client::Client;
 use crate::config::AuthVersion;
@@ -67,7 +67,7 @@ pub(crate) struct Sessions {
     current: RefCell<Option<Rc<Session>>>,
     refused: RefCell<Option<(Instant, Failure)>>,
     numbers: Cell<u64>,
-    fetching: Mutex<()>,
+    fetching: Turns,
 }
 
 impl Sessions {
@@ -88,7 +88,7 @@ impl Sessions {
             return Ok(session);
         }
         let since = Instant::now();
-        let _one = self.fetching.lock().await;
+        let _turn = self.fetching.take().await?;
         if let Some(session) = self.valid() {
             return Ok(session);
         }

@@ -1,0 +1,68 @@
+//! One call at a time, where calls of an instance share what one of them makes: a token, say.
+//!
+//! Calls are tasks of their own, and none can wake another: a task that waits for nothing but another one traps, so the locks of
+//! `futures` are no use across calls. Who waits here looks again after a moment that the host ends.
+
+use std::cell::Cell;
+
+use crate::failure::{Outcome, cancelled, timed_out};
+use crate::{clock, job};
+
+/// Milliseconds between two looks, and looks of one wait: a minute, as long as a call may take.
+const LOOK_MS: u64 = 10;
+const LOOKS: u32 = 6_000;
+
+#[derive(Debug, Default)]
+pub struct Turns {
+    taken: Cell<bool>,
+}
+
+/// Given back when it is dropped, also with a call that is cut.
+#[derive(Debug)]
+#[must_use]
+pub struct Turn<'a>(&'a Turns);
+
+impl Turns {
+    /// Waits for the turn. Look at what is shared again afterwards: another call may have made it meanwhile.
+    pub async fn take(&self) -> Outcome<Turn<'_>> {
+        for _ in 0..LOOKS {
+            if !self.taken.replace(true) {
+                return Ok(Turn(self));
+            }
+            // The waits of a cancelled job end at once.
+            if job::cancelled() {
+                return Err(cancelled("the job was cancelled"));
+            }
+            clock::wait(LOOK_MS).await;
+        }
+        Err(timed_out("what another call makes does not get ready"))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.taken.set(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn a_turn_is_given_back_however_its_call_ends() {
+        let turns = Turns::default();
+        for _ in 0..2 {
+            let mut taking = pin!(turns.take());
+            let Poll::Ready(Ok(turn)) = taking.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+                unreachable!("nobody has the turn");
+            };
+            assert!(turns.taken.get());
+            drop(turn);
+            assert!(!turns.taken.get());
+        }
+    }
+}
