@@ -20,7 +20,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::attributes::{self, Make};
 use crate::client::{Call, Client, expected, unclear, unquoted};
-use crate::segments::{self, MARK, Place};
+use crate::segments::{self, MARK, Own, Place};
 use crate::{conditions, lister, reader, uploads, writer};
 
 /// Segments copied at a time: the service does the work, so a few requests keep it busy.
@@ -123,18 +123,22 @@ async fn large(
     let place = Place::of(spot.0, spot.1)?;
     let copied = async {
         let parts = all_segments(client, (&Place::of(source.0, source.1)?, from), (&place, &upload), size).await?;
-        uploads::put_manifest_for_copy(client, spot, &upload, &parts, attempt, options).await
+        uploads::put_manifest_for_copy(client, spot, &upload, &parts, attempt, options).await?;
+        Ok(parts)
     };
-    if let Err(failure) = copied.await {
-        // The failure that is told is the first one. A manifest that may be there keeps its segments.
-        if !failure.fault().maybe_done
-            && let Err(second) = uploads::abort(client, spot, &upload).await
-        {
-            capstan_sdk::log!(warn, "an upload is left behind", "upload" => upload, "why" => second.fault().message);
+    let parts = match copied.await {
+        Ok(parts) => parts,
+        Err(failure) => {
+            // The failure that is told is the first one. A manifest that may be there keeps its segments.
+            if !failure.fault().maybe_done
+                && let Err(second) = uploads::abort(client, spot, &upload).await
+            {
+                capstan_sdk::log!(warn, "an upload is left behind", "upload" => upload, "why" => second.fault().message);
+            }
+            return Err(failure);
         }
-        return Err(failure);
-    }
-    segments::sweep(client, spot.0, spot.1, Some(&upload)).await;
+    };
+    segments::sweep(client, spot.0, spot.1, Some(&Own::new(&upload, &parts))).await;
     Ok(())
 }
 

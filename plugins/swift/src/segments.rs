@@ -13,11 +13,12 @@
 //!
 //! A name holds nothing but digits and slashes, because servers differ in how they decode the names of a manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use capstan_sdk::failure::Failure;
 use capstan_sdk::text::hex;
+use capstan_sdk::types::Part;
 use capstan_sdk::{Outcome, crypto};
 
 use crate::client::{Call, Client};
@@ -147,17 +148,34 @@ pub(crate) async fn stands(client: &Client, place: &Place, upload: &str) -> Outc
     Ok(reader::look(client, &place.container, &place.segment(upload, MARK)).await?.is_some())
 }
 
-/// Removes the refuse of a key, but for the upload `own`. What fails is left to the next sweep, and said in the log.
-pub(crate) async fn sweep(client: &Client, location: &str, key: &str, own: Option<&str>) {
+/// The upload that was just completed, and the parts its object consists of.
+#[derive(Debug)]
+pub(crate) struct Own<'a> {
+    pub(crate) upload: &'a str,
+    pub(crate) parts: BTreeSet<u32>,
+}
+
+impl<'a> Own<'a> {
+    pub(crate) fn new(upload: &'a str, parts: &[Part]) -> Self {
+        Self { upload, parts: parts.iter().filter(|part| part.size > 0).map(|part| part.number).collect() }
+    }
+}
+
+/// Removes the refuse of a key; of the upload `own` only parts that its object has not. What fails is left to the next sweep, and said
+/// in the log.
+pub(crate) async fn sweep(client: &Client, location: &str, key: &str, own: Option<&Own<'_>>) {
     if let Err(failure) = try_sweep(client, location, key, own).await {
         capstan_sdk::log!(warn, "segments of a replaced object are left", "key" => key, "why" => failure.fault().message);
     }
 }
 
-async fn try_sweep(client: &Client, location: &str, key: &str, own: Option<&str>) -> Outcome<()> {
+async fn try_sweep(client: &Client, location: &str, key: &str, own: Option<&Own<'_>>) -> Outcome<()> {
     let place = Place::of(location, key)?;
     let names = names(client, &place.container, &place.prefix).await?;
-    let mut uploads = completed(&place, &names, own);
+    if let Some(own) = own {
+        deleter::remove(client, &place.container, &unnamed(&place, &names, own)).await?;
+    }
+    let mut uploads = completed(&place, &names, own.map(|own| own.upload));
     if uploads.is_empty() {
         return Ok(());
     }
@@ -172,6 +190,14 @@ async fn try_sweep(client: &Client, location: &str, key: &str, own: Option<&str>
     let refuse: Vec<String> =
         uploads.into_iter().filter(|(upload, _)| in_use != Some(upload)).flat_map(|(_, names)| names).collect();
     deleter::remove(client, &place.container, &refuse).await
+}
+
+/// Parts that were put and are not in the object.
+fn unnamed(place: &Place, names: &[String], own: &Own<'_>) -> Vec<String> {
+    let is = |name: &&String| {
+        place.read(name).is_some_and(|(upload, number)| upload == own.upload && number != MARK && !own.parts.contains(&number))
+    };
+    names.iter().filter(is).cloned().collect()
 }
 
 /// Uploads without a mark, with the names of their segments.
@@ -239,6 +265,8 @@ mod tests {
             .collect();
         let completed = completed(&place(), &names, Some("own"));
         assert_eq!(completed.keys().collect::<Vec<_>>(), ["a"]);
+        let own = Own { upload: "a", parts: BTreeSet::from([2]) };
+        assert_eq!(unnamed(&place(), &names, &own), ["0f/a/00000001"]);
         assert_eq!(completed["a"], ["0f/a/00000001", "0f/a/00000002"]);
     }
 }

@@ -27,7 +27,7 @@ use serde_json::json;
 use crate::capabilities::Capabilities;
 use crate::client::{Call, Client, Payload, etag, expected, unclear, unquoted};
 use crate::config::{MAX_PART_BYTES, MIN_PART_BYTES};
-use crate::segments::{self, MARK, Place};
+use crate::segments::{self, MARK, Own, Place};
 use crate::{attributes, conditions, lister, manifest, reader, writer};
 
 /// Segments of an object where the service tells no other number.
@@ -244,7 +244,7 @@ pub(crate) async fn complete(
     if let Err(failure) = settled {
         capstan_sdk::log!(warn, "the mark of a completed upload is left", "upload" => upload, "why" => failure.fault().message);
     }
-    segments::sweep(client, location, key, Some(upload)).await;
+    segments::sweep(client, location, key, Some(&Own::new(upload, &parts))).await;
     forget(location, key).await;
     Ok(Object {
         key: key.to_owned(),

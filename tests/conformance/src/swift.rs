@@ -4,6 +4,7 @@ use capstan_test_servers::{Cloud, SwiftAccount};
 use serde_json::{Value, json};
 
 use crate::host::{Host, built};
+use crate::target_file::{Fields, TargetFile};
 
 /// Segments as small as the plugin makes them, so that a large object needs few bytes.
 const PART_BYTES: u64 = 1 << 20;
@@ -41,4 +42,24 @@ pub fn cloud_configuration(cloud: &Cloud, more: Value) -> Value {
 
 pub async fn cloud_host(cloud: &Cloud, more: Value) -> anyhow::Result<Host> {
     Host::start(&built("swift"), cloud_configuration(cloud, more), &[("password", &cloud.password)]).await
+}
+
+/// The target file of the kit, by version 1. The storage is wherever the front before the authentication is: it tells its own address.
+pub fn target(account: &SwiftAccount, more: Value) -> TargetFile {
+    let mut file = TargetFile::making(configuration(account, more));
+    let nobody = serde_json::from_value(json!({ "name": "a user nobody knows", "configuration": { "user": "nobody:here" } }));
+    file.wrong_credentials.extend(nobody);
+    before("/auth-url", file).with_secret("password", &account.password)
+}
+
+/// The same by Keystone; faults stand before the storage.
+pub fn cloud_target(cloud: &Cloud, more: Value) -> TargetFile {
+    let mut file = TargetFile::making(cloud_configuration(cloud, more));
+    let elsewhere = json!({ "name": "a project of others", "configuration": { "project": "service" } });
+    file.wrong_credentials.extend(serde_json::from_value(elsewhere));
+    before("/storage-url", file).with_secret("password", &cloud.password)
+}
+
+fn before(url: &str, file: TargetFile) -> TargetFile {
+    TargetFile { front: Some(Fields { url: Some(url.to_owned()), host: None, port: None }), ..file }
 }
