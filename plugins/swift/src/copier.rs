@@ -124,7 +124,7 @@ async fn large(
     let copied = async {
         let parts = all_segments(client, (&Place::of(source.0, source.1)?, from), (&place, &upload), size).await?;
         uploads::put_manifest_for_copy(client, spot, &upload, &parts, attempt, options).await?;
-        Ok(parts)
+        Ok::<_, Failure>(parts)
     };
     let parts = match copied.await {
         Ok(parts) => parts,
