@@ -60,6 +60,7 @@ pub fn cloud_target(cloud: &Cloud, more: Value) -> TargetFile {
     before("/storage-url", file).with_secret("password", &cloud.password)
 }
 
-fn before(url: &str, file: TargetFile) -> TargetFile {
-    TargetFile { front: Some(Fields { url: Some(url.to_owned()), host: None, port: None }), ..file }
+fn before(url: &str, mut file: TargetFile) -> TargetFile {
+    file.front = Some(Fields { url: Some(url.to_owned()), host: None, port: None });
+    file
 }
