@@ -5,8 +5,7 @@
 use capstan_conformance::azure::{UNKEPT, configuration, container, host, host_with_signature};
 use capstan_conformance::content::{counting, same};
 use capstan_conformance::host::{Host, built};
-use capstan_conformance::target_file::TargetFile;
-use capstan_conformance::{check, fails, objects, uploads};
+use capstan_conformance::{fails, objects, uploads};
 use capstan_domain::failure::{Failure, Kind, Retry};
 use capstan_domain::ports::{GetOptions, ListOptions, NamedValues, Objects, PutOptions};
 use capstan_test_servers::{Azurite, Blob, server_or_skip};
@@ -40,23 +39,6 @@ fn extra<'a>(extras: &'a NamedValues, name: &str) -> Option<&'a str> {
 
 fn step(failure: &Failure) -> &str {
     failure.next_step.as_deref().unwrap_or_default()
-}
-
-/// The kit, in a container that it makes and removes.
-async fn kit(patterns: &[&str]) {
-    let server = server_or_skip!(Azurite::start());
-    let file = TargetFile::making(configuration(&server.blob, json!({}))).with_secret("account-key", &server.blob.key);
-    check::small(&built("azure"), file, patterns).await.unwrap().passed().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn azure_passes_the_kit_on_azurite() {
-    kit(&["target/*", "objects/*", "uploads/*", "calls/*"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn azure_endures_faults_between_it_and_azurite() {
-    kit(&["faults/*"]).await;
 }
 
 #[tokio::test]

@@ -6,8 +6,7 @@ use capstan_conformance::content::{bytes, counting, same};
 use capstan_conformance::gcs::{WAYS, Way, configuration, host};
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::s3::bucket;
-use capstan_conformance::target_file::TargetFile;
-use capstan_conformance::{check, fails, objects, uploads};
+use capstan_conformance::{fails, objects, uploads};
 use capstan_domain::failure::{Failure, Kind, Retry};
 use capstan_domain::ports::{GetOptions, ListOptions, PutOptions};
 use capstan_test_servers::{Gcs, GcsAccount, TokenAnswer, free_port, server_or_skip};
@@ -26,24 +25,6 @@ async fn whole_contract(way: Way, name: &str) {
     uploads::all(&*port, &*parts, &bucket).await.unwrap();
     objects::a_location_is_made_once_and_removed_when_empty(&*port, &format!("{bucket}-2")).await.unwrap();
     assert_eq!(server.unfinished(&bucket), Vec::<String>::new());
-}
-
-/// The kit, in a bucket that it makes and removes.
-async fn kit(patterns: &[&str]) {
-    let server = server_or_skip!(Gcs::start());
-    let file = TargetFile::making(configuration(&server, Way::Account, json!({ "project": server.account.project })));
-    let file = file.with_secret("private-key", &server.account.private_key);
-    check::small(&built("gcs"), file, patterns).await.unwrap().passed().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gcs_passes_the_kit_on_the_simulator() {
-    kit(&["target/*", "objects/*", "uploads/*", "calls/*"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gcs_endures_faults_between_it_and_the_simulator() {
-    kit(&["faults/*"]).await;
 }
 
 #[tokio::test]

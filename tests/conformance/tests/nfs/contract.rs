@@ -1,28 +1,9 @@
 //! What every file target keeps.
 
-use capstan_conformance::check;
 use capstan_conformance::files::{self, Able};
-use capstan_conformance::host::built;
-use capstan_conformance::target_file::TargetFile;
 use capstan_test_servers::{Ganesha, server_or_skip};
 
 use crate::{configuration, host};
-
-async fn kit(patterns: &[&str]) {
-    let server = server_or_skip!(Ganesha::start());
-    let file = TargetFile::plain(configuration(&server, "open"), "share");
-    check::small(&built("nfs"), file, patterns).await.unwrap().passed().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nfs_passes_the_kit_on_ganesha() {
-    kit(&["target/*", "files/*", "calls/*"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nfs_endures_faults_between_it_and_ganesha() {
-    kit(&["faults/*"]).await;
-}
 
 #[tokio::test]
 async fn nfs_keeps_the_contract() {
