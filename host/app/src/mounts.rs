@@ -177,7 +177,10 @@ impl Mounts {
         state.mount = state.mount.take().and_then(|mut mount| {
             mount.members.retain(|member| member.location.0 == location.number);
             let member = mount.members.first()?;
-            mount.directory = Path::new(&mount.directory).join(&member.folder).to_string_lossy().into_owned();
+            // The only member of a pool is the mount itself; to join an empty path would leave a slash at the end.
+            if !member.folder.is_empty() {
+                mount.directory = Path::new(&mount.directory).join(&member.folder).to_string_lossy().into_owned();
+            }
             mount.source.clone_from(&member.source);
             Some(mount)
         });
