@@ -158,7 +158,7 @@ impl Service<'_> {
         let mut processes = vec![Keeper::start(self.directory, "memcached", "memcached", cache)?];
         for (name, port) in [("account", ACCOUNT), ("container", CONTAINER), ("object", OBJECT)] {
             let settings = format!(
-                "{}devices = {}\nmount_check = false\ndisable_fallocate = true\n[pipeline:main]\npipeline = healthcheck {name}-server\n\
+                "{}devices = {}\nmount_check = false\ndisable_fallocate = true\nfallocate_reserve = 0\n[pipeline:main]\npipeline = healthcheck {name}-server\n\
                  [filter:healthcheck]\nuse = egg:swift#healthcheck\n[app:{name}-server]\nuse = egg:swift#{name}\n",
                 self.common(port),
                 self.path("disks")

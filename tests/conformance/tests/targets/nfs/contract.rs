@@ -3,7 +3,7 @@
 use capstan_conformance::files::{self, Able};
 use capstan_test_servers::{Ganesha, server_or_skip};
 
-use crate::{configuration, host};
+use super::{configuration, host};
 
 #[tokio::test]
 async fn nfs_keeps_the_contract() {
@@ -11,7 +11,7 @@ async fn nfs_keeps_the_contract() {
     let host = host(configuration(&server, "open")).await;
     let report = host.connection.probe().await.unwrap();
     assert_eq!(report.locations.iter().map(|location| location.name.as_str()).collect::<Vec<_>>(), ["share"]);
-    files::all(&*crate::files(&host), "share", Able { xattrs: false, ordered: false, ..Able::default() }).await.unwrap();
+    files::all(&*super::files(&host), "share", Able { xattrs: false, ordered: false, ..Able::default() }).await.unwrap();
     let usage = host.connection.usage(Some("share")).await.unwrap();
     assert!(usage.capacity.unwrap() >= usage.used.unwrap());
     assert!(usage.used.unwrap() > 0);
@@ -24,6 +24,6 @@ async fn a_location_is_named_after_its_export_and_known_without_the_server() {
     configuration.as_object_mut().unwrap().remove("location");
     drop(server);
     let host = host(configuration).await;
-    let locations = crate::files(&host).list_locations().await.unwrap();
+    let locations = super::files(&host).list_locations().await.unwrap();
     assert_eq!(locations[0].name, "open");
 }

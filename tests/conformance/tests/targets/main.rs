@@ -1,0 +1,20 @@
+//! The plugins of this repository, and some made to fail, held to the contract. One program, because each links the whole runtime.
+
+mod azure;
+mod azure_ways;
+mod checksums;
+mod fronts;
+mod gcs;
+mod gcs_ways;
+mod liars;
+mod memory;
+mod nfs;
+mod posix;
+mod program;
+mod s3;
+mod s3_ways;
+mod smb;
+mod swift;
+mod swift_access;
+mod swift_large;
+mod vendor;
