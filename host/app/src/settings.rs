@@ -27,7 +27,8 @@ pub struct Settings {
     pub plugins: PluginSettings,
     /// What plugins may use; the runtime's `Limits` say what each one is and whether it waits or refuses.
     pub guests: Limits,
-    pub services: ServiceSettings,
+    /// What the services of one target may use; the services' `Limits` say what each one is and whether it waits or refuses.
+    pub services: ServiceLimits,
     pub mover: MoverSettings,
     pub jobs: JobSettings,
     pub views: ViewSettings,
@@ -107,34 +108,6 @@ pub struct PluginSettings {
     pub signatures: Signatures,
 }
 
-/// What the services of one target may use; what is left out has the services' own default.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ServiceSettings {
-    /// HTTP connections in use at once; a call waits, then is refused as busy.
-    pub connections: Option<usize>,
-    /// Plain connections open at once; a call waits, then is refused as busy.
-    pub tcp_connections: Option<usize>,
-    /// Calls that may wait for a connection; more are refused as busy.
-    pub connection_waiters: Option<usize>,
-    /// Milliseconds a call waits for a connection of its target.
-    pub connection_wait_ms: Option<u64>,
-    /// Milliseconds for name resolution, TCP, proxy and TLS together; then timed out.
-    pub connect_ms: Option<u64>,
-    /// Milliseconds of silence before a server answers; then timed out.
-    pub first_byte_ms: Option<u64>,
-    /// Milliseconds of silence in the middle of an answer; then timed out.
-    pub idle_body_ms: Option<u64>,
-    /// Milliseconds in which a peer takes nothing of what is written to a plain connection; then timed out.
-    pub idle_write_ms: Option<u64>,
-    /// Milliseconds an unused connection is kept.
-    pub keep_alive_ms: Option<u64>,
-    /// Calls of the file service that occupy a thread at once; more wait.
-    pub file_operations: Option<usize>,
-    /// Log lines a second; more are dropped and counted.
-    pub log_lines_per_second: Option<u32>,
-}
-
 /// What each transfer may use; what is left out has the mover's own default. What exceeds one waits.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -165,23 +138,6 @@ impl Settings {
         options.busy = given.busy_ms.map_or(options.busy, Duration::from_millis);
         options.cache_kib = given.cache_kib.unwrap_or(options.cache_kib);
         options
-    }
-
-    pub(crate) fn service_limits(&self) -> ServiceLimits {
-        let (mut limits, given) = (ServiceLimits::default(), &self.services);
-        let ms = Duration::from_millis;
-        limits.connections = given.connections.map_or(limits.connections, |connections| connections.max(1));
-        limits.tcp_connections = given.tcp_connections.map_or(limits.tcp_connections, |connections| connections.max(1));
-        limits.connection_waiters = given.connection_waiters.unwrap_or(limits.connection_waiters);
-        limits.connection_wait = given.connection_wait_ms.map_or(limits.connection_wait, ms);
-        limits.connect = given.connect_ms.map_or(limits.connect, ms);
-        limits.first_byte = given.first_byte_ms.map_or(limits.first_byte, ms);
-        limits.idle_body = given.idle_body_ms.map_or(limits.idle_body, ms);
-        limits.idle_write = given.idle_write_ms.map_or(limits.idle_write, ms);
-        limits.keep_alive = given.keep_alive_ms.map_or(limits.keep_alive, ms);
-        limits.file_operations = given.file_operations.map_or(limits.file_operations, |operations| operations.max(1));
-        limits.log_lines_per_second = given.log_lines_per_second.unwrap_or(limits.log_lines_per_second);
-        limits
     }
 
     fn mover_limits(&self) -> MoverLimits {
@@ -276,14 +232,10 @@ mod tests {
     #[test]
     fn what_is_given_becomes_a_limit_and_what_is_left_out_keeps_its_default() {
         let settings = Settings {
-            services: ServiceSettings { connections: Some(3), first_byte_ms: Some(1500), ..ServiceSettings::default() },
             mover: MoverSettings { large_files: Some(0), ..MoverSettings::default() },
             catalogue: CatalogueSettings { cache_kib: Some(64), ..CatalogueSettings::default() },
             ..Settings::default()
         };
-        let services = settings.service_limits();
-        assert_eq!((services.connections, services.first_byte), (3, Duration::from_millis(1500)));
-        assert_eq!(services.connect, ServiceLimits::default().connect);
         // None at all would wait for ever.
         assert_eq!(settings.job_limits().transfer.large_files, 1);
         assert_eq!(settings.job_limits().transfer.tries, MoverLimits::default().tries);

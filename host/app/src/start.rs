@@ -69,7 +69,7 @@ impl App {
         let runtime = Runtime::new(RuntimeOptions {
             directory: data.join("plugins"),
             limits: settings.guests.clone(),
-            services: settings.service_limits(),
+            services: settings.services.clone(),
             policy,
             signatures: settings.plugins.signatures.clone(),
             state,

@@ -11,8 +11,10 @@ use serde::{Deserialize, Deserializer};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     /// HTTP connections in use at once. Waits, up to `connection_wait`, then refuses as `busy`.
+    #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
     /// Plain connections (`capstan:host/tcp`) open at once. Waits, up to `connection_wait`, then refuses as `busy`.
+    #[serde(deserialize_with = "at_least_one")]
     pub tcp_connections: usize,
     /// Calls that may wait for a connection, of either sort. Refuses as `busy`.
     pub connection_waiters: usize,
@@ -36,6 +38,7 @@ pub struct Limits {
     #[serde(rename = "keep-alive-ms", deserialize_with = "milliseconds")]
     pub keep_alive: Duration,
     /// Calls of the file service that occupy a thread at once. Waits.
+    #[serde(deserialize_with = "at_least_one")]
     pub file_operations: usize,
     /// Log lines a second. Refuses: lines beyond are dropped and counted.
     pub log_lines_per_second: u32,
@@ -62,6 +65,11 @@ impl Default for Limits {
 /// Durations are written as whole milliseconds, and their names end so.
 fn milliseconds<'de, D: Deserializer<'de>>(given: D) -> Result<Duration, D::Error> {
     u64::deserialize(given).map(Duration::from_millis)
+}
+
+/// Of none at all there would be nothing to wait for.
+fn at_least_one<'de, D: Deserializer<'de>>(given: D) -> Result<usize, D::Error> {
+    usize::deserialize(given).map(|given| given.max(1))
 }
 
 /// Bytes of a URL. Refuses as `invalid`.
@@ -138,8 +146,9 @@ mod tests {
 
     #[test]
     fn every_limit_is_a_setting_and_what_is_left_out_has_its_default() {
-        let limits: Limits = serde_json::from_value(serde_json::json!({ "connections": 3, "idle-body-ms": 40 })).unwrap();
-        assert_eq!((limits.connections, limits.idle_body), (3, Duration::from_millis(40)));
+        let limits: Limits =
+            serde_json::from_value(serde_json::json!({ "connections": 3, "idle-body-ms": 40, "file-operations": 0 })).unwrap();
+        assert_eq!((limits.connections, limits.idle_body, limits.file_operations), (3, Duration::from_millis(40), 1));
         assert_eq!(limits.keep_alive, Limits::default().keep_alive);
         assert!(serde_json::from_value::<Limits>(serde_json::json!({ "conections": 3 })).is_err());
     }

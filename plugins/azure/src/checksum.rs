@@ -3,16 +3,12 @@
 //! Azure checks MD5 and a CRC of 64 bits, which is CRC-64/NVME with its bytes in little-endian order; an emulator checks less.
 //! `auto` sends what the probe saw refused when it was wrong, since the host reads back what it must be sure of.
 
-use std::cell::Cell;
-
+use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;
+use capstan_sdk::finding::Finding;
 use capstan_sdk::http::{Headers, header};
 use capstan_sdk::text::{base64, unbase64};
 use capstan_sdk::types::Checksum;
-use capstan_sdk::{Outcome, state};
-
-/// Where the probe leaves its finding.
-const STATE_KEY: &str = "checksum-mode";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -42,13 +38,7 @@ impl Mode {
     /// The checksum of a range, from the host's knowledge or by one read.
     pub(crate) async fn of(self, content: &Content, offset: u64, length: u64) -> Outcome<Option<Checksum>> {
         let Some(algorithm) = self.algorithm() else { return Ok(None) };
-        let whole = offset == 0 && length == content.size();
-        let known = if whole { content.checksum(algorithm) } else { None };
-        let value = match known {
-            Some(value) => value,
-            None => content.digest(algorithm.to_owned(), offset, length).await?,
-        };
-        Ok(Some(Checksum { algorithm: algorithm.to_owned(), value }))
+        capstan_sdk::checksum::of(content, algorithm, offset, length).await.map(Some)
     }
 }
 
@@ -74,31 +64,21 @@ pub(crate) fn kept(headers: &[(String, String)]) -> Vec<Checksum> {
     md5.map(|value| Checksum { algorithm: "md5".to_owned(), value }).into_iter().collect()
 }
 
-thread_local! {
-    static FOUND: Cell<Option<Mode>> = const { Cell::new(None) };
-}
+/// What the probe found this service to check.
+static FOUND: Finding = Finding::new("checksum-mode");
 
 /// What was found of this target, if anything was yet.
 pub(crate) async fn found() -> Option<Mode> {
-    if let Some(mode) = FOUND.get() {
-        return Some(mode);
-    }
-    let stored = state::get(STATE_KEY.to_owned()).await.ok().flatten();
-    let mode = stored.and_then(|value| Mode::by_name(std::str::from_utf8(&value.data).ok()?));
-    FOUND.set(mode);
-    mode
+    Mode::by_name(&FOUND.get().await?)
 }
 
 /// Until a probe finds it out, or this instance ends.
 pub(crate) fn assume_none() {
-    FOUND.set(Some(Mode::None));
+    FOUND.assume(Mode::None.name());
 }
 
 pub(crate) async fn remember(mode: Mode) {
-    FOUND.set(Some(mode));
-    if let Err(failure) = state::set(STATE_KEY.to_owned(), mode.name().as_bytes().to_vec(), None).await {
-        capstan_sdk::log!(warn, "the checksum mode could not be kept", "why" => failure.fault().message);
-    }
+    FOUND.remember(mode.name()).await;
 }
 
 #[cfg(test)]

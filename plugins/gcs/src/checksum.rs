@@ -21,13 +21,7 @@ pub(crate) async fn of(content: &Content, offset: u64, length: u64, options: Opt
     if let Some(given) = given {
         return Ok(given.clone());
     }
-    let whole = offset == 0 && length == content.size();
-    let known = if whole { content.checksum(CRC32C) } else { None };
-    let value = match known {
-        Some(value) => value,
-        None => content.digest(CRC32C.to_owned(), offset, length).await?,
-    };
-    Ok(Checksum { algorithm: CRC32C.to_owned(), value })
+    capstan_sdk::checksum::of(content, CRC32C, offset, length).await
 }
 
 pub(crate) fn add_header(checksum: &Checksum, headers: &mut Headers) {

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use capstan_sdk::failure::{busy, invalid, malformed, timed_out, unauthenticated, unavailable};
+use capstan_sdk::failure::{busy, invalid, malformed, unauthenticated, unavailable};
 use capstan_sdk::http::{self, Body, Reply, Request, header, retry_after_ms};
 use capstan_sdk::text::percent;
 use capstan_sdk::time::now;

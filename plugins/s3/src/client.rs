@@ -12,10 +12,13 @@ use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::signature::{self, AWS, EMPTY_SHA256, Key, UNSIGNED};
 use capstan_sdk::text::{hex, percent};
 use capstan_sdk::time::now;
-use capstan_sdk::{NamedValue, Outcome, crypto, named, secrets, xml};
+use capstan_sdk::{NamedValue, Outcome, checksum, crypto, named, secrets, xml};
 
 use crate::config::{Config, PayloadSigning, SECRET_KEY, SESSION_TOKEN, is_virtual};
 use crate::error::Refusal;
+
+/// The contract's name of the hash that is signed.
+const SHA256: &str = "sha256";
 
 /// Bytes of a collected answer; a listing of 1,000 keys of 1,024 encoded bytes needs about 4 MB.
 pub(crate) const MAX_ANSWER: u32 = 8 << 20;
@@ -153,14 +156,15 @@ impl Client {
     /// What the signature says of a content that is sent.
     async fn payload_hash(&self, payload: Payload<'_>) -> Outcome<String> {
         let Payload { content, offset, length } = payload;
-        let whole = offset == 0 && length == content.size();
-        let known =
-            if whole && self.config.payload_signing != PayloadSigning::Unsigned { content.checksum("sha256") } else { None };
-        match (known, self.config.payload_signing) {
-            (Some(digest), _) => Ok(hex(&digest)),
-            (None, PayloadSigning::Signed) => Ok(hex(&content.digest("sha256".to_owned(), offset, length).await?)),
-            (None, _) => Ok(UNSIGNED.to_owned()),
+        let signed = match self.config.payload_signing {
+            PayloadSigning::Unsigned => false,
+            PayloadSigning::Signed => true,
+            PayloadSigning::Auto => checksum::known(content, SHA256, offset, length).is_some(),
+        };
+        if !signed {
+            return Ok(UNSIGNED.to_owned());
         }
+        checksum::of(content, SHA256, offset, length).await.map(|digest| hex(&digest.value))
     }
 
     /// Learns the target's clock from a refusal; says whether asking again makes sense.

@@ -20,9 +20,11 @@
 //! act; `failure` has a constructor a kind.
 
 pub mod bindings;
+pub mod checksum;
 pub mod config;
 pub mod endpoint;
 pub mod failure;
+pub mod finding;
 pub mod http;
 pub mod log;
 pub mod names;

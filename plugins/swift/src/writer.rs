@@ -6,11 +6,11 @@
 //! | the service has stored it, its answer lost | the new object | the put is made again and stores the same; under a condition the object's mark says whose it is |
 //! | the answer came | the new object, and the segments of a large one it replaced | the next write of the key sweeps them |
 
-use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::already_exists;
 use capstan_sdk::text::hex;
 use capstan_sdk::types::{Checksum, Object, PutOptions};
+use capstan_sdk::{Outcome, checksum};
 
 use crate::client::{Call, Client, Payload, etag, unclear};
 use crate::config::ChecksumSetting;
@@ -66,19 +66,15 @@ const MD5: &str = "md5";
 
 /// What the service shall hold the arriving data against, if anything.
 pub(crate) async fn md5(client: &Client, Payload { content, offset, length }: Payload<'_>) -> Outcome<Option<Checksum>> {
-    let whole = offset == 0 && length == content.size();
-    let known = || if whole { content.checksum(MD5) } else { None };
-    let value = match client.config.checksum {
-        ChecksumSetting::None => None,
-        setting => match known() {
-            Some(value) => Some(value),
-            None if setting == ChecksumSetting::Md5 || length <= CHEAP_MD5_BYTES => {
-                Some(content.digest(MD5.to_owned(), offset, length).await?)
-            }
-            None => None,
-        },
+    let wanted = match client.config.checksum {
+        ChecksumSetting::None => false,
+        ChecksumSetting::Md5 => true,
+        ChecksumSetting::Auto => length <= CHEAP_MD5_BYTES || checksum::known(content, MD5, offset, length).is_some(),
     };
-    Ok(value.map(|value| Checksum { algorithm: MD5.to_owned(), value }))
+    if !wanted {
+        return Ok(None);
+    }
+    checksum::of(content, MD5, offset, length).await.map(Some)
 }
 
 /// Something is where nothing may be: it may be this very attempt that put it, its answer lost.

@@ -1,54 +1,49 @@
-"""Google's own client against the simulator: prints how many seconds each thing took, as JSON.
-
-gcs.py ENDPOINT ACCOUNT.json BUCKET SOURCE TARGET FILES WORKERS
-"""
-import concurrent.futures
+# Google's own client for Python, timed: one large object up and down, many small ones up. Prints seconds as JSON.
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from google.cloud import storage
 from google.cloud.storage import transfer_manager
 from google.oauth2 import service_account
 
-endpoint, account, bucket_name, source, target, files, workers = sys.argv[1:]
-files, workers = int(files), int(workers)
-with open(account) as file:
-    info = json.load(file)
+endpoint, account, bucket, source, files, small_in_flight, parts_in_flight = sys.argv[1:]
+account = json.loads(account)
 credentials = service_account.Credentials.from_service_account_info(
-    info, scopes=["https://www.googleapis.com/auth/devstorage.read_write"]
+    account, scopes=["https://www.googleapis.com/auth/devstorage.read_write"]
 )
-client = storage.Client(project=info["project_id"], credentials=credentials, client_options={"api_endpoint": endpoint})
-bucket = client.bucket(bucket_name)
-took = {}
+client = storage.Client(project=account["project_id"], credentials=credentials, client_options={"api_endpoint": endpoint})
+there = client.bucket(bucket)
+large = there.blob("large")
 
 
-def timed(name, work):
+def timed(work):
     start = time.monotonic()
     work()
-    took[name] = time.monotonic() - start
+    return time.monotonic() - start
 
 
-large = bucket.blob("sdk-large")
-timed(
-    "up",
-    lambda: transfer_manager.upload_chunks_concurrently(
-        source, large, chunk_size=16 << 20, max_workers=4, worker_type=transfer_manager.THREAD
-    ),
-)
-timed("down", lambda: large.download_to_filename(target))
-small = b"\x07" * 4096
+def up():
+    transfer_manager.upload_chunks_concurrently(
+        source, large, chunk_size=16 << 20, max_workers=int(parts_in_flight), worker_type=transfer_manager.THREAD
+    )
 
 
-def put(index):
-    bucket.blob(f"sdk-small-{index:06}").upload_from_string(small, content_type="application/octet-stream")
+def down():
+    # Where it goes costs nothing, as it does beside it.
+    large.download_to_filename("/dev/null")
 
 
-def puts():
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(put, range(files)):
+def small():
+    body = b"\x5a" * 4096
+
+    def put(index):
+        there.blob(f"small-{index:06}").upload_from_string(body, content_type="application/octet-stream")
+
+    with ThreadPoolExecutor(int(small_in_flight)) as pool:
+        for _ in pool.map(put, range(int(files))):
             pass
 
 
-timed("small", puts)
-print(json.dumps(took))
+print(json.dumps({"up": timed(up), "down": timed(down), "small": timed(small)}))

@@ -6,6 +6,7 @@
 mod api;
 mod azure;
 mod catalogue;
+mod cloud;
 mod gcs;
 mod latency;
 mod local;
@@ -13,6 +14,7 @@ mod measure;
 mod memory;
 mod nfs;
 mod plugin;
+mod primary_scan;
 mod rivals;
 mod s3;
 mod sandbox;
@@ -22,6 +24,7 @@ mod share;
 mod smb;
 mod start;
 mod swap;
+mod swift;
 mod table;
 
 use std::process::ExitCode;
@@ -30,12 +33,13 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 14] = [
+const BENCHES: [(&str, &str, Bench); 15] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
     ("gcs", "objects to the simulator of Google Cloud Storage, against Google's client for Python (--mib N --files N)", gcs::run),
     ("azure", "blobs into Azurite and back, against Microsoft's client for Python (--mib N --files N)", azure::run),
+    ("swift", "objects into OpenStack Swift and back, against OpenStack's client for Python (--mib N --files N)", swift::run),
     ("api", "GET with authentication, 64 connections, against bare axum", api::run),
     ("start", "start of a host with ten compiled components", start::run),
     ("swap", "a plugin exchanged under 32 workers", swap::run),
@@ -44,7 +48,7 @@ const BENCHES: [(&str, &str, Bench); 14] = [
     ("memory", "what is held while a million files are copied, against rclone (--files N)", memory::run),
     ("nfs", "files to an NFS export and back, against libnfs's nfs-cp (--mebibytes N, --files N)", nfs::run),
     ("smb", "files to an SMB share and back, against smbclient (--mebibytes N, --files N)", smb::run),
-    ("scan", "a tree into the catalogue, against find -printf", scan::run),
+    ("scan", "a tree into the catalogue, against find -printf; a primary pool on NFS, against nfs-ls -R", scan::run),
 ];
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@ use capstan_e2e::{Cargo, Host, HostOptions};
 use serde_json::{Value, json};
 
 use crate::measure::{Series, has, number};
-use crate::{rivals, table};
+use crate::{primary_scan, rivals, table};
 
 const FOLDER: usize = 1000;
 const LOOK: Duration = Duration::from_millis(20);
@@ -53,7 +53,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         vec!["scan into the catalogue".into(), scans.text(), format!("{}×", number(scans.median() / finds.median()))],
         vec!["scan of a known tree".into(), again.text(), format!("{}×", number(again.median() / finds.median()))],
     ];
-    table::print("Scan", &notes, &["", "files/s", "to find"], &rows)
+    table::print("Scan", &notes, &["", "files/s", "to find"], &rows)?;
+    primary_scan::run(files, rounds.min(3))
 }
 
 /// A task that scans a container.

@@ -6,14 +6,12 @@ use capstan_test_servers::Blob;
 use serde_json::{Value, json};
 
 use crate::host::{Host, built};
+use crate::laid_over::laid_over;
+use crate::target_file::TargetFile;
 
 /// What the plugin needs to reach this account, and `more`.
 pub fn configuration(blob: &Blob, more: Value) -> Value {
-    let mut all = json!({ "endpoint": blob.endpoint, "account": blob.account, "part-bytes": 5 << 20 });
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
-        all.extend(more);
-    }
-    all
+    laid_over(json!({ "endpoint": blob.endpoint, "account": blob.account, "part-bytes": 5 << 20 }), more)
 }
 
 /// With the account's key.
@@ -26,9 +24,10 @@ pub async fn host_with_signature(blob: &Blob, signature: &str, more: Value) -> a
     Host::start(&built("azure"), configuration(blob, more), &[("sas", signature)]).await
 }
 
-/// What keys are not asked to hold: the service takes a backslash for a slash, and Azurite fails to list a container that holds a
-/// name no document can hold.
-pub const UNKEPT: &str = "\\\u{1}";
+/// The target file of the kit, with the account's key.
+pub fn target(blob: &Blob, more: Value) -> TargetFile {
+    TargetFile::making(configuration(blob, more)).with_secret("account-key", &blob.key)
+}
 
 /// A name that no other run has.
 pub fn container(name: &str) -> String {

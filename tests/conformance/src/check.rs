@@ -11,6 +11,15 @@ use crate::size::Size;
 use crate::target_file::TargetFile;
 use crate::{host, registry, shown, told};
 
+/// What a plugin says and does on a server that works.
+pub const CONTRACT: &[&str] = &["target/*", "objects/*", "uploads/*", "files/*", "calls/*"];
+/// What it does when the server, or the way to it, does not.
+pub const FAULTS: &[&str] = &["faults/*"];
+/// What another way of talking to the same server could change.
+pub const OBJECTS: &[&str] = &["objects/*", "uploads/*"];
+/// The same for files.
+pub const FILES: &[&str] = &["files/*"];
+
 /// Cases about faults at a time.
 const FAULTS_AT_ONCE: usize = 10;
 
@@ -24,6 +33,11 @@ pub async fn small(component: &Path, file: TargetFile, patterns: &[&str]) -> any
         USUAL_JOBS
     };
     run(&kit, patterns, jobs).await
+}
+
+/// All cases that apply and match one of the patterns, at the small size; fails unless they pass.
+pub async fn kept(plugin: &str, file: TargetFile, patterns: &[&str]) -> anyhow::Result<()> {
+    small(&host::built(plugin), file, patterns).await?.passed()
 }
 
 pub async fn load(component: &Path, file: TargetFile, size: Size) -> anyhow::Result<Kit> {

@@ -10,25 +10,24 @@ pub mod cases;
 pub mod check;
 pub mod clause;
 pub mod content;
-pub mod files;
 pub mod fronts;
 pub mod gcs;
 pub mod host;
-pub mod keys;
 pub mod kit;
-pub mod objects;
+mod laid_over;
+pub mod nfs;
 pub mod registry;
 pub mod report;
 pub mod runner;
 pub mod s3;
 pub mod shown;
 pub mod size;
+pub mod smb;
 pub mod stand;
 mod states;
 pub mod store;
 pub mod swift;
 pub mod target_file;
-pub mod uploads;
 
 /// The result of a check: the rule is broken, or the target failed.
 pub type Check = anyhow::Result<()>;

@@ -6,16 +6,14 @@ use capstan_test_servers::S3;
 use serde_json::{Value, json};
 
 use crate::host::{Host, built};
+use crate::laid_over::laid_over;
 use crate::target_file::TargetFile;
 
 /// What the plugin needs to reach this server, and `more`.
 pub fn configuration(server: &S3, more: Value) -> Value {
-    let mut all =
+    let own =
         json!({ "endpoint": server.endpoint, "region": server.region, "access-key": server.access_key, "part-bytes": 5 << 20 });
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
-        all.extend(more);
-    }
-    all
+    laid_over(own, more)
 }
 
 pub async fn host(server: &S3, more: Value) -> anyhow::Result<Host> {

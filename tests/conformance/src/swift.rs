@@ -4,17 +4,11 @@ use capstan_test_servers::{Cloud, SwiftAccount};
 use serde_json::{Value, json};
 
 use crate::host::{Host, built};
+use crate::laid_over::laid_over;
 use crate::target_file::{Fields, TargetFile};
 
 /// Segments as small as the plugin makes them, so that a large object needs few bytes.
 const PART_BYTES: u64 = 1 << 20;
-
-fn laid_over(mut all: Value, more: Value) -> Value {
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
-        all.extend(more);
-    }
-    all
-}
 
 /// What the plugin needs to come in by version 1, and `more`.
 pub fn configuration(account: &SwiftAccount, more: Value) -> Value {

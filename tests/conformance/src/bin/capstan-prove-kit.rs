@@ -9,13 +9,15 @@ use capstan_conformance::host::built;
 use capstan_conformance::report::Report;
 use capstan_conformance::size::Size;
 use capstan_conformance::target_file::TargetFile;
-use capstan_conformance::{check, s3, shown};
-use capstan_test_servers::Rgw;
+use capstan_conformance::{azure, check, gcs, nfs, s3, shown, smb, swift};
+use capstan_test_servers::{Azurite, Ganesha, Gcs, Rgw, Samba, Swift};
 use serde_json::json;
 
-const PLUGINS: [&str; 3] = ["memory", "posix", "s3"];
+const PLUGINS: [&str; 8] = ["memory", "posix", "s3", "azure", "gcs", "swift", "nfs", "smb"];
 /// More than that only makes a server on two cores slower.
 const JOBS: usize = 4;
+/// As a connector has them, not as small as in tests.
+const PART_BYTES: u64 = 64 << 20;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -37,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn prove(plugin: &str) -> anyhow::Result<Report> {
+    let parts = json!({ "part-bytes": PART_BYTES });
     match plugin {
         "memory" => run(plugin, TargetFile::plain(json!({ "locations": ["main"] }), "main")).await,
         "posix" => {
@@ -45,10 +48,12 @@ async fn prove(plugin: &str) -> anyhow::Result<Report> {
             let path = directory.path().to_str().context("a path that is text")?;
             run(plugin, TargetFile::plain(json!({ "path": path }), "root")).await
         }
-        "s3" => {
-            let rgw = Rgw::get()?;
-            run(plugin, s3::target(&rgw.s3, json!({ "part-bytes": 64 << 20 }))).await
-        }
+        "s3" => run(plugin, s3::target(&Rgw::get()?.s3, parts)).await,
+        "azure" => run(plugin, azure::target(&Azurite::start()?.blob, parts)).await,
+        "gcs" => run(plugin, gcs::target(&Gcs::start()?, gcs::Way::Account, parts)).await,
+        "swift" => run(plugin, swift::target(&Swift::get()?.tester(), parts)).await,
+        "nfs" => run(plugin, nfs::target(&Ganesha::start()?)).await,
+        "smb" => run(plugin, smb::target(&Samba::start()?, "share", json!({}))).await,
         other => bail!("no proof is written for {other}; there are {}", PLUGINS.join(", ")),
     }
 }

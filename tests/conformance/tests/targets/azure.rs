@@ -2,26 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
-use capstan_conformance::azure::{UNKEPT, configuration, container, host, host_with_signature};
+use capstan_conformance::azure::{configuration, container, host, host_with_signature, target};
+use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
 use capstan_conformance::content::{counting, same};
+use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
-use capstan_conformance::{fails, objects, uploads};
+use capstan_conformance::target_file::TargetFile;
 use capstan_domain::failure::{Failure, Kind, Retry};
 use capstan_domain::ports::{GetOptions, ListOptions, NamedValues, Objects, PutOptions};
 use capstan_test_servers::{Azurite, Blob, server_or_skip};
 use serde_json::json;
-
-async fn whole_contract(host: &Host, name: &str) {
-    let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
-    let container = container(name);
-    port.create_location(&container, "create", Vec::new()).await.unwrap();
-    let report = host.connection.probe().await.unwrap();
-    assert!(report.locations.iter().any(|location| location.name == container), "{report:?}");
-    assert_eq!(report.clock_skew_ms, Some(0));
-    objects::claiming(&*port, &container, UNKEPT, Some("true")).await.unwrap();
-    uploads::all(&*port, &*parts, &container).await.unwrap();
-    objects::a_location_is_made_once_and_removed_when_empty(&*port, &format!("{container}-2")).await.unwrap();
-}
 
 async fn put(port: &dyn Objects, container: &str, key: &str, size: u64) {
     port.put(container, key, counting(size), &format!("put {key}"), PutOptions::default()).await.unwrap();
@@ -41,18 +31,26 @@ fn step(failure: &Failure) -> &str {
     failure.next_step.as_deref().unwrap_or_default()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn azure_keeps_the_contract_with_the_accounts_key() {
     let server = server_or_skip!(Azurite::start());
-    whole_contract(&host(&server.blob, json!({})).await.unwrap(), "key").await;
+    kept("azure", target(&server.blob, json!({})), CONTRACT).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_endures_faults_between_it_and_azurite() {
+    let server = server_or_skip!(Azurite::start());
+    kept("azure", target(&server.blob, json!({})), FAULTS).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn azure_keeps_the_contract_with_a_signature_and_md5() {
     let server = server_or_skip!(Azurite::start());
-    let signature = server.blob.account_signature("rwdlacup", 3600).unwrap();
-    let host = host_with_signature(&server.blob, &format!("?{signature}"), json!({ "checksum": "md5" })).await.unwrap();
-    whole_contract(&host, "signature").await;
+    let signature = format!("?{}", server.blob.account_signature("rwdlacup", 3600).unwrap());
+    let more = json!({ "checksum": "md5" });
+    let file = TargetFile::making(configuration(&server.blob, more.clone())).with_secret("sas", &signature);
+    kept("azure", file, OBJECTS).await.unwrap();
+    let host = host_with_signature(&server.blob, &signature, more).await.unwrap();
     let report = host.connection.probe().await.unwrap();
     assert!(extra(&report.extras, "credentials-expire").is_some_and(|end| end.starts_with("20")), "{report:?}");
     assert_eq!(extra(&report.extras, "checksum-mode"), Some("md5"));

@@ -2,39 +2,34 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails here says where")]
 
+use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
 use capstan_conformance::content::{bytes, counting, same};
-use capstan_conformance::gcs::{WAYS, Way, configuration, host};
+use capstan_conformance::fails;
+use capstan_conformance::gcs::{WAYS, Way, configuration, host, target};
 use capstan_conformance::host::{Host, built};
-use capstan_conformance::s3::bucket;
-use capstan_conformance::{fails, objects, uploads};
 use capstan_domain::failure::{Failure, Kind, Retry};
 use capstan_domain::ports::{GetOptions, ListOptions, PutOptions};
 use capstan_test_servers::{Gcs, GcsAccount, TokenAnswer, free_port, server_or_skip};
 use serde_json::json;
 
-async fn whole_contract(way: Way, name: &str) {
+async fn held(way: Way, patterns: &[&str]) {
     let server = server_or_skip!(Gcs::start());
-    let host = host(&server, way, json!({})).await.unwrap();
-    let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
-    let bucket = bucket(name);
-    port.create_location(&bucket, "create", Vec::new()).await.unwrap();
-    let report = host.connection.probe().await.unwrap();
-    assert!(report.locations.iter().any(|location| location.name == bucket), "{report:?}");
-    assert_eq!(report.clock_skew_ms, Some(0));
-    objects::all(&*port, &bucket, false).await.unwrap();
-    uploads::all(&*port, &*parts, &bucket).await.unwrap();
-    objects::a_location_is_made_once_and_removed_when_empty(&*port, &format!("{bucket}-2")).await.unwrap();
-    assert_eq!(server.unfinished(&bucket), Vec::<String>::new());
+    kept("gcs", target(&server, way, json!({})), patterns).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn gcs_keeps_the_contract_with_a_service_account() {
-    whole_contract(Way::Account, "account").await;
+    held(Way::Account, CONTRACT).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn gcs_endures_faults_between_it_and_the_simulator() {
+    held(Way::Account, FAULTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn gcs_keeps_the_contract_with_an_hmac_key() {
-    whole_contract(Way::Key, "key").await;
+    held(Way::Key, OBJECTS).await;
 }
 
 /// The failure of a probe with this configuration and this secret.

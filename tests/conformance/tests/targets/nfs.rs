@@ -11,19 +11,7 @@ use std::sync::Arc;
 
 use capstan_conformance::host::{Host, built};
 use capstan_domain::ports::Files;
-use capstan_test_servers::Ganesha;
-use serde_json::{Value, json};
-
-/// A target at the server's export of this name, as root.
-fn configuration(server: &Ganesha, export: &str) -> Value {
-    json!({
-        "host": "127.0.0.1",
-        "port": server.port,
-        "mount-port": server.mount_port,
-        "export": server.export(export).to_str().unwrap(),
-        "location": "share",
-    })
-}
+use serde_json::Value;
 
 /// The configuration with some fields of it changed.
 fn with(mut configuration: Value, fields: Value) -> Value {

@@ -2,38 +2,33 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
 use capstan_conformance::content::{counting, same};
+use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
-use capstan_conformance::s3::{bucket, configuration, host};
-use capstan_conformance::{fails, objects, uploads};
+use capstan_conformance::s3::{bucket, configuration, host, target};
 use capstan_domain::failure::Kind;
 use capstan_domain::ports::{GetOptions, NamedValues, PutOptions};
 use capstan_test_servers::{Moto, Rgw, S3, server_or_skip};
-use serde_json::{Value, json};
+use serde_json::json;
 
-async fn whole_contract(server: &S3, name: &str, more: Value) {
-    let host = host(server, more).await.unwrap();
-    let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
-    let bucket = bucket(name);
-    port.create_location(&bucket, "create", Vec::new()).await.unwrap();
-    let report = host.connection.probe().await.unwrap();
-    assert!(report.locations.iter().any(|location| location.name == bucket), "{report:?}");
-    assert_eq!(report.clock_skew_ms, Some(0));
-    objects::all(&*port, &bucket, true).await.unwrap();
-    uploads::all(&*port, &*parts, &bucket).await.unwrap();
-    objects::a_location_is_made_once_and_removed_when_empty(&*port, &format!("{bucket}-2")).await.unwrap();
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn s3_keeps_the_contract_on_ceph() {
     let server = server_or_skip!(Rgw::get());
-    whole_contract(&server.s3, "plain", json!({})).await;
+    kept("s3", target(&server.s3, json!({})), CONTRACT).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_endures_faults_between_it_and_ceph() {
+    let server = server_or_skip!(Rgw::get());
+    kept("s3", target(&server.s3, json!({})), FAULTS).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s3_keeps_the_contract_with_signed_payloads_and_md5() {
     let server = server_or_skip!(Rgw::get());
-    whole_contract(&server.s3, "signed", json!({ "payload-signing": "signed", "checksum": "md5" })).await;
+    let file = target(&server.s3, json!({ "payload-signing": "signed", "checksum": "md5" }));
+    kept("s3", file, OBJECTS).await.unwrap();
 }
 
 #[tokio::test]

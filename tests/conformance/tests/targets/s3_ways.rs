@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
+use capstan_conformance::check::{OBJECTS, kept};
 use capstan_conformance::content::{counting, same};
+use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
-use capstan_conformance::s3::{bucket, configuration, host};
-use capstan_conformance::{fails, objects, uploads};
+use capstan_conformance::s3::{bucket, configuration, host, target};
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::grant::Power;
 use capstan_domain::ports::{ByteRange, GetOptions, Objects, PutOptions};
@@ -23,18 +24,18 @@ async fn holds(port: &dyn Objects, bucket: &str, key: &str, size: u64) {
     same(body, 0, size).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_whole_contract_holds_where_a_bucket_is_a_host() {
     let rgw = server_or_skip!(Rgw::get());
     // No DNS knows the names; the proxy does.
     let proxy = Proxy::start().unwrap();
     let by_name = rgw.by_name();
-    let host = host(&by_name, json!({ "addressing": "virtual", "proxy": proxy.url })).await.unwrap();
-    let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
+    let more = json!({ "addressing": "virtual", "proxy": proxy.url });
+    kept("s3", target(&by_name, more.clone()), OBJECTS).await.unwrap();
+    let host = host(&by_name, more).await.unwrap();
+    let port = host.connection.objects().unwrap();
     let bucket = bucket("virtual");
     port.create_location(&bucket, "create", Vec::new()).await.unwrap();
-    objects::all(&*port, &bucket, true).await.unwrap();
-    uploads::all(&*port, &*parts, &bucket).await.unwrap();
     // Who asks by path finds the same objects.
     put(&*port, &bucket, "a b/ü", 11).await;
     assert_eq!(rgw.s3.get(&bucket, "a b/ü").unwrap(), capstan_conformance::content::bytes(0, 11));

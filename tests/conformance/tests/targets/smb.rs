@@ -8,25 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use capstan_conformance::check::{CONTRACT, FAULTS, FILES, kept};
 use capstan_conformance::content::{counting, same};
 use capstan_conformance::fails;
-use capstan_conformance::files::{self, Able};
 use capstan_conformance::host::{Host, built};
+use capstan_conformance::smb::{configuration, target};
 use capstan_domain::content::{Body, Source};
 use capstan_domain::failure::{Failure, Kind};
 use capstan_domain::ports::{Files, PutOptions};
 use capstan_test_servers::{SAMBA_PASSWORD, Samba, server_or_skip};
 use futures::StreamExt;
 use serde_json::{Value, json};
-
-/// What SMB keeps: no permission bits, no links, and moments to a tenth of a microsecond.
-const ABLE: Able = Able { modes: false, links: false, xattrs: false, time_step: 100, ordered: true };
-
-fn configuration(server: &Samba, share: &str, more: Value) -> Value {
-    let mut all = json!({ "host": "127.0.0.1", "port": server.port, "share": share, "user": server.user });
-    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    all
-}
 
 async fn host_with(server: &Samba, share: &str, more: Value, password: &str) -> Host {
     Host::start(&built("smb"), configuration(server, share, more), &[("password", password)]).await.unwrap()
@@ -53,25 +45,32 @@ async fn goes_round(server: &Samba, more: Value) {
     port.remove("share", "round", "remove").await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn smb_keeps_the_contract_signed() {
     let server = server_or_skip!(Samba::start());
-    let host = host(&server, "share", json!({ "encryption": "off" })).await;
+    let signed = json!({ "encryption": "off" });
+    kept("smb", target(&server, "share", signed.clone()), CONTRACT).await.unwrap();
+    let host = host(&server, "share", signed).await;
     let report = host.connection.probe().await.unwrap();
     assert_eq!(report.locations[0].name, "share");
-    files::all(&*port(&host), "share", ABLE).await.unwrap();
     let usage = host.connection.usage(Some("share")).await.unwrap();
     assert!(usage.capacity.unwrap() > usage.used.unwrap());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn smb_endures_faults_between_it_and_samba() {
+    let server = server_or_skip!(Samba::start());
+    kept("smb", target(&server, "share", json!({})), FAULTS).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn smb_keeps_the_contract_encrypted() {
     let server = server_or_skip!(Samba::start());
-    let host =
-        host(&server, "encrypted", json!({ "encryption": "required", "minimum-dialect": "3.1.1", "location": "vault" })).await;
+    let sealed = json!({ "encryption": "required", "minimum-dialect": "3.1.1" });
+    kept("smb", target(&server, "encrypted", sealed.clone()), FILES).await.unwrap();
+    let host = host(&server, "encrypted", sealed).await;
     let report = host.connection.probe().await.unwrap();
     assert!(report.extras.contains(&("smb-encrypted".to_owned(), "true".to_owned())), "{report:?}");
-    files::all(&*port(&host), "vault", ABLE).await.unwrap();
 }
 
 #[tokio::test]

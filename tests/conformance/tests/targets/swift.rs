@@ -2,40 +2,38 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::s3::bucket as container;
-use capstan_conformance::swift::{cloud_host, host};
-use capstan_conformance::{objects, uploads};
+use capstan_conformance::swift::{cloud_host, cloud_target, target};
 use capstan_test_servers::{Rgw, Swift, server_or_skip};
 use serde_json::json;
 
-/// Of conditions it has this one.
-const IF_ABSENT: Option<&str> = Some("if-absent");
-
-async fn whole_contract(host: &Host, name: &str, conditions: Option<&str>) {
-    let (port, parts) = (host.connection.objects().unwrap(), host.connection.uploads().unwrap());
-    let name = container(name);
-    port.create_location(&name, "create", Vec::new()).await.unwrap();
-    let report = host.connection.probe().await.unwrap();
-    assert!(report.locations.iter().any(|location| location.name == name), "{report:?}");
-    assert_eq!(report.clock_skew_ms, Some(0));
-    objects::claiming(&*port, &name, "", conditions).await.unwrap();
-    uploads::all(&*port, &*parts, &name).await.unwrap();
-    objects::a_location_is_made_once_and_removed_when_empty(&*port, &format!("{name}-2")).await.unwrap();
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn swift_keeps_the_contract_behind_tempauth() {
     let server = server_or_skip!(Swift::get());
-    let host = host(&server.tester(), json!({})).await.unwrap();
-    whole_contract(&host, "tempauth", IF_ABSENT).await;
+    kept("swift", target(&server.tester(), json!({})), CONTRACT).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn swift_keeps_the_contract_behind_keystone() {
     let server = server_or_skip!(Swift::get());
-    let host = cloud_host(&server.cloud, json!({})).await.unwrap();
-    whole_contract(&host, "keystone", IF_ABSENT).await;
+    kept("swift", cloud_target(&server.cloud, json!({})), OBJECTS).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn swift_endures_faults_between_it_and_the_service() {
+    let server = server_or_skip!(Swift::get());
+    kept("swift", target(&server.tester(), json!({})), FAULTS).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn swift_keeps_the_contract_on_ceph() {
+    let server = server_or_skip!(Rgw::get());
+    let ignores = "Ceph's gateway ignores conditions in Swift's API, so the plugin refuses them there";
+    let conditions = ["objects/put-if-absent*", "objects/copy-if-absent*", "objects/*condition*", "calls/*-if-absent"];
+    let file = target(&server.swift(), json!({})).with_limit("no conditions", ignores, &conditions);
+    kept("swift", file, CONTRACT).await.unwrap();
 }
 
 #[tokio::test]
@@ -55,12 +53,4 @@ async fn an_application_credential_opens_the_same_containers() {
     by_password.connection.objects().unwrap().create_location(&name, "create", Vec::new()).await.unwrap();
     let report = by_credential.connection.probe().await.unwrap();
     assert!(report.locations.iter().any(|location| location.name == name), "{report:?}");
-}
-
-#[tokio::test]
-async fn swift_keeps_the_contract_on_ceph() {
-    let server = server_or_skip!(Rgw::get());
-    let host = host(&server.swift(), json!({})).await.unwrap();
-    // Ceph's gateway ignores conditions in Swift's API, so the plugin refuses them.
-    whole_contract(&host, "ceph", None).await;
 }

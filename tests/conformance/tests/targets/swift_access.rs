@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
 use capstan_conformance::content::{counting, same};
+use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::s3::bucket as container;
 use capstan_conformance::swift::{cloud_configuration, cloud_host, configuration, host};
-use capstan_conformance::{fails, objects};
 use capstan_domain::failure::{Failure, Kind, Retry};
 use capstan_domain::grant::Power;
 use capstan_domain::ports::{Checksum, GetOptions, Objects, PutOptions};
@@ -317,7 +317,6 @@ async fn names_at_the_edges_are_kept_or_refused_by_name() {
             "a name of 1,025 bytes",
         )
         .unwrap();
-        objects::a_location_is_made_once_and_removed_when_empty(&*port, &container("again")).await.unwrap();
     }
 }
 

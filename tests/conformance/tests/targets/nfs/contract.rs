@@ -1,20 +1,27 @@
 //! What every file target keeps.
 
-use capstan_conformance::files::{self, Able};
+use capstan_conformance::check::{CONTRACT, FAULTS, kept};
 use capstan_test_servers::{Ganesha, server_or_skip};
 
-use super::{configuration, host};
+use super::host;
+use capstan_conformance::nfs::{configuration, target};
 
-#[tokio::test]
-async fn nfs_keeps_the_contract() {
+#[tokio::test(flavor = "multi_thread")]
+async fn nfs_keeps_the_contract_on_ganesha() {
     let server = server_or_skip!(Ganesha::start());
+    kept("nfs", target(&server), CONTRACT).await.unwrap();
     let host = host(configuration(&server, "open")).await;
     let report = host.connection.probe().await.unwrap();
     assert_eq!(report.locations.iter().map(|location| location.name.as_str()).collect::<Vec<_>>(), ["share"]);
-    files::all(&*super::files(&host), "share", Able { xattrs: false, ordered: false, ..Able::default() }).await.unwrap();
     let usage = host.connection.usage(Some("share")).await.unwrap();
     assert!(usage.capacity.unwrap() >= usage.used.unwrap());
     assert!(usage.used.unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nfs_endures_faults_between_it_and_ganesha() {
+    let server = server_or_skip!(Ganesha::start());
+    kept("nfs", target(&server), FAULTS).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use capstan_domain::ports::PutOptions;
 use capstan_test_servers::{Ganesha, NfsFront, Trick, server_or_skip};
 use serde_json::json;
 
-use super::{configuration, files, host, with};
+use super::{files, host, with};
+use capstan_conformance::nfs::configuration;
 
 const CREATE: u32 = 8;
 const MKDIR: u32 = 9;

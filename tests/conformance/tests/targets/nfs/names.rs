@@ -8,7 +8,8 @@ use capstan_conformance::content::{counting, same};
 use capstan_domain::ports::{ByteRange, Files, NodeKind, PutOptions};
 use capstan_test_servers::{Ganesha, server_or_skip};
 
-use super::{configuration, files, host};
+use super::{files, host};
+use capstan_conformance::nfs::configuration;
 
 async fn list(port: &dyn Files, path: &str, limit: u32) -> Vec<String> {
     let (mut names, mut after) = (Vec::new(), None);

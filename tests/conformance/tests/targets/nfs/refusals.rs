@@ -13,7 +13,8 @@ use capstan_runtime::TargetSettings;
 use capstan_test_servers::{Ganesha, free_port, server_or_skip};
 use serde_json::{Value, json};
 
-use super::{configuration, files, host, with};
+use super::{files, host, with};
+use capstan_conformance::nfs::configuration;
 
 async fn probe_fails(configuration: Value) -> Failure {
     host(configuration).await.connection.probe().await.unwrap_err()
