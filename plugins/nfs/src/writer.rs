@@ -99,6 +99,8 @@ impl Put<'_> {
         };
         let file = self.create(lane, &directory, &subject).await?;
         fill(lane, &file, self.content, 0, &subject).await?;
+        // Asked before it has its name: afterwards others may have taken it away.
+        let attributes = done(lane.link.ask(&GetAttributes { file: file.clone() }).await?, &subject)?;
         let way = Way { from: directory.clone(), from_name: self.temporary, to: directory, to_name: self.name };
         if self.if_absent {
             match way.link(lane, &file, &subject).await {
@@ -111,7 +113,6 @@ impl Put<'_> {
         } else {
             way.rename(lane, &subject).await?;
         }
-        let attributes = done(lane.link.ask(&GetAttributes { file }).await?, &subject)?;
         Ok(node(self.place.name(), &attributes, None))
     }
 

@@ -3,7 +3,7 @@
 //! S3 makes a new upload whenever it is asked; so that one attempt begins one, the upload of a key is remembered in the target's
 //! state until it is completed or aborted.
 
-use capstan_sdk::failure::{Failure, already_exists, invalid, malformed};
+use capstan_sdk::failure::{Failure, already_exists, invalid, malformed, not_found};
 use capstan_sdk::http::header;
 use capstan_sdk::text::{base64, hex, number, unbase64, unhex};
 use capstan_sdk::types::{Checksum, GetOptions, Object, Part, PutOptions, Upload};
@@ -206,6 +206,12 @@ pub(crate) async fn complete(
         Err(refusal) if options.if_absent && refusal.status == 412 => {
             return Err(already_exists(format!("there is an {} already", call.subject())).code(refusal.code));
         }
+        // Ceph's gateway answers the completion of an upload that is gone like this.
+        Err(refusal) if refusal.status >= 500 && is_gone(client, location, key, upload).await => {
+            return completed_before(client, location, key, &parts)
+                .await
+                .ok_or_else(|| not_found(format!("there is no such upload of {}", call.subject())).code("NoSuchUpload"));
+        }
         Err(refusal) => return Err(unclear(refusal.failure(&call.subject()))),
     };
     let root = checked(&reply.body, &call.subject())?;
@@ -224,6 +230,10 @@ pub(crate) async fn complete(
         metadata: options.metadata,
         extras: Vec::new(),
     })
+}
+
+async fn is_gone(client: &Client, location: &str, key: &str, upload: &str) -> bool {
+    matches!(list(client, location, key, upload, 0, 1).await, Err(Failure::NotFound(_)))
 }
 
 /// The upload is gone: did it become the object that is there? The answer to the first completion may have been lost.

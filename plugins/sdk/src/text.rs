@@ -109,6 +109,8 @@ pub fn unbase64(text: &str) -> Option<Vec<u8>> {
 /// User metadata travels in headers, which hold printable ASCII; other text goes as an RFC 2047 word, as S3 itself answers it.
 pub fn header_text(text: &str) -> String {
     let plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && text.trim() == text && !text.starts_with("=?");
+    // Services make one space of several, in what they store or in what they sign.
+    let plain = plain && !text.contains("  ");
     if plain { text.to_owned() } else { format!("=?UTF-8?B?{}?=", base64(text.as_bytes())) }
 }
 

@@ -28,6 +28,17 @@ pub fn target(server: &S3, more: Value) -> TargetFile {
     file.with_secret("secret-key", &server.secret_key)
 }
 
+/// The same on Ceph's gateway, with what that is known not to do.
+pub fn ceph(server: &S3, more: Value) -> TargetFile {
+    target(server, more)
+        .with_limit("no restore", "the gateway has no cold storage and answers 501", &["objects/restore-of-an-absent-object"])
+        .with_limit(
+            "all parts or none",
+            "the gateway completes an upload only with every part that was put",
+            &["uploads/complete-fewer"],
+        )
+}
+
 /// A name that no other run has.
 pub fn bucket(name: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());

@@ -13,12 +13,14 @@ use futures::Stream;
 /// The stored size and every checksum the host knows must be those of the content.
 pub(crate) fn stored(content: &Content, size: u64, checksums: &[Checksum], whole: bool, claimed: u64) -> Outcome<()> {
     if claimed != size {
-        return Err(lie("size-mismatch", format!("The plugin says it stored {claimed} bytes; it was given {size}.")));
+        return Err(
+            lie("size-mismatch", format!("The plugin says it stored {claimed} bytes; it was given {size}.")).with_maybe_done()
+        );
     }
     for checksum in checksums.iter().filter(|_| whole) {
         if content.checksum(&checksum.algorithm).is_some_and(|known| known != checksum.value) {
             let message = format!("The plugin says what it stored has another {} than what it was given.", checksum.algorithm);
-            return Err(lie("checksum-mismatch", message));
+            return Err(lie("checksum-mismatch", message).with_maybe_done());
         }
     }
     Ok(())
@@ -29,7 +31,8 @@ pub(crate) fn reaches(end: u64, claimed: u64) -> Outcome<()> {
     if claimed >= end {
         return Ok(());
     }
-    Err(lie("size-mismatch", format!("The plugin says the file has {claimed} bytes; a range of it was written up to {end}.")))
+    let message = format!("The plugin says the file has {claimed} bytes; a range of it was written up to {end}.");
+    Err(lie("size-mismatch", message).with_maybe_done())
 }
 
 /// A page that leads to itself would be read for ever.

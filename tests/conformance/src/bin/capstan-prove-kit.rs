@@ -48,7 +48,7 @@ async fn prove(plugin: &str) -> anyhow::Result<Report> {
             let path = directory.path().to_str().context("a path that is text")?;
             run(plugin, TargetFile::plain(json!({ "path": path }), "root")).await
         }
-        "s3" => run(plugin, s3::target(&Rgw::get()?.s3, parts)).await,
+        "s3" => run(plugin, s3::ceph(&Rgw::get()?.s3, parts)).await,
         "azure" => run(plugin, azure::target(&Azurite::start()?.blob, parts)).await,
         "gcs" => run(plugin, gcs::target(&Gcs::start()?, gcs::Way::Account, parts)).await,
         "swift" => run(plugin, swift::target(&Swift::get()?.tester(), parts)).await,

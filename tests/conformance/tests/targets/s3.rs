@@ -6,7 +6,7 @@ use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
 use capstan_conformance::content::{counting, same};
 use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
-use capstan_conformance::s3::{bucket, configuration, host, target};
+use capstan_conformance::s3::{bucket, ceph, configuration, host};
 use capstan_domain::failure::Kind;
 use capstan_domain::ports::{GetOptions, NamedValues, PutOptions};
 use capstan_test_servers::{Moto, Rgw, S3, server_or_skip};
@@ -15,19 +15,19 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn s3_keeps_the_contract_on_ceph() {
     let server = server_or_skip!(Rgw::get());
-    kept("s3", target(&server.s3, json!({})), CONTRACT).await.unwrap();
+    kept("s3", ceph(&server.s3, json!({})), CONTRACT).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s3_endures_faults_between_it_and_ceph() {
     let server = server_or_skip!(Rgw::get());
-    kept("s3", target(&server.s3, json!({})), FAULTS).await.unwrap();
+    kept("s3", ceph(&server.s3, json!({})), FAULTS).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s3_keeps_the_contract_with_signed_payloads_and_md5() {
     let server = server_or_skip!(Rgw::get());
-    let file = target(&server.s3, json!({ "payload-signing": "signed", "checksum": "md5" }));
+    let file = ceph(&server.s3, json!({ "payload-signing": "signed", "checksum": "md5" }));
     kept("s3", file, OBJECTS).await.unwrap();
 }
 
