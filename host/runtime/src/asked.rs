@@ -47,6 +47,7 @@ impl<V: Send + 'static> Drop for Asked<V> {
             if tokio::time::timeout_at(deadline.into(), answer).await.is_err() {
                 count(&of.machine.metrics.deadlines);
                 of.retire(&worker);
+                worker.overdue();
             }
         });
     }

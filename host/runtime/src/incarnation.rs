@@ -200,6 +200,7 @@ impl Incarnation {
                 count(&self.machine.metrics.deadlines);
                 // The guest cannot be told to give up one call: the store takes no new ones and goes when its others had their time.
                 self.retire(&asked.worker);
+                asked.worker.overdue();
                 Err(overdue(deadline))
             }
         }

@@ -26,6 +26,8 @@ pub(crate) struct Worker {
     drive: Weak<Drive>,
     machine: Arc<Machine>,
     load: AtomicUsize,
+    /// Of the load, calls that nobody waits for any more.
+    overdue: AtomicUsize,
     calls: AtomicU64,
     usage: Arc<Usage>,
     end: watch::Receiver<Option<Failure>>,
@@ -38,6 +40,7 @@ pub(crate) struct Load(Arc<Worker>);
 impl Drop for Load {
     fn drop(&mut self) {
         self.0.load.fetch_sub(1, Ordering::Relaxed);
+        self.0.end_if_deserted();
     }
 }
 
@@ -78,6 +81,7 @@ impl Worker {
             drive: Arc::downgrade(&drive),
             machine: Arc::clone(machine),
             load: AtomicUsize::new(0),
+            overdue: AtomicUsize::new(0),
             calls: AtomicU64::new(0),
             usage,
             end,
@@ -136,6 +140,20 @@ impl Worker {
         self.queue.lock().wanted = false;
         if let Some(drive) = self.drive.upgrade() {
             drive.wake();
+        }
+    }
+
+    /// A call had its time. The store ends with the last call that somebody waits for, so that what an overdue one holds, connections
+    /// and what a server has open for them, is given back.
+    pub(crate) fn overdue(&self) {
+        self.overdue.fetch_add(1, Ordering::Relaxed);
+        self.end_if_deserted();
+    }
+
+    fn end_if_deserted(&self) {
+        let overdue = self.overdue.load(Ordering::Relaxed);
+        if overdue > 0 && self.load() <= overdue {
+            self.kill();
         }
     }
 

@@ -3,6 +3,7 @@
 use capstan_sdk::failure::{Failure, invalid, not_found};
 use capstan_sdk::{Outcome, log};
 use smb2::msg::create::CreateDisposition;
+use smb2::types::flags::FileAttributes;
 use smb2::types::status::NtStatus;
 
 use crate::chain::{Chain, Opening, access, option};
@@ -108,12 +109,16 @@ pub(crate) async fn move_to(links: &Links, from: &Place, to: &Place, replace: bo
     let answers = links.change(&chain, &from.subject()).await?;
     answers.opened(&from.subject())?;
     match answers.status(1) {
-        // Windows says so where the destination is open: whether it is, an open tells.
+        // Servers say so where the destination is open: whether it is, an open tells. One that was, and is not any more, is no reason
+        // that lasts; one that may only be read is.
         refusal @ NtStatus::ACCESS_DENIED if replace => {
             let probe = Chain::open(Opening::existing(to.wire(), access::DELETE)).close();
             let answers = links.ask(&probe, &to.subject()).await?;
             match answers.status(0) {
                 NtStatus::SHARING_VIOLATION => Err(status::general(NtStatus::SHARING_VIOLATION, &to.subject())),
+                NtStatus::SUCCESS if answers.opened(&to.subject())?.file_attributes & FileAttributes::READONLY == 0 => {
+                    Err(status::general(NtStatus::SHARING_VIOLATION, &to.subject()))
+                }
                 _ => Err(status::general(refusal, &to.subject())),
             }
         }
@@ -141,7 +146,7 @@ pub(crate) async fn sync(links: &Links, place: &Place) -> Outcome<()> {
     };
     lease.close(opened.file_id).await;
     match answers.done(1, &subject) {
-        Err(failure) if opened.file_attributes & smb2::FileAttributes::DIRECTORY != 0 => match failure {
+        Err(failure) if opened.file_attributes & FileAttributes::DIRECTORY != 0 => match failure {
             Failure::Denied(_) | Failure::Unsupported(_) | Failure::Invalid(_) => {
                 log!(debug, "the server flushes no directories", "why" => failure.fault().message);
                 Ok(())

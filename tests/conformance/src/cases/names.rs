@@ -19,16 +19,16 @@ struct Class {
     id: &'static str,
     rule: &'static str,
     names: &'static [&'static str],
-    /// `invalid` is an answer as well.
-    may_refuse: bool,
+    /// Answers as well.
+    refusals: &'static [Kind],
 }
 
 const fn must(id: &'static str, rule: &'static str, names: &'static [&'static str]) -> Class {
-    Class { id, rule, names, may_refuse: false }
+    Class { id, rule, names, refusals: &[] }
 }
 
 const fn may_refuse(id: &'static str, rule: &'static str, names: &'static [&'static str]) -> Class {
-    Class { id, rule, names, may_refuse: true }
+    Class { id, rule, names, refusals: &[Kind::Invalid] }
 }
 
 /// Names of one component.
@@ -91,11 +91,13 @@ const CLASSES: &[Class] = &[
         "the composed and the decomposed spelling are two names, or one is refused",
         &["é", "e\u{301}", "\u{212b}", "\u{c5}", "A\u{30a}"],
     ),
-    may_refuse(
-        "case-pairs",
-        "names that differ in case are two names, or one is refused",
-        &["readme", "README", "ReadMe", "straße", "STRASSE", "ı", "I"],
-    ),
+    Class {
+        id: "case-pairs",
+        rule: "names that differ in case are two names, or one is refused",
+        names: &["readme", "README", "ReadMe", "straße", "STRASSE", "ı", "I"],
+        // A server that takes one for the other says what is in the way.
+        refusals: &[Kind::Invalid, Kind::AlreadyExists],
+    },
     may_refuse(
         "invisible",
         "characters that cannot be seen are kept, or refused",
@@ -142,7 +144,7 @@ async fn kept(stand: &Stand<'_>, want: Want, class: &Class) -> Check {
             Ok(_) => {
                 wanted.insert(*name, size);
             }
-            Err(failure) if class.may_refuse && failure.kind == Kind::Invalid => {}
+            Err(failure) if class.refusals.contains(&failure.kind) => {}
             Err(failure) => return Err(told(failure).context(format!("put {name:?}"))),
         }
     }
