@@ -11,7 +11,7 @@ use capstan_domain::ids::TargetId;
 use capstan_domain::plugin::Description;
 use capstan_domain::ports::{Connection, Files, NamedValues, Objects, Uploads};
 use capstan_domain::secret::SecretText;
-use capstan_runtime::{Limits, TargetSettings};
+use capstan_runtime::{Limits, Runtime, TargetSettings};
 
 use crate::fronts::Endpoint;
 use crate::host::Loaded;
@@ -43,6 +43,19 @@ pub struct Opened {
     pub objects: Option<Arc<dyn Objects>>,
     pub uploads: Option<Arc<dyn Uploads>>,
     pub files: Option<Arc<dyn Files>>,
+    _closing: Option<Closing>,
+}
+
+/// Closes a target that is done with: its stores count among those that a host has for all its targets.
+struct Closing {
+    runtime: Arc<Runtime>,
+    target: TargetId,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.runtime.close_target(self.target);
+    }
 }
 
 /// Why no case can run.
@@ -56,7 +69,8 @@ pub enum NotLoaded {
 
 impl Opened {
     fn new(connection: Arc<dyn Connection>) -> Self {
-        Self { objects: connection.objects(), uploads: connection.uploads(), files: connection.files(), connection }
+        let (objects, uploads, files) = (connection.objects(), connection.uploads(), connection.files());
+        Self { connection, objects, uploads, files, _closing: None }
     }
 
     pub fn store(&self) -> anyhow::Result<Store<'_>> {
@@ -141,6 +155,7 @@ impl Kit {
         change(&mut settings);
         // The configuration may lead elsewhere now, and grants what it names.
         let again = on.settings(settings.configuration, settings.secrets, |_| true).map_err(told).context("grants")?;
-        Ok(Opened::new(on.runtime.open_target(again)))
+        let closing = Closing { runtime: Arc::clone(&on.runtime), target: again.id };
+        Ok(Opened { _closing: Some(closing), ..Opened::new(on.runtime.open_target(again)) })
     }
 }
