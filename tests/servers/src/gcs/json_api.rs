@@ -87,7 +87,7 @@ impl Json<'_> {
     }
 
     fn remove(&self, bucket: &str) -> anyhow::Result<Answer> {
-        Ok(match self.store.list(bucket)? {
+        Ok(match self.store.list(bucket, "")? {
             None => not_found("bucket"),
             Some(items) if !items.is_empty() => {
                 Answer::json_error(409, "conflict", "The bucket you tried to delete is not empty.")
@@ -100,9 +100,9 @@ impl Json<'_> {
     }
 
     fn list(&self, asked: &Asked<'_>, bucket: &str) -> anyhow::Result<Answer> {
-        let Some(all) = self.store.list(bucket)? else { return Ok(not_found("bucket")) };
-        let limit = asked.asks("maxResults").and_then(|text| text.parse::<usize>().ok()).unwrap_or(1000).min(1000);
         let prefix = asked.asks("prefix").unwrap_or_default();
+        let Some(all) = self.store.list(bucket, prefix)? else { return Ok(not_found("bucket")) };
+        let limit = asked.asks("maxResults").and_then(|text| text.parse::<usize>().ok()).unwrap_or(1000).min(1000);
         let found = page(all, prefix, asked.asks("delimiter"), token(asked).as_deref(), limit);
         Ok(cut(asked, listing("storage#objects", found)))
     }

@@ -18,7 +18,7 @@ mod xml_api;
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use self::emulator::Emulator;
 use self::http::{Answer, Asked};
@@ -35,6 +35,8 @@ pub use self::sessions::Cut;
 pub use self::tokens::TokenAnswer;
 
 const TOKEN_PATH: &str = "/token";
+/// How long a client, or the emulator, may be silent in the middle of a request or an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who may come in: a service account with its key, and an HMAC key.
 #[derive(Clone, Debug)]
@@ -92,6 +94,7 @@ struct State {
     sessions: Sessions,
     rewrites: Rewrites,
     rounds: u64,
+    answers: u64,
     /// Seconds this service's clock is ahead.
     ahead: i64,
     /// Method of the requests that are turned away, how, and how many more.
@@ -187,7 +190,7 @@ impl Gcs {
 
     /// Keys that lie in a bucket, seen from behind.
     pub fn keys(&self, bucket: &str) -> anyhow::Result<Vec<String>> {
-        let items = self.shared.store.list(bucket)?.unwrap_or_default();
+        let items = self.shared.store.list(bucket, "")?.unwrap_or_default();
         Ok(items.iter().map(|item| store::name_of(item).to_owned()).collect())
     }
 
@@ -213,6 +216,8 @@ impl Shared {
     }
 
     fn serve(&self, mut client: TcpStream) -> anyhow::Result<()> {
+        client.set_read_timeout(Some(PATIENCE))?;
+        client.set_write_timeout(Some(PATIENCE))?;
         let Some(mut request) = Request::read(&mut client)? else { return Ok(()) };
         // One at a time: a precondition and the change it guards are one step.
         let mut state = self.lock();
@@ -225,8 +230,10 @@ impl Shared {
             None => self.answer(&mut state, &asked, now)?,
         };
         let silent = state.is_silent(asked.method());
+        state.answers += 1;
+        let number = state.answers;
         drop(state);
-        match answer {
+        match answer.map(|answer| answer.with("X-GUploader-UploadID", format!("simulated-{number}"))) {
             Some(answer) if !silent => answer.write(&mut client, &http_date(now))?,
             _ => client.shutdown(Shutdown::Both)?,
         }
@@ -286,6 +293,7 @@ impl Shared {
     fn emulators(&self, asked: &Asked<'_>) -> anyhow::Result<Answer> {
         use std::io::Read;
         let mut server = asked.request.pass_on(&self.emulator)?;
+        server.set_read_timeout(Some(PATIENCE))?;
         let mut bytes = Vec::new();
         server.read_to_end(&mut bytes)?;
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(bytes.len().saturating_sub(4));

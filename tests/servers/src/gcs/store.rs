@@ -3,6 +3,8 @@
 //! The emulator takes keys for paths, so that "a//b" would become "a/b"; keys that are not plain lie there under a name spelled in
 //! hexadecimal digits.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
@@ -13,6 +15,8 @@ const BODY_LIMIT: u64 = 1 << 31;
 /// From this size on data goes in a request of its own: the emulator reads a document with data in it slowly.
 const APART_FROM: usize = 64 << 10;
 const BOUNDARY: &str = "capstan-simulator";
+/// Whoever waits for the emulator has the simulator's lock.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Store {
@@ -25,7 +29,7 @@ pub(super) type Resource = Value;
 
 impl Store {
     pub(super) fn new(url: &str) -> Self {
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
         Self { url: url.to_owned(), agent }
     }
 
@@ -119,10 +123,24 @@ impl Store {
         self.call("DELETE", &object_path(bucket, key), "text/plain", Vec::new()).map(drop)
     }
 
-    /// Every object, ordered by key.
-    pub(super) fn list(&self, bucket: &str) -> anyhow::Result<Option<Vec<Value>>> {
-        let Some(all) = self.json("GET", &format!("/storage/v1/b/{}/o", encode(bucket)), None)? else { return Ok(None) };
-        let mut items: Vec<Value> = all["items"].as_array().cloned().unwrap_or_default().into_iter().map(renamed).collect();
+    /// Every object whose key begins so, ordered by key.
+    pub(super) fn list(&self, bucket: &str, prefix: &str) -> anyhow::Result<Option<Vec<Value>>> {
+        let mut items = Vec::new();
+        // Plain keys lie under their own names, all others under their digits.
+        let digits = spelled(prefix);
+        let places = match prefix {
+            "" => vec![prefix],
+            other if other.starts_with('~') => vec![digits.as_str()],
+            other => vec![other, digits.as_str()],
+        };
+        for begins in places {
+            let path = format!("/storage/v1/b/{}/o?prefix={}", encode(bucket), encode(begins));
+            let Some(mut found) = self.json("GET", &path, None)? else { return Ok(None) };
+            if let Some(Value::Array(found)) = found.get_mut("items").map(Value::take) {
+                items.extend(found.into_iter().map(renamed));
+            }
+        }
+        items.retain(|item| name_of(item).starts_with(prefix));
         items.sort_by(|one, other| name_of(one).cmp(name_of(other)));
         Ok(Some(items))
     }
@@ -143,7 +161,11 @@ fn lies_as(key: &str) -> String {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
             && part.bytes().any(|byte| byte != b'.')
     };
-    if key.split('/').all(plain) { key.to_owned() } else { format!("~{}", hex::encode(key)) }
+    if key.split('/').all(plain) { key.to_owned() } else { spelled(key) }
+}
+
+fn spelled(key: &str) -> String {
+    format!("~{}", hex::encode(key))
 }
 
 /// The resource under its own key again.

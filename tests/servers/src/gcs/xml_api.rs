@@ -91,7 +91,7 @@ impl Xml<'_> {
     }
 
     fn remove(&self, bucket: &str) -> anyhow::Result<Answer> {
-        Ok(match self.store.list(bucket)? {
+        Ok(match self.store.list(bucket, "")? {
             None => refuse(404, "NoSuchBucket"),
             Some(items) if !items.is_empty() => refuse(409, "BucketNotEmpty"),
             Some(_) => {
@@ -102,11 +102,12 @@ impl Xml<'_> {
     }
 
     fn list(&self, asked: &Asked<'_>, bucket: &str) -> anyhow::Result<Answer> {
-        let Some(all) = self.store.list(bucket)? else { return Ok(refuse(404, "NoSuchBucket")) };
+        let prefix = asked.asks("prefix").unwrap_or_default();
+        let Some(all) = self.store.list(bucket, prefix)? else { return Ok(refuse(404, "NoSuchBucket")) };
         let limit = asked.asks("max-keys").and_then(|text| text.parse::<usize>().ok()).unwrap_or(1000).min(1000);
         let after =
             asked.asks("continuation-token").and_then(|token| String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok());
-        let found = page(all, asked.asks("prefix").unwrap_or_default(), asked.asks("delimiter"), after.as_deref(), limit);
+        let found = page(all, prefix, asked.asks("delimiter"), after.as_deref(), limit);
         let encoded = asked.asks("encoding-type") == Some("url");
         let text = |key: &str| if encoded { encode(key) } else { escape(key) };
         let mut body = format!(
