@@ -55,7 +55,7 @@ pub(crate) fn object(key: &str, headers: &[(String, String)]) -> Outcome<Object>
     let mut extras = vec![named("archive-state", "online")];
     extras.extend(header(headers, "x-goog-storage-class").map(|class| named("storage-class", class)));
     extras.extend(header(headers, "content-type").map(|kind| named("content-type", kind)));
-    let generation = header(headers, "x-goog-generation").map(str::to_owned);
+    let generation = Some(expected(headers, "x-goog-generation")?.to_owned());
     Ok(Object {
         key: key.to_owned(),
         size,
@@ -99,9 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_without_a_generation_is_no_objects() {
+        let page = headers(&[("content-length", "118"), ("content-type", "text/html")]);
+        assert!(object("k", &page).is_err_and(|failure| failure.fault().code.as_deref() == Some("malformed-answer")));
+    }
+
+    #[test]
     fn marks_are_not_the_users_metadata() {
         let answer = headers(&[
             ("content-length", "0"),
+            ("x-goog-generation", "7"),
             ("X-Goog-Meta-Mtime", "1"),
             ("x-goog-meta-capstan-attempt", "a1"),
             ("x-goog-meta-capstan-upload", "u1"),
@@ -113,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_coldest_class_is_online() {
-        let answer = headers(&[("content-length", "0"), ("x-goog-storage-class", "ARCHIVE")]);
+        let answer = headers(&[("content-length", "0"), ("x-goog-generation", "7"), ("x-goog-storage-class", "ARCHIVE")]);
         let object = object("k", &answer).unwrap();
         assert_eq!(capstan_sdk::find(&object.extras, "archive-state"), Some("online"));
         assert_eq!(capstan_sdk::find(&object.extras, "storage-class"), Some("ARCHIVE"));

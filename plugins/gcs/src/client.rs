@@ -267,6 +267,28 @@ pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outco
     header(headers, name).ok_or_else(|| malformed(format!("the service's answer has no {name}"), ""))
 }
 
+/// Whether the service itself answered: somebody in the way who says 200 to everything has neither of these.
+fn is_services(headers: &[(String, String)]) -> bool {
+    ["x-goog-generation", "x-guploader-uploadid"].iter().any(|name| header(headers, name).is_some())
+}
+
+/// An answer that has no body to know the service by.
+pub(crate) fn services(reply: Reply) -> Outcome<Reply> {
+    if is_services(&reply.headers) {
+        Ok(reply)
+    } else {
+        Err(malformed("somebody else answered in the service's place", format!("status {}", reply.status)))
+    }
+}
+
+/// What was asked for is gone: the service says that with 204 and in no other way.
+pub(crate) fn removed(reply: &Reply) -> Outcome<()> {
+    match reply.status {
+        204 => Ok(()),
+        status => Err(malformed("the service's answer to a removal is none", format!("status {status}"))),
+    }
+}
+
 pub(crate) fn unquoted(text: &str) -> String {
     text.trim().trim_matches('"').to_owned()
 }
@@ -308,6 +330,19 @@ mod tests {
         assert!(client.again(0, &refusal, &headers, None));
         assert!(!client.again(1, &refusal, &headers, None));
         assert!(!client.again(0, &Refusal::new(403, &headers, b""), &headers, None));
+    }
+
+    #[test]
+    fn a_success_that_is_not_the_services_is_a_malformed_answer() {
+        let reply = |status, headers: &[&str]| Reply {
+            status,
+            headers: headers.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect(),
+            body: Vec::new(),
+        };
+        let malformed = |failure: Failure| failure.fault().code.as_deref() == Some("malformed-answer");
+        assert!(services(reply(200, &["Content-Type", "Server"])).is_err_and(malformed));
+        assert!(services(reply(200, &["X-GUploader-UploadID"])).is_ok() && services(reply(200, &["x-goog-generation"])).is_ok());
+        assert!(removed(&reply(200, &[])).is_err_and(malformed) && removed(&reply(204, &[])).is_ok());
     }
 
     #[test]

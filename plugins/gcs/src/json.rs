@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Answer, Api, Buckets, Copying, MAX_PAGE, NewBucket, Round};
-use crate::client::{Call, Client, Sent, bucket_subject, object_subject, unclear};
+use crate::client::{Call, Client, Sent, bucket_subject, object_subject, removed, unclear};
 use crate::condition::Condition;
 use crate::error::Refusal;
 
@@ -111,7 +111,11 @@ impl Api for Json {
                 Some(bucket) => Call::json("GET", &["b", bucket, "o"], bucket_subject(bucket)).query("fields", "nextPageToken"),
                 None => Call::json("GET", &["b"], "service".to_owned()).query("project", project(client)?),
             };
-            client.ask(&call.query("maxResults", "1"), Sent::Nothing).await
+            let answer = client.ask(&call.query("maxResults", "1"), Sent::Nothing).await?;
+            if let Ok(reply) = &answer {
+                read::<serde::de::IgnoredAny>(&reply.body)?;
+            }
+            Ok(answer)
         })
     }
 
@@ -138,14 +142,17 @@ impl Api for Json {
                 .query("project", project(client)?)
                 .header("content-type", "application/json");
             let document = written(&MakeBucket { name: bucket.name, location: bucket.location, storage_class: bucket.class });
-            Ok(client.ask(&call, Sent::Bytes(&document)).await.map_err(unclear)?.map(drop))
+            match client.ask(&call, Sent::Bytes(&document)).await.map_err(unclear)? {
+                Ok(reply) => read::<Bucket>(&reply.body).map(|_| Ok(())).map_err(unclear),
+                Err(refusal) => Ok(Err(refusal)),
+            }
         })
     }
 
     fn remove<'a>(&'a self, client: &'a Client, bucket: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
             let call = Call::json("DELETE", &["b", bucket], bucket_subject(bucket));
-            client.exchange(&call, Sent::Nothing).await.map(drop)
+            removed(&client.exchange(&call, Sent::Nothing).await?).map_err(unclear)
         })
     }
 
@@ -184,7 +191,7 @@ impl Api for Json {
             call.query.extend(token.map(|token| ("rewriteToken", token)));
             let document = written(&resource(client, &copying));
             match client.ask(&call, Sent::Bytes(&document)).await.map_err(unclear)? {
-                Ok(reply) => round(read(&reply.body)?).map(Ok),
+                Ok(reply) => read(&reply.body).and_then(round).map(Ok).map_err(unclear),
                 Err(refusal) => Ok(Err(refusal)),
             }
         })

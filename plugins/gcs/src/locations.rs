@@ -77,7 +77,8 @@ fn check(name: &str) -> Outcome<()> {
 /// The service has no cheap answer: its figures are in another service, hours old.
 pub(crate) async fn usage(client: &Client, location: Option<&str>) -> Outcome<Consumption> {
     if let Some(name) = location {
-        client.exchange(&Call::bucket("GET", name).query("max-keys", "1"), Sent::Nothing).await?;
+        let reply = client.exchange(&Call::bucket("GET", name).query("max-keys", "1"), Sent::Nothing).await?;
+        crate::xml::document(&reply.body, crate::xml::LISTED)?;
     }
     Ok(Consumption { used: None, capacity: None, objects: None, extras: Vec::new() })
 }

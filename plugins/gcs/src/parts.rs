@@ -16,15 +16,15 @@
 //! | after `complete` was asked for | the upload is gone and the object carries its mark: the second completion finds it |
 //! | after `abort` was asked for | it is gone or still there; aborting again is a success |
 
-use capstan_sdk::failure::{Failure, invalid, malformed};
-use capstan_sdk::http::{Headers, header};
+use capstan_sdk::failure::{Failure, invalid, malformed, unsupported};
+use capstan_sdk::http::{Headers, Reply, header};
 use capstan_sdk::text::{hex, number};
 use capstan_sdk::types::{Object, Part, PutOptions, Upload};
 use capstan_sdk::{Outcome, crypto, state, xml};
 
 use crate::attributes::{self, UPLOAD};
 use crate::checksum;
-use crate::client::{Call, Client, Place, Sent, expected, object_subject, unclear, unquoted};
+use crate::client::{Call, Client, Place, Sent, expected, object_subject, removed, unclear, unquoted};
 use crate::condition::Condition;
 use crate::reader::{self, any};
 use crate::staging;
@@ -101,7 +101,7 @@ async fn initiate(client: &Client, place: Place<'_>, id: &UploadId, options: &Pu
     let call = Call::object("POST", (place.0, &key)).with(headers).query("uploads", "");
     let reply =
         client.ask(&call, Sent::Nothing).await.map_err(unclear)?.map_err(|refusal| unclear(refusal.failure(&call.subject)))?;
-    let root = checked(&reply.body, &call.subject)?;
+    let root = checked(&reply.body, "InitiateMultipartUploadResult", &call.subject)?;
     root.text_of("UploadId")
         .map(str::to_owned)
         .ok_or_else(|| malformed("the service began an upload without an id", root.name.clone()))
@@ -130,7 +130,7 @@ async fn page(client: &Client, place: Place<'_>, id: &UploadId, after: u32, limi
         .query("uploadId", &id.upload)
         .query("part-number-marker", &after)
         .query("max-parts", &limit);
-    listed(&xml::parse(&client.exchange(&call, Sent::Nothing).await?.body)?)
+    listed(&crate::xml::document(&client.exchange(&call, Sent::Nothing).await?.body, "ListPartsResult")?)
 }
 
 fn listed(root: &xml::Element) -> Outcome<Vec<Part>> {
@@ -172,7 +172,9 @@ pub(crate) async fn complete(
     let subject = object_subject(place);
     let condition = Condition::of(&options, &subject)?;
     if condition.holds() && !id.staged {
-        return Err(invalid("the condition of an upload is said when it begins"));
+        // The parts lie under the key itself: the service makes the object of them whatever is there.
+        return Err(unsupported("an upload that began without a condition cannot be completed under one")
+            .next_step("Say the condition when the upload begins."));
     }
     parts.sort_by_key(|part| part.number);
     let size = parts.iter().map(|part| part.size).sum();
@@ -204,7 +206,7 @@ pub(crate) async fn assemble(
         Err(refusal) if refusal.status == 404 => return completed_before(client, here, id, size).await,
         Err(refusal) => return Err(unclear(refusal.failure(&call.subject))),
     };
-    checked(&reply.body, &call.subject)?;
+    checked(&reply.body, "CompleteMultipartUploadResult", &call.subject)?;
     let Some(generation) = header(&reply.headers, "x-goog-generation").map(str::to_owned) else {
         return reader::head(client, here, &any()).await.map(Some);
     };
@@ -227,13 +229,8 @@ async fn completed_before(client: &Client, here: Place<'_>, id: &UploadId, size:
 
 /// The object under this key, if this upload made it.
 pub(crate) async fn marked(client: &Client, here: Place<'_>, id: &UploadId) -> Outcome<Option<Object>> {
-    let there = match client.exchange(&Call::object("HEAD", here), Sent::Nothing).await {
-        Ok(reply) => reply,
-        Err(Failure::NotFound(_)) => return Ok(None),
-        Err(failure) => return Err(failure),
-    };
-    let ours = attributes::mark_of(&there.headers, UPLOAD).as_deref() == Some(id.mark.as_str());
-    if ours { attributes::object(here.1, &there.headers).map(Some) } else { Ok(None) }
+    let ours = |reply: &Reply| attributes::mark_of(&reply.headers, UPLOAD).as_deref() == Some(id.mark.as_str());
+    Ok(reader::there(client, here).await?.filter(|(_, reply)| ours(reply)).map(|(object, _)| object))
 }
 
 pub(crate) fn gone(subject: &str) -> Failure {
@@ -244,7 +241,8 @@ pub(crate) async fn abort(client: &Client, place: Place<'_>, id: &UploadId) -> O
     let key = id.key(place.1);
     let call = Call::object("DELETE", (place.0, &key)).query("uploadId", &id.upload);
     match client.exchange(&call, Sent::Nothing).await {
-        Ok(_) | Err(Failure::NotFound(_)) => {}
+        Ok(reply) => removed(&reply).map_err(unclear)?,
+        Err(Failure::NotFound(_)) => {}
         Err(failure) => return Err(failure),
     }
     if id.staged {

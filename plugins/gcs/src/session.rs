@@ -16,7 +16,7 @@ use capstan_sdk::http::{Headers, Reply, header, retry_after_ms};
 use capstan_sdk::retry::Policy;
 use capstan_sdk::{Outcome, Retry, clock, job};
 
-use crate::client::{Call, Client, Place, Sent, expected, unclear};
+use crate::client::{Call, Client, Place, Sent, expected, services, unclear};
 use crate::error::Refusal;
 
 /// Times in a row that nothing more arrives before the call fails.
@@ -105,7 +105,10 @@ fn read(answer: Outcome<Reply>) -> Told {
         Err(failure) => return Told::Trouble(failure),
     };
     match reply.status {
-        200 | 201 => Told::Whole(reply),
+        200 | 201 => match services(reply) {
+            Ok(reply) => Told::Whole(reply),
+            Err(failure) => Told::Trouble(failure),
+        },
         308 => match arrived(&reply.headers) {
             Ok(bytes) => Told::Arrived(bytes),
             Err(failure) => Told::Trouble(failure),
@@ -161,6 +164,7 @@ mod tests {
         for status in [400, 403, 404, 410, 412] {
             assert!(matches!(read(reply(status, &[])), Told::Refused(_)), "{status}");
         }
-        assert!(matches!(read(reply(200, &[])), Told::Whole(_)));
+        assert!(matches!(read(reply(200, &[("x-goog-generation", "7")])), Told::Whole(_)));
+        assert!(matches!(read(reply(200, &[])), Told::Trouble(_)), "that is somebody else's answer");
     }
 }

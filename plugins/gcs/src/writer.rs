@@ -15,9 +15,10 @@ use capstan_sdk::types::{Checksum, Object, Outcome as KeyOutcome, PutOptions};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::attributes::{self, ATTEMPT};
-use crate::client::{Call, Client, Place, Sent, object_subject, unclear};
+use crate::client::{Call, Client, Place, Sent, object_subject, removed, services, unclear};
 use crate::condition::Condition;
 use crate::error::Refusal;
+use crate::reader::{self, any};
 use crate::{checksum, session};
 
 /// Keys of one call.
@@ -72,13 +73,17 @@ pub(crate) async fn put(
         }
         Err(refusal) => return Err(unclear(refusal.failure(&subject))),
     };
+    let reply = services(reply).map_err(unclear)?;
     checksum::check(&sum, &reply.headers, &subject)?;
-    Ok(stored(place.1, size, options, sum, &reply.headers))
+    match header(&reply.headers, "x-goog-generation").map(str::to_owned) {
+        Some(generation) => Ok(stored(place.1, size, options, sum, generation, &reply.headers)),
+        None => reader::head(client, place, &any()).await.map_err(unclear),
+    }
 }
 
 /// What the answer of a put says.
-fn stored(key: &str, size: u64, options: PutOptions, sum: Checksum, headers: &[(String, String)]) -> Object {
-    let generation = header(headers, "x-goog-generation").map(str::to_owned);
+fn stored(key: &str, size: u64, options: PutOptions, sum: Checksum, generation: String, headers: &[(String, String)]) -> Object {
+    let generation = Some(generation);
     let told = checksum::from_headers(headers);
     Object {
         key: key.to_owned(),
@@ -100,21 +105,14 @@ pub(crate) async fn refused(
     options: &PutOptions,
     refusal: &Refusal,
 ) -> Outcome<Object> {
-    let call = Call::object("HEAD", place);
-    let there = match client.exchange(&call, Sent::Nothing).await {
-        Ok(reply) => Some(reply),
-        Err(Failure::NotFound(_)) => None,
-        Err(failure) => return Err(failure),
-    };
-    if let (Some(there), Some((name, value))) = (&there, mark)
-        && attributes::mark_of(&there.headers, name).as_deref() == Some(value)
-    {
-        return attributes::object(place.1, &there.headers);
+    let (there, subject) = (reader::there(client, place).await?, object_subject(place));
+    match (there, mark) {
+        (Some((object, reply)), Some((name, value))) if attributes::mark_of(&reply.headers, name).as_deref() == Some(value) => {
+            Ok(object)
+        }
+        (Some(_), _) if options.if_absent => Err(already_exists(format!("there is an {subject} already")).code(&refusal.code)),
+        _ => Err(refusal.failure(&subject)),
     }
-    if options.if_absent && there.is_some() {
-        return Err(already_exists(format!("there is an {} already", call.subject)).code(&refusal.code));
-    }
-    Err(refusal.failure(&call.subject))
 }
 
 pub(crate) async fn delete_many(client: &Client, location: &str, keys: Vec<String>) -> Outcome<Vec<KeyOutcome>> {
@@ -149,7 +147,7 @@ async fn delete_one(client: &Client, location: &str, key: String) -> KeyOutcome 
 /// One that is absent is a success; an absent bucket is not.
 pub(crate) async fn delete(client: &Client, place: Place<'_>) -> Outcome<()> {
     match client.exchange(&Call::object("DELETE", place), Sent::Nothing).await {
-        Ok(_) => Ok(()),
+        Ok(reply) => removed(&reply).map_err(unclear),
         Err(Failure::NotFound(fault)) if fault.code.as_deref() != Some("NoSuchBucket") => Ok(()),
         Err(failure) => Err(failure),
     }

@@ -11,10 +11,14 @@ use capstan_sdk::xml::{self, Element};
 
 use crate::api::{Answer, Api, Buckets, Copying, MAX_PAGE, NewBucket, Round};
 use crate::attributes;
-use crate::client::{Call, Client, Sent, unclear, unquoted};
+use crate::client::{Call, Client, Sent, removed, services, unclear, unquoted};
 use crate::error::Refusal;
 
 pub(crate) struct Xml;
+
+/// The root elements of the service's lists.
+pub(crate) const LISTED: &str = "ListBucketResult";
+const BUCKETS: &str = "ListAllMyBucketsResult";
 
 /// Of the project that is named; an HMAC key has a project of its own besides.
 fn of_project<'a>(client: &Client, call: Call<'a>) -> Call<'a> {
@@ -27,11 +31,15 @@ fn of_project<'a>(client: &Client, call: Call<'a>) -> Call<'a> {
 impl Api for Xml {
     fn look<'a>(&'a self, client: &'a Client) -> Answer<'a, Result<Reply, Refusal>> {
         Box::pin(async move {
-            let call = match client.config.buckets.first() {
-                Some(bucket) => Call::bucket("GET", bucket).query("max-keys", "1"),
-                None => of_project(client, Call::service("GET")),
+            let (call, name) = match client.config.buckets.first() {
+                Some(bucket) => (Call::bucket("GET", bucket).query("max-keys", "1"), LISTED),
+                None => (of_project(client, Call::service("GET")), BUCKETS),
             };
-            client.ask(&call, Sent::Nothing).await
+            let answer = client.ask(&call, Sent::Nothing).await?;
+            if let Ok(reply) = &answer {
+                document(&reply.body, name)?;
+            }
+            Ok(answer)
         })
     }
 
@@ -39,7 +47,7 @@ impl Api for Xml {
         Box::pin(async move {
             // All come in one answer.
             let call = of_project(client, Call::service("GET"));
-            let root = xml::parse(&client.exchange(&call, Sent::Nothing).await?.body)?;
+            let root = document(&client.exchange(&call, Sent::Nothing).await?.body, BUCKETS)?;
             let buckets =
                 root.child("Buckets").ok_or_else(|| malformed("the service answered no list of buckets", root.name.clone()))?;
             let location = |bucket: &Element| {
@@ -60,16 +68,19 @@ impl Api for Xml {
             };
             let (location, class) = (element("LocationConstraint", bucket.location), element("StorageClass", bucket.class));
             if location.is_empty() && class.is_empty() {
-                return Ok(client.ask(&call, Sent::Nothing).await.map_err(unclear)?.map(drop));
+                return made(client.ask(&call, Sent::Nothing).await);
             }
             let document = format!("<CreateBucketConfiguration>{location}{class}</CreateBucketConfiguration>");
             let call = call.header("content-type", "application/xml");
-            Ok(client.ask(&call, Sent::Bytes(document.as_bytes())).await.map_err(unclear)?.map(drop))
+            made(client.ask(&call, Sent::Bytes(document.as_bytes())).await)
         })
     }
 
     fn remove<'a>(&'a self, client: &'a Client, bucket: &'a str) -> Answer<'a, ()> {
-        Box::pin(async move { client.exchange(&Call::bucket("DELETE", bucket), Sent::Nothing).await.map(drop) })
+        Box::pin(async move {
+            let reply = client.exchange(&Call::bucket("DELETE", bucket), Sent::Nothing).await?;
+            removed(&reply).map_err(unclear)
+        })
     }
 
     fn list<'a>(&'a self, client: &'a Client, bucket: &'a str, options: &'a ListOptions) -> Answer<'a, Page> {
@@ -82,7 +93,7 @@ impl Api for Xml {
             }
             call.query.extend(options.delimiter.as_deref().filter(|text| !text.is_empty()).map(|text| ("delimiter", text)));
             call.query.extend(options.after.as_deref().map(|token| ("continuation-token", token)));
-            page(&xml::parse(&client.exchange(&call, Sent::Nothing).await?.body)?)
+            page(&document(&client.exchange(&call, Sent::Nothing).await?.body, LISTED)?)
         })
     }
 
@@ -108,17 +119,33 @@ impl Api for Xml {
             copying.condition.add_header(&mut call.headers);
             attributes::put(client, copying.attributes, copying.mark, &mut call.headers);
             match client.ask(&call, Sent::Nothing).await.map_err(unclear)? {
-                Ok(reply) => checked(&reply.body, &call.subject).map(|_| Ok(Round::Done)),
+                Ok(reply) => checked(&reply.body, "CopyObjectResult", &call.subject).map(|_| Ok(Round::Done)),
                 Err(refusal) => Ok(Err(refusal)),
             }
         })
     }
 }
 
-/// The answer of a copy or a completion may be a success that holds an error: the service begins to answer before it is done.
-pub(crate) fn checked(body: &[u8], subject: &str) -> Outcome<Element> {
+/// The answer to a new bucket has no body.
+fn made(answer: Outcome<Result<Reply, Refusal>>) -> Outcome<Result<(), Refusal>> {
+    match answer.map_err(unclear)? {
+        Ok(reply) => services(reply).map(|_| Ok(())).map_err(unclear),
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// An answer that is this document, and not that of somebody in the way.
+pub(crate) fn document(body: &[u8], name: &str) -> Outcome<Element> {
     let root = xml::parse(body)?;
-    if root.name == "Error" { Err(late(Refusal::new(200, &[], body).failure(subject))) } else { Ok(root) }
+    if root.name == name { Ok(root) } else { Err(malformed(format!("the service answered no {name}"), root.name)) }
+}
+
+/// The answer of a copy or a completion may be a success that holds an error: the service begins to answer before it is done.
+pub(crate) fn checked(body: &[u8], name: &str, subject: &str) -> Outcome<Element> {
+    match document(body, "Error") {
+        Ok(_) => Err(late(Refusal::new(200, &[], body).failure(subject))),
+        Err(_) => document(body, name).map_err(unclear),
+    }
 }
 
 /// Nothing is known of what an error inside a success left behind.
@@ -178,8 +205,13 @@ mod tests {
 
     #[test]
     fn a_success_that_holds_an_error_is_a_failure() {
-        let failure = checked(b"<Error><Code>InternalError</Code></Error>", "object").unwrap_err();
+        let read = |body: &str| checked(body.as_bytes(), "CopyObjectResult", "object");
+        let failure = read("<Error><Code>InternalError</Code></Error>").unwrap_err();
         assert!(failure.may_retry() && failure.fault().maybe_done);
-        assert!(checked(b"<CopyObjectResult><ETag>\"a\"</ETag></CopyObjectResult>", "object").is_ok());
+        assert!(read("<CopyObjectResult><ETag>\"a\"</ETag></CopyObjectResult>").is_ok());
+        for page in ["", "<html><body>Please log in</body></html>"] {
+            let failure = read(page).unwrap_err();
+            assert!(failure.fault().code.as_deref() == Some("malformed-answer") && failure.fault().maybe_done, "{page}");
+        }
     }
 }
