@@ -79,7 +79,7 @@ impl Json<'_> {
         if document["storageClass"].as_str().is_some_and(|class| !is_class(class)) {
             return Ok(Answer::json_error(400, "invalid", "Invalid argument: storage class"));
         }
-        if self.store.bucket(name)?.is_some() {
+        if self.store.has(name)? {
             let message = "Your previous request to create the named bucket succeeded and you already own it.";
             return Ok(Answer::json_error(409, "conflict", message));
         }
@@ -110,7 +110,7 @@ impl Json<'_> {
     /// A body is the new object's resource in whole; without one the source's comes along.
     fn rewrite(&mut self, asked: &Asked<'_>, from: (&str, &str), to: (&str, &str)) -> anyhow::Result<Answer> {
         let Some(source) = self.store.object(from.0, from.1)? else { return Ok(not_found("source object")) };
-        if self.store.bucket(to.0)?.is_none() {
+        if !self.store.has(to.0)? {
             return Ok(not_found("bucket"));
         }
         if !is_key(to.1) {

@@ -77,7 +77,7 @@ impl Uploads {
         if !is_key(&key) {
             return Ok(refuse(400, "InvalidObjectName"));
         }
-        if store.bucket(&bucket)?.is_none() {
+        if !store.has(&bucket)? {
             return Ok(refuse(404, "NoSuchBucket"));
         }
         let Some(mut resource) = described(asked) else { return Ok(refuse(400, "InvalidStorageClass")) };

@@ -3,6 +3,8 @@
 //! The emulator takes keys for paths, so that "a//b" would become "a/b"; keys that are not plain lie there under a name spelled in
 //! hexadecimal digits.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -22,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Store {
     url: String,
     agent: ureq::Agent,
+    /// Buckets that were seen: they come and go through here only, and every request asks for one.
+    seen: Mutex<HashSet<String>>,
 }
 
 /// What is said of a new object: "contentType", "metadata", "storageClass".
@@ -30,7 +34,7 @@ pub(super) type Resource = Value;
 impl Store {
     pub(super) fn new(url: &str) -> Self {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
-        Self { url: url.to_owned(), agent }
+        Self { url: url.to_owned(), agent, seen: Mutex::default() }
     }
 
     fn call(&self, method: &str, path: &str, kind: &str, body: Vec<u8>) -> anyhow::Result<(u16, Vec<u8>)> {
@@ -56,8 +60,19 @@ impl Store {
         Ok(all["items"].as_array().cloned().unwrap_or_default())
     }
 
-    pub(super) fn bucket(&self, bucket: &str) -> anyhow::Result<Option<Value>> {
-        self.json("GET", &format!("/storage/v1/b/{}", encode(bucket)), None)
+    fn seen(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has(&self, bucket: &str) -> anyhow::Result<bool> {
+        if self.seen().contains(bucket) {
+            return Ok(true);
+        }
+        let there = self.json("GET", &format!("/storage/v1/b/{}", encode(bucket)), None)?.is_some();
+        if there {
+            self.seen().insert(bucket.to_owned());
+        }
+        Ok(there)
     }
 
     pub(super) fn create(&self, document: &Value) -> anyhow::Result<Value> {
@@ -70,6 +85,7 @@ impl Store {
     }
 
     pub(super) fn remove(&self, bucket: &str) -> anyhow::Result<()> {
+        self.seen().remove(bucket);
         let (status, body) = self.call("DELETE", &format!("/storage/v1/b/{}", encode(bucket)), "application/json", Vec::new())?;
         anyhow::ensure!(status == 200 || status == 204, "the emulator: {status} {}", String::from_utf8_lossy(&body));
         Ok(())

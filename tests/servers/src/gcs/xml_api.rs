@@ -71,7 +71,7 @@ impl Xml<'_> {
         if !is_bucket(bucket) {
             return Ok(refuse(400, "InvalidBucketName"));
         }
-        if self.store.bucket(bucket)?.is_some() {
+        if self.store.has(bucket)? {
             return Ok(refuse(409, "BucketAlreadyOwnedByYou"));
         }
         let body = String::from_utf8_lossy(&asked.request.body);
@@ -159,7 +159,7 @@ impl Xml<'_> {
         if !is_key(key) {
             return Ok(Err(refuse(400, "InvalidObjectName")));
         }
-        if self.store.bucket(bucket)?.is_none() {
+        if !self.store.has(bucket)? {
             return Ok(Err(refuse(404, "NoSuchBucket")));
         }
         self.condition(asked.field("x-goog-if-generation-match"), bucket, key)
@@ -178,7 +178,7 @@ impl Xml<'_> {
     fn get(&self, asked: &Asked<'_>, bucket: &str, key: &str) -> anyhow::Result<Answer> {
         let bodiless = asked.method() == "HEAD";
         let refused = |answer: Answer| Ok(Answer { bodiless, ..answer });
-        if self.store.bucket(bucket)?.is_none() {
+        if !self.store.has(bucket)? {
             return refused(refuse(404, "NoSuchBucket"));
         }
         let Some(there) = self.store.object(bucket, key)? else { return refused(refuse(404, "NoSuchKey")) };
@@ -209,7 +209,7 @@ impl Xml<'_> {
     }
 
     fn delete(&self, asked: &Asked<'_>, bucket: &str, key: &str) -> anyhow::Result<Answer> {
-        if self.store.bucket(bucket)?.is_none() {
+        if !self.store.has(bucket)? {
             return Ok(refuse(404, "NoSuchBucket"));
         }
         if let Err(refusal) = self.condition(asked.field("x-goog-if-generation-match"), bucket, key)? {
