@@ -38,6 +38,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self::default()
     }
 
+    /// A path that ends in a slash is served without it too, under the same rule; the document names the path as it is given here.
     #[must_use]
     pub fn on<H, T>(mut self, mut operation: Operation, handler: H) -> Self
     where
@@ -45,6 +46,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         T: 'static,
     {
         let (filter, _) = verbs(&operation.method);
+        if let Some(bare) = bare(operation.path) {
+            self.router = self.router.route(bare, on(filter, handler.clone()));
+        }
         self.router = self.router.route(operation.path, on(filter, handler));
         self.schemas.extend(std::mem::take(&mut operation.schemas));
         self.operations.push(operation);
@@ -89,6 +93,9 @@ impl Routes<()> {
             let full = format!("{base}{path}");
             schemas.extend(more);
             paths = paths.path(full.clone(), PathItem::new(verb, builder.extensions(Some(Extensions::from_iter(marks))).build()));
+            if let Some(bare) = bare(path) {
+                rules.entry(format!("{base}{bare}")).or_default().push((method.clone(), access));
+            }
             rules.entry(full).or_default().push((method, access));
         }
         let components = ComponentsBuilder::new()
@@ -115,6 +122,11 @@ impl Routes<()> {
         let bare = format!("{base}/");
         (Router::new().nest(base, inner).route(&bare, any(|| async { E::from(Problem::NotFound) })), document)
     }
+}
+
+/// The path without the slash at its end, if it has one and is more than that.
+fn bare(path: &'static str) -> Option<&'static str> {
+    path.strip_suffix('/').filter(|bare| !bare.is_empty())
 }
 
 /// Operations are made with these four methods only; anything else is served as GET would be, which the guard then refuses.
