@@ -68,7 +68,7 @@ impl Named {
         let text = match value {
             Value::String(text) => text,
             Value::Object(members) => {
-                let given = |name| members.get(name).and_then(Value::as_str);
+                let given = |name| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
                 given("uuid").or_else(|| given("resource_uri"))?
             }
             _ => return None,
@@ -119,6 +119,7 @@ mod tests {
             json!(Noun::Tags.uri(ID)),
             json!({ "uuid": id }),
             json!({ "resource_uri": Noun::Drives.uri(ID) }),
+            json!({ "uuid": "", "resource_uri": Noun::Drives.uri(ID), "owner": {} }),
             json!(Link::to(Noun::Drives, ID)),
         ] {
             assert_eq!(serde_json::from_value::<Named>(value.clone()).unwrap(), Named(ID), "{value}");

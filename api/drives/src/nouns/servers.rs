@@ -72,7 +72,7 @@ pub trait Servers: Send + Sync + 'static {
 pub(crate) const FILTERS: &[By] = &[By::Name, By::NameContains, By::Tag, By::TagName, By::Uuid];
 
 /// The members of a row in the short list.
-pub(crate) const SHORT: [&str; 5] = ["name", "owner", "resource_uri", "status", "uuid"];
+pub(crate) const SHORT: [&str; 6] = ["name", "owner", "resource_uri", "runtime", "status", "uuid"];
 
 const ACTIONS: [(&str, ServerAction); 3] =
     [("start", ServerAction::Start), ("stop", ServerAction::Stop), ("shutdown", ServerAction::Shutdown)];

@@ -54,9 +54,6 @@ pub struct Snapshot {
     pub permissions: Vec<String>,
 }
 
-/// The members of a row in the short list.
-const SHORT: [&str; 6] = ["drive", "name", "owner", "resource_uri", "status", "uuid"];
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotDefinition {
     pub drive: Uuid,
@@ -142,15 +139,15 @@ pub(crate) fn routes(snapshots: Arc<dyn Snapshots>) -> Routes {
     Routes::new()
         .on(
             listed(Operation::get(all, "list_snapshots", scope("index")), FILTERS)
-                .summary("Lists snapshots in short.")
-                .answers::<Listed<Snapshot>>(200, "Snapshots; only some members of each."),
+                .summary("Lists snapshots.")
+                .answers::<Listed<Snapshot>>(200, "Snapshots."),
             list,
         )
         .on(
             listed(Operation::get("/snapshots/detail/", "list_snapshots_in_detail", scope("index")), FILTERS)
-                .summary("Lists snapshots with all that is known of them.")
+                .summary("Lists the same.")
                 .answers::<Listed<Snapshot>>(200, "Snapshots."),
-            list_in_detail,
+            list,
         )
         .on(
             Operation::post(all, "create_snapshots", scope("create"))
@@ -198,15 +195,8 @@ pub(crate) fn routes(snapshots: Arc<dyn Snapshots>) -> Routes {
 }
 
 async fn list(State(snapshots): Shared, Extension(caller): Who, uri: Uri) -> Answer<Shown<Listed<Value>>> {
-    listing(&*snapshots, &caller, Listing::of(&uri, FILTERS, Fields::these(&SHORT))?).await
-}
-
-async fn list_in_detail(State(snapshots): Shared, Extension(caller): Who, uri: Uri) -> Answer<Shown<Listed<Value>>> {
-    listing(&*snapshots, &caller, Listing::of(&uri, FILTERS, Fields::All)?).await
-}
-
-async fn listing(snapshots: &dyn Snapshots, caller: &Caller, listing: Listing) -> Answer<Shown<Listed<Value>>> {
-    let page = snapshots.list(caller, listing.clone()).await?;
+    let listing = Listing::of(&uri, FILTERS, Fields::All)?;
+    let page = snapshots.list(&caller, listing.clone()).await?;
     Ok(shown(listing.show(&page)))
 }
 

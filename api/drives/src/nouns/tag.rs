@@ -57,9 +57,6 @@ pub struct Tag {
     pub resources: Vec<TagResource>,
 }
 
-/// The members of a row in the short list.
-const SHORT_TAG: [&str; 4] = ["name", "owner", "resource_uri", "uuid"];
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagDefinition {
     pub name: String,
@@ -118,15 +115,15 @@ pub(crate) fn routes(tags: Arc<dyn Tags>, drives: Arc<dyn Drives>, servers: Arc<
     Routes::new()
         .on(
             listed(Operation::get(all, "list_tags", scope("index")), FILTERS)
-                .summary("Lists tags in short.")
-                .answers::<Listed<Tag>>(200, "Tags; only some members of each."),
+                .summary("Lists tags with what has them.")
+                .answers::<Listed<Tag>>(200, "Tags."),
             list,
         )
         .on(
             listed(Operation::get("/tags/detail/", "list_tags_in_detail", scope("index")), FILTERS)
-                .summary("Lists tags with what has them.")
+                .summary("Lists the same.")
                 .answers::<Listed<Tag>>(200, "Tags."),
-            list_in_detail,
+            list,
         )
         .on(
             Operation::post(all, "create_tags", scope("create"))
@@ -177,15 +174,8 @@ pub(crate) fn routes(tags: Arc<dyn Tags>, drives: Arc<dyn Drives>, servers: Arc<
 }
 
 async fn list(State(behind): Shared, Extension(caller): Who, uri: Uri) -> Answer<Shown<Listed<Value>>> {
-    listing(&*behind.tags, &caller, Listing::of(&uri, FILTERS, Fields::these(&SHORT_TAG))?).await
-}
-
-async fn list_in_detail(State(behind): Shared, Extension(caller): Who, uri: Uri) -> Answer<Shown<Listed<Value>>> {
-    listing(&*behind.tags, &caller, Listing::of(&uri, FILTERS, Fields::All)?).await
-}
-
-async fn listing(tags: &dyn Tags, caller: &Caller, listing: Listing) -> Answer<Shown<Listed<Value>>> {
-    let page = tags.list(caller, listing.clone()).await?;
+    let listing = Listing::of(&uri, FILTERS, Fields::All)?;
+    let page = behind.tags.list(&caller, listing.clone()).await?;
     Ok(shown(listing.show(&page)))
 }
 

@@ -189,3 +189,91 @@ async fn a_host_that_is_busy_says_when_to_come_back() {
     let down = door.call_as("down", Method::GET, "/drives/", "").await.expect(503);
     assert_eq!(down.errors(), [("backend", "")]);
 }
+
+/// Every member that a body can have, by the document, holds everything that JSON can say.
+#[tokio::test]
+async fn nothing_that_a_member_can_hold_is_a_fault_of_the_host() {
+    let door = door();
+    let document = door.document.value();
+    let drive = door.drive("a").await;
+    let tag = door.post("/tags/", json!({ "name": "t" })).await.expect(201).object().clone();
+    let server = door.server(&[]).await;
+    let snapshot = door.post("/snapshots/", json!({ "drive": drive["uuid"] })).await.expect(201).object().clone();
+    let good = json!({
+        "name": "a", "media": "disk", "size": GIB, "cpu": 1, "mem": 1, "drive": drive["uuid"], "amount": 1, "uuid": NOBODY,
+    });
+    let nasty = [
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1.5",
+        "9223372036854775808",
+        "1e300",
+        "\"\"",
+        "\"\\u0000\"",
+        "\"\\ud83d\\ude00\"",
+        "[]",
+        "{}",
+        "[null]",
+        "[[]]",
+        "[{}]",
+        "[\"x\"]",
+        "[7]",
+        "{\"x\":{\"x\":[]}}",
+        "{\"uuid\":null}",
+        "{\"\":\"\"}",
+    ];
+    let long = format!("\"{}\"", "x".repeat(10_240));
+    let mut sent = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let noun = path.split('/').nth(3).unwrap();
+        let of = match noun {
+            "tags" => &tag,
+            "servers" => &server,
+            "snapshots" => &snapshot,
+            _ => &drive,
+        };
+        let at = path.strip_prefix("/api/2.0").unwrap().replace("{uuid}", of["uuid"].as_str().unwrap());
+        let at = at.replace("{drive_uuid}", drive["uuid"].as_str().unwrap());
+        let actions: &[&str] = if at.ends_with("/action/") { &["?do=clone", "?do=resize"] } else { &[""] };
+        for (method, _) in
+            item.as_object().unwrap().iter().filter(|(method, one)| *method != "delete" && one["requestBody"].is_object())
+        {
+            for member in [
+                "name",
+                "media",
+                "size",
+                "storage_type",
+                "meta",
+                "allow_multimount",
+                "affinities",
+                "tags",
+                "licenses",
+                "cpu",
+                "mem",
+                "drives",
+                "drive",
+                "amount",
+                "resources",
+                "clone_naming",
+                "grantees",
+                "permissions",
+                "vnc_password",
+                "objects",
+            ] {
+                for value in nasty.into_iter().chain([long.as_str()]) {
+                    let mut body = good.clone();
+                    body[member] = json!("VALUE");
+                    let body = body.to_string().replace("\"VALUE\"", value);
+                    let at = format!("{at}{}", actions[sent % actions.len()]);
+                    let reply = door.call(method.to_uppercase().parse().unwrap(), &at, &body).await;
+                    let fine = reply.status.is_success() || (reply.status.is_client_error() && reply.is_error_shaped());
+                    assert!(fine, "{method} {at} with {member} = {value:.40}: {} {}", reply.status, reply.body);
+                    sent += 1;
+                }
+            }
+        }
+    }
+    assert!(sent > 5_000, "only {sent} requests");
+}

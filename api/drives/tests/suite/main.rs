@@ -18,3 +18,5 @@ mod servers;
 mod snapshots;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod terraform;

@@ -122,7 +122,7 @@ async fn servers_are_listed_in_both_forms() {
     let door = door();
     let server = door.server(&[]).await;
     let short = door.get("/servers/").await.expect(200).body;
-    assert!(short["objects"][0].as_object().unwrap().keys().eq(["name", "owner", "resource_uri", "status", "uuid"]));
+    assert!(short["objects"][0].as_object().unwrap().keys().eq(["name", "owner", "resource_uri", "runtime", "status", "uuid"]));
     assert_eq!(door.get("/servers/detail/?name=s").await.expect(200).body["objects"], json!([server]));
     let tag = door.post("/tags/", json!({ "name": "t", "resources": [server["uuid"]] })).await.expect(201).object().clone();
     let tagged = door.get(&format!("{}servers/detail/", path(&tag))).await.expect(200);
