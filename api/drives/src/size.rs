@@ -26,7 +26,7 @@ impl Visitor<'_> for SizeVisitor {
     type Value = Size;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a whole number of bytes from 1 to {SIZE_LIMIT_BYTES}")
+        write!(f, "a whole number from 1 to {SIZE_LIMIT_BYTES}")
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Size, E> {

@@ -190,7 +190,7 @@ async fn a_host_that_is_busy_says_when_to_come_back() {
     assert_eq!(down.errors(), [("backend", "")]);
 }
 
-/// Every member that a body can have, by the document, holds everything that JSON can say.
+/// Every operation with a body gets every member that any body has, with everything that JSON can say in it.
 #[tokio::test]
 async fn nothing_that_a_member_can_hold_is_a_fault_of_the_host() {
     let door = door();
