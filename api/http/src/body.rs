@@ -68,11 +68,15 @@ fn is_json(content_type: &str) -> bool {
 
 /// Malformed JSON is one problem, members of the wrong type are another, and all of those are named in one answer.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut value = if bytes.iter().all(u8::is_ascii_whitespace) {
+    read_as(if bytes.iter().all(u8::is_ascii_whitespace) {
         Value::Object(serde_json::Map::new())
     } else {
         serde_json::from_slice(bytes).map_err(|error| Problem::Malformed(error.to_string()))?
-    };
+    })
+}
+
+/// The same for JSON that was parsed before, such as one item of a list.
+pub fn read_as<T: DeserializeOwned>(mut value: Value) -> Result<T, Problem> {
     let mut wrong = Vec::new();
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(&value) {

@@ -23,7 +23,7 @@ mod routes;
 mod secret;
 
 pub use authenticator::{Authenticator, NotAuthenticated};
-pub use body::{BODY_LIMIT_BYTES, BODY_READ_LIMIT, BodyLimit, Json, parse};
+pub use body::{BODY_LIMIT_BYTES, BODY_READ_LIMIT, BodyLimit, Json, parse, read_as};
 pub use caller::{Caller, Rights, Scope};
 pub use credentials::Credentials;
 pub use document::Document;

@@ -26,6 +26,8 @@ pub enum Kind {
     Integer,
     Boolean,
     TextList,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
 }
 
 pub struct Operation {
@@ -88,6 +90,7 @@ impl Operation {
             Kind::Text => ObjectBuilder::new().schema_type(Type::String).into(),
             Kind::Integer => ObjectBuilder::new().schema_type(Type::Integer).into(),
             Kind::Boolean => ObjectBuilder::new().schema_type(Type::Boolean).into(),
+            Kind::OneOf(words) => ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).into(),
             Kind::TextList => ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String)).into(),
         };
         let parameter = ParameterBuilder::new()

@@ -38,6 +38,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self::default()
     }
 
+    /// A path that ends in a slash is served without it too, under the same rule; the document names the path as it is given here.
     #[must_use]
     pub fn on<H, T>(mut self, mut operation: Operation, handler: H) -> Self
     where
@@ -45,6 +46,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         T: 'static,
     {
         let (filter, _) = verbs(&operation.method);
+        if let Some(bare) = bare(operation.path) {
+            self.router = self.router.route(bare, on(filter, handler.clone()));
+        }
         self.router = self.router.route(operation.path, on(filter, handler));
         self.schemas.extend(std::mem::take(&mut operation.schemas));
         self.operations.push(operation);
@@ -89,6 +93,9 @@ impl Routes<()> {
             let full = format!("{base}{path}");
             schemas.extend(more);
             paths = paths.path(full.clone(), PathItem::new(verb, builder.extensions(Some(Extensions::from_iter(marks))).build()));
+            if let Some(bare) = bare(path) {
+                rules.entry(format!("{base}{bare}")).or_default().push((method.clone(), access));
+            }
             rules.entry(full).or_default().push((method, access));
         }
         let components = ComponentsBuilder::new()
@@ -117,6 +124,11 @@ impl Routes<()> {
     }
 }
 
+/// The path without the slash at its end, if it has one and is more than that.
+fn bare(path: &'static str) -> Option<&'static str> {
+    path.strip_suffix('/').filter(|bare| !bare.is_empty())
+}
+
 /// Operations are made with these four methods only; anything else is served as GET would be, which the guard then refuses.
 fn verbs(method: &Method) -> (MethodFilter, HttpMethod) {
     match *method {
@@ -124,5 +136,84 @@ fn verbs(method: &Method) -> (MethodFilter, HttpMethod) {
         Method::PUT => (MethodFilter::PUT, HttpMethod::Put),
         Method::DELETE => (MethodFilter::DELETE, HttpMethod::Delete),
         _ => (MethodFilter::GET, HttpMethod::Get),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use axum::body::Body;
+    use http::{Request, StatusCode};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::authenticator::NotAuthenticated;
+    use crate::caller::Caller;
+    use crate::credentials::Credentials;
+    use crate::operation::{Access, Kind};
+
+    struct Refusal(Problem);
+
+    impl From<Problem> for Refusal {
+        fn from(problem: Problem) -> Self {
+            Self(problem)
+        }
+    }
+
+    impl IntoResponse for Refusal {
+        fn into_response(self) -> axum::response::Response {
+            match self.0 {
+                Problem::Forbidden { .. } => StatusCode::FORBIDDEN,
+                Problem::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+                _ => StatusCode::NOT_FOUND,
+            }
+            .into_response()
+        }
+    }
+
+    /// Whoever comes may look, and nothing else.
+    struct Porter;
+
+    #[async_trait]
+    impl Authenticator for Porter {
+        async fn authenticate(&self, _: Credentials) -> Result<Caller, NotAuthenticated> {
+            let rights = |_: &str, verb: &str| verb == "index";
+            Ok(Caller { id: "1".into(), name: "ada".into(), role: "role".into(), rights, scopes: None })
+        }
+    }
+
+    fn dialect() -> (Router, Document) {
+        let handler = || async { StatusCode::OK };
+        let scope = |verb| Access::Scope("things", verb);
+        Routes::<()>::new()
+            .on(Operation::get("/things/", "list", scope("index")).query("do", Kind::OneOf(&["a", "b"]), true, ""), handler)
+            .on(Operation::post("/things/", "create", scope("create")), handler)
+            .on(Operation::get("/bare", "bare", scope("index")), handler)
+            .finish::<Refusal>("/x", "", "", Arc::new(Porter), |operation| operation)
+    }
+
+    #[tokio::test]
+    async fn a_path_with_a_slash_at_its_end_is_guarded_and_served_without_it_too() {
+        for (method, path, status) in [
+            ("GET", "/x/things/", StatusCode::OK),
+            ("GET", "/x/things", StatusCode::OK),
+            ("POST", "/x/things/", StatusCode::FORBIDDEN),
+            ("POST", "/x/things", StatusCode::FORBIDDEN),
+            ("PUT", "/x/things", StatusCode::METHOD_NOT_ALLOWED),
+            ("GET", "/x/bare", StatusCode::OK),
+            ("GET", "/x/bare/", StatusCode::NOT_FOUND),
+        ] {
+            let request = Request::builder().method(method).uri(path).header("authorization", "k").body(Body::empty()).unwrap();
+            let response = dialect().0.oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_document_names_a_path_once_and_a_choice_with_its_words() {
+        let (_, document) = dialect();
+        let paths = document.value()["paths"].as_object().unwrap();
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/x/bare", "/x/things/"]);
+        assert_eq!(paths["/x/things/"]["get"]["parameters"][0]["schema"]["enum"], serde_json::json!(["a", "b"]));
     }
 }

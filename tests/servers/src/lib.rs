@@ -51,7 +51,7 @@ pub use postgres::Postgres;
 pub use process::Keeper;
 pub use program::Missing;
 pub use proxy::Proxy;
-pub use python::program as pypi_program;
+pub use python::{interpreter as python_with, program as pypi_program};
 pub use rclone::Rclone;
 pub use s3::S3;
 pub use samba::{PASSWORD as SAMBA_PASSWORD, Samba};

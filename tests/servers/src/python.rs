@@ -42,3 +42,22 @@ pub fn program(name: &str, package: &str) -> anyhow::Result<PathBuf> {
     }
     Ok(path)
 }
+
+/// Python in which these modules can be imported; beside each the PyPI package that brings it, installed if it is not there yet.
+pub fn interpreter(modules: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
+    let python = program("python", "pip")?;
+    for (module, package) in modules {
+        let imported = || Command::new(&python).args(["-c", &format!("import {module}")]).output();
+        if imported()?.status.success() {
+            continue;
+        }
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package];
+        let installed = Command::new(&python).args(pip).output()?;
+        if !installed.status.success() || !imported()?.status.success() {
+            let cure = format!("{} {}", python.display(), pip.join(" "));
+            let missing = Missing { program: format!("the Python module {module}"), cure };
+            return Err(anyhow::Error::from(missing).context(String::from_utf8_lossy(&installed.stderr).into_owned()));
+        }
+    }
+    Ok(python)
+}
