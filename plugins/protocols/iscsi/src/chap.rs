@@ -58,7 +58,8 @@ pub struct ChapQuestion {
     pub name: String,
 }
 
-/// With what the target is challenged in turn: random, and new for every login.
+/// With what the target is challenged in turn: random, and new for every login. Its secret is another than ours (section 12.1.3): with one
+/// for both, who answers could be answering with what we computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnChallenge {
     pub identifier: u8,

@@ -34,7 +34,8 @@ pub enum DigestUse {
 pub struct Chap {
     /// CHAP_N.
     pub name: String,
-    /// What is offered, the best first.
+    /// What is offered, the best first. The target takes the first that it knows. Some old ones (tgt) take SHA-256's number, 7, for another
+    /// SHA-1, and then refuse the answer: to those it is not offered.
     pub algorithms: Vec<Algorithm>,
 }
 
