@@ -166,15 +166,6 @@ fn plausible(dice: &mut Dice, session: &Session) -> Vec<u8> {
     let of_task = dice.pick(&sent).copied().unwrap_or(9);
     let of_asked = dice.pick(&asked).copied().unwrap_or(9);
     let task = session.tasks.get(&of_task);
-    let shown = format!("{task:?}");
-    let number = |name: &str| -> u32 {
-        let behind = shown.split(name).nth(1).unwrap_or_default();
-        behind
-            .split(|letter: char| !letter.is_ascii_digit())
-            .find(|digits| !digits.is_empty())
-            .and_then(|digits| digits.parse().ok())
-            .unwrap_or(0)
-    };
     // What fits, mostly: what does not ends the connection at once, and with it the way to what lies deeper.
     let kind = match (dice.below(20), task, session.asked.get(&of_asked)) {
         (0, ..) => *dice.pick(&KINDS).unwrap(),
@@ -198,7 +189,7 @@ fn plausible(dice: &mut Dice, session: &Session) -> Vec<u8> {
             let have = task.map_or(0, |task| task.data.len());
             let room = task.map_or(0, |task| task.command.expected() as usize).saturating_sub(have);
             data = vec![7; dice.below(room.min(4096) + 1)];
-            fields.extend([(16, of_task), (36, number("data_number: ")), (40, u32::try_from(have).unwrap())]);
+            fields.extend([(16, of_task), (36, task.map_or(0, |task| task.data_number)), (40, u32::try_from(have).unwrap())]);
             flags |= u8::from(dice.one_in(3));
         }
         opcode::R2T => {
@@ -208,7 +199,7 @@ fn plausible(dice: &mut Dice, session: &Session) -> Vec<u8> {
             fields.extend([
                 (16, of_task),
                 (20, 5),
-                (36, number("request_number: ")),
+                (36, task.map_or(0, |task| task.request_number)),
                 (40, u32::try_from(given).unwrap()),
                 (44, length),
             ]);

@@ -12,10 +12,10 @@ pub(super) struct Task {
     pub(super) sendings: u8,
     /// What came in.
     pub(super) data: Vec<u8>,
-    data_number: u32,
+    pub(super) data_number: u32,
     /// Up to where data went out or was asked for, and by how many requests.
     pub(super) given: usize,
-    request_number: u32,
+    pub(super) request_number: u32,
     pub(super) open_requests: u16,
 }
 
