@@ -48,7 +48,7 @@ impl Session {
         match &self.phase {
             Phase::Login { .. } => self.login(response, numbers)?,
             _ => {
-                self.window.update(numbers.expected, numbers.most)?;
+                self.window.update(numbers.expected, numbers.most);
                 if let Some(number) = numbers.status {
                     self.statuses.take(number)?;
                 }
@@ -78,7 +78,7 @@ impl Session {
         }
         let step = login.take(&response, &text)?;
         if numbers.status.is_some() {
-            self.window.update(numbers.expected, numbers.most)?;
+            self.window.update(numbers.expected, numbers.most);
         }
         self.step(tag, step);
         Ok(())
