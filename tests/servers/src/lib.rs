@@ -31,6 +31,7 @@ mod s3;
 mod samba;
 mod swift;
 mod swift_account;
+mod tgt;
 mod tls_front;
 mod token_front;
 
@@ -57,6 +58,7 @@ pub use s3::S3;
 pub use samba::{PASSWORD as SAMBA_PASSWORD, Samba};
 pub use swift::Swift;
 pub use swift_account::{SwiftAccount, SwiftAnswer};
+pub use tgt::Tgt;
 pub use tls_front::{Identity, TlsFront};
 pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer as OAuthAnswer, TokenFront};
 
