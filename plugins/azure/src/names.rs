@@ -19,12 +19,33 @@ pub(crate) fn check_container(name: &str) -> Outcome<()> {
     if is_container(name) { Ok(()) } else { Err(invalid("a container has a name of 1 to 255 characters without slashes")) }
 }
 
-/// A name the service would change into another: whoever writes, reads or deletes under it would meet somebody else's blob. A
-/// backslash is a slash to it; and Azure itself drops dots at the end of a part of a name, which emulators keep.
+/// Characters of a blob's name, in UTF-16 as the service counts them, and the parts between its slashes ("Naming and Referencing
+/// Containers, Blobs, and Metadata" of the reference). Emulators take more.
+const MAX_KEY_UNITS: usize = 1_024;
+const MAX_KEY_PARTS: usize = 254;
+
+/// Control characters that XML 1.0 has no way to write (section 2.2). The service does not allow them in names; an emulator takes
+/// them, and cannot list the container any more.
+fn is_unwritten(character: char) -> bool {
+    matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f')
+}
+
+/// A name the service would change into another, or does not have: whoever writes, reads or deletes under it would meet somebody
+/// else's blob, or none. A backslash is a slash to it; Azure itself drops dots at the end of a part of a name, which emulators keep,
+/// and lists the two code points that XML does not have in another form, which emulators do not.
 pub(crate) fn check_key(endpoint: &Endpoint, key: &str) -> Outcome<()> {
-    let why = if key.contains('\\') {
+    let azure = endpoint.is_azure();
+    let why = if key.encode_utf16().count() > MAX_KEY_UNITS {
+        "it has more than 1,024 characters"
+    } else if key.split('/').count() > MAX_KEY_PARTS {
+        "it has more than 254 parts"
+    } else if key.contains('\\') {
         "it holds a backslash"
-    } else if endpoint.is_azure() && key.split('/').any(|part| part.ends_with('.')) {
+    } else if key.contains(is_unwritten) {
+        "it holds a control character"
+    } else if !azure && key.contains(['\u{fffe}', '\u{ffff}']) {
+        "it holds a code point that is no character"
+    } else if azure && key.split('/').any(|part| part.ends_with('.')) {
         "a part of it ends in a dot"
     } else {
         return Ok(());
@@ -95,7 +116,14 @@ mod tests {
             assert!(check_key(&azure, key).is_err() && check_key(&emulator, key).is_ok(), "{key}");
         }
         assert!(check_key(&azure, "a.b/.c/d").is_ok());
-        assert!(check_key(&azure, "a\\b").is_err() && check_key(&emulator, "a\\b").is_err());
+        for key in ["a\\b", "bell\u{7}", "\u{1b}[0m", "a\0", &"a".repeat(1_025), &"🗄".repeat(513), &"a/".repeat(254)] {
+            assert!(check_key(&azure, key).is_err() && check_key(&emulator, key).is_err(), "{key:?}");
+        }
+        for key in ["tab\there", "line\r\n", "\u{7f}", "next\u{85}", &"ü".repeat(1_024), &"🗄".repeat(512), &"a/".repeat(253)]
+        {
+            assert!(check_key(&azure, key).is_ok() && check_key(&emulator, key).is_ok(), "{key:?}");
+        }
+        assert!(check_key(&azure, "\u{fffe}").is_ok() && check_key(&emulator, "\u{fffe}").is_err());
     }
 
     #[test]
