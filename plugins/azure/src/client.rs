@@ -133,6 +133,7 @@ impl Client {
             let Signed { request, proof } = self.sign(call, length).await?;
             let reply = http::exchange(request, open(), MAX_ANSWER).await?;
             if (200..300).contains(&reply.status) {
+                from_service(&reply.headers)?;
                 return Ok(Ok(reply));
             }
             let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
@@ -169,6 +170,7 @@ impl Client {
             let Signed { request, proof } = self.sign(call, 0).await?;
             let response = http::send(request, Body::Empty).await?;
             if (200..300).contains(&response.status) {
+                from_service(&response.headers)?;
                 return Ok(Ok(response));
             }
             let reply = http::collect(response, MAX_REFUSAL).await;
@@ -249,6 +251,15 @@ fn query(parameters: &[(&str, &str)], signature: Option<&str>) -> String {
     text
 }
 
+/// The service gives every answer an id. A success without one comes from somebody else: a portal, a proxy's own page.
+fn from_service(headers: &[(String, String)]) -> Outcome<()> {
+    match header(headers, "x-ms-request-id") {
+        Some(_) => Ok(()),
+        None => Err(malformed("the answer does not come from the target's service", "no x-ms-request-id")
+            .next_step("Check \"endpoint\" and \"proxy\" of the target, and what stands between.")),
+    }
+}
+
 /// A header that a success must carry.
 pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
     header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
@@ -283,6 +294,12 @@ mod tests {
         assert_eq!(query(&[("comp", "list"), ("prefix", "a b/ü")], None), "?comp=list&prefix=a%20b%2F%C3%BC");
         assert_eq!(query(&[], Some("sv=1&sig=a%2B")), "?sv=1&sig=a%2B");
         assert_eq!(query(&[("comp", "list")], Some("sig=a")), "?comp=list&sig=a");
+    }
+
+    #[test]
+    fn a_success_that_is_not_the_services_is_none() {
+        assert!(from_service(&[("x-ms-request-id".to_owned(), "a".to_owned())]).is_ok());
+        assert!(from_service(&[]).is_err_and(|failure| matches!(failure, Failure::Unavailable(_))));
     }
 
     #[test]

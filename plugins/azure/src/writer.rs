@@ -9,7 +9,7 @@ use capstan_sdk::types::{Checksum, Object, PutOptions};
 use crate::attributes;
 use crate::call::{Call, Payload, Place};
 use crate::checksum::{self, Mode};
-use crate::client::{Client, etag, unclear};
+use crate::client::{Client, etag, expected, unclear};
 use crate::error::Refusal;
 
 pub(crate) async fn put(
@@ -36,6 +36,7 @@ pub(crate) async fn put(
         }
         Err(refusal) => return Err(unclear(client.failed(&refusal, &call))),
     };
+    expected(&reply.headers, "etag").map_err(unclear)?;
     Ok(Object {
         key: place.1.to_owned(),
         size,
