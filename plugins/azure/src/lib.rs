@@ -8,6 +8,7 @@
 //! | call | at worst | seen by |
 //! |---|---|---|
 //! | Put Blob | done, not known; a half-sent body is nothing to the service | the same attempt: the mark in a conditional put's metadata, else putting again |
+//! | the record of an upload | begun, not known; no block lies anywhere | the same attempt: the record; else it goes by age |
 //! | Put Block | a block that is uncommitted; the service drops it after a week | `list-parts` |
 //! | Put Block List | done, not known | the committed block list being this upload's |
 //! | Copy Blob | a copy that goes on by itself | the copy's status on the destination, its source and its moment |

@@ -4,14 +4,14 @@
 //! them sooner, so an aborted upload is forgotten here, and its blocks lie until then or until the blob is next written.
 
 use capstan_sdk::Outcome;
-use capstan_sdk::failure::{already_exists, invalid, malformed, not_found};
+use capstan_sdk::failure::{Failure, already_exists, invalid, malformed, not_found};
 use capstan_sdk::http::header;
 use capstan_sdk::text::number;
 use capstan_sdk::types::{GetOptions, Object, Part, PutOptions, Upload};
 use capstan_sdk::xml::{self, Element};
 
 use crate::call::{Call, Payload, Place};
-use crate::client::{Client, etag, unclear};
+use crate::client::{Client, etag, expected, unclear};
 use crate::error::Refusal;
 use crate::uploads::{self, block_name, block_number};
 use crate::{attributes, checksum, reader};
@@ -35,25 +35,38 @@ fn part_bytes(configured: u64, size: u64) -> Outcome<u64> {
     Ok(configured.max(needed).clamp(1, MAX_PART_BYTES))
 }
 
-fn gone(call: &Call<'_>) -> capstan_sdk::Failure {
+fn gone(call: &Call<'_>) -> Failure {
     not_found(format!("there is no such upload of {}", call.subject())).code("upload-gone")
 }
 
 pub(crate) async fn begin(client: &Client, place: Place<'_>, size: u64, attempt: &str) -> Outcome<Upload> {
     let part_size = part_bytes(client.config.part_bytes, size)?;
+    look(client, place).await?;
     let id = uploads::begin(place, attempt, client.ordinal()).await?;
     Ok(Upload { id, part_size, extras: Vec::new() })
 }
 
-/// A number outside what the service has, or an upload no block can belong to.
-fn check(upload: &str, part_number: u32, length: u64) -> Outcome<()> {
+/// Whether the container is there: else the first part would find out. Whether there is such a blob is all the same. Who may only
+/// write is not allowed to look, and learns with the first part.
+async fn look(client: &Client, place: Place<'_>) -> Outcome<()> {
+    match client.exchange(&Call::blob("HEAD", place), None).await {
+        Err(Failure::NotFound(fault)) if matches!(fault.code.as_deref(), Some("ContainerNotFound" | "ResourceNotFound")) => {
+            Err(Failure::NotFound(fault))
+        }
+        Err(Failure::NotFound(_) | Failure::Denied(_)) | Ok(_) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A number or a length outside what the service has.
+fn check(part_number: u32, length: u64) -> Outcome<()> {
     if part_number == 0 || u64::from(part_number) > MAX_PARTS {
         return Err(invalid("parts have the numbers 1 to 50,000"));
     }
     if length == 0 || length > MAX_PART_BYTES {
         return Err(invalid("a part has 1 byte to 4,000 MiB"));
     }
-    if uploads::is_id(upload) { Ok(()) } else { Err(not_found("there is no such upload").code("upload-gone")) }
+    Ok(())
 }
 
 pub(crate) async fn put_part(
@@ -63,7 +76,10 @@ pub(crate) async fn put_part(
     part_number: u32,
     payload: Payload<'_>,
 ) -> Outcome<Part> {
-    check(upload, part_number, payload.length)?;
+    check(part_number, payload.length)?;
+    if !uploads::is_begun(place, upload).await? {
+        return Err(gone(&Call::blob("PUT", place)));
+    }
     let mode = client.checksum_mode(place.0).await;
     let checksum = mode.of(payload.content, payload.offset, payload.length).await?;
     let name = block_name(upload, part_number);
@@ -106,7 +122,7 @@ fn of_upload(upload: &str, blocks: Vec<(String, u64)>) -> Vec<Part> {
 }
 
 pub(crate) async fn list(client: &Client, place: Place<'_>, upload: &str, after: u32, limit: u32) -> Outcome<Vec<Part>> {
-    if !uploads::is_id(upload) || !uploads::is_begun(place, upload).await? {
+    if !uploads::is_begun(place, upload).await? {
         return Err(gone(&Call::blob("GET", place)));
     }
     let mut parts = of_upload(upload, blocks(client, place, "uncommitted").await?.unwrap_or_default());
@@ -140,6 +156,10 @@ pub(crate) async fn complete(
     if parts.iter().any(|part| block_number(upload, &part.etag) != Some(part.number)) {
         return Err(invalid("a part is none of this upload's"));
     }
+    if !uploads::is_begun(place, upload).await? {
+        // Completed already, or given up: then its blocks may still lie there.
+        return committed(client, place, &parts).await?.ok_or_else(|| gone(&Call::blob("PUT", place)));
+    }
     let mut call = Call::blob("PUT", place).query("comp", "blocklist").header("content-type", "application/xml");
     attributes::put(client, &options, &mut call.headers);
     attributes::condition("", &options, &mut call.headers);
@@ -150,6 +170,7 @@ pub(crate) async fn complete(
         }
         Err(refusal) => return Err(unclear(client.failed(&refusal, &call))),
     };
+    expected(&reply.headers, "etag").map_err(unclear)?;
     forget(place, upload).await;
     Ok(Object {
         key: place.1.to_owned(),
@@ -173,15 +194,14 @@ async fn not_committed(
     refusal: &Refusal,
 ) -> Outcome<Object> {
     let call = Call::blob("PUT", place);
-    let committed = blocks(client, place, "committed").await?.unwrap_or_default();
-    if committed.iter().map(|(name, size)| (name.as_str(), *size)).eq(parts.iter().map(|part| (part.etag.as_str(), part.size))) {
+    if let Some(made) = committed(client, place, parts).await? {
         forget(place, upload).await;
-        return reader::head(client, place, &GetOptions { if_match: None, version: None, extras: Vec::new() }).await;
+        return Ok(made);
     }
     if matches!(refusal.code.as_str(), "InvalidBlockList" | "BlobNotFound") {
-        // Its blocks went when somebody else wrote the blob, or it was aborted, or it is older than a week.
+        // Its blocks went when somebody else wrote the blob, or they are older than a week.
         let left = of_upload(upload, blocks(client, place, "uncommitted").await?.unwrap_or_default());
-        if left.is_empty() || !uploads::is_begun(place, upload).await? {
+        if left.is_empty() {
             return Err(gone(&call).detail(refusal.detail()));
         }
         return Err(invalid(format!("a part of {} is missing", call.subject()))
@@ -194,6 +214,17 @@ async fn not_committed(
     Err(unclear(client.failed(refusal, &call)))
 }
 
+/// The blob, if it consists of these very blocks.
+async fn committed(client: &Client, place: Place<'_>, parts: &[Part]) -> Outcome<Option<Object>> {
+    let committed = blocks(client, place, "committed").await?.unwrap_or_default();
+    let there = committed.iter().map(|(name, size)| (name.as_str(), *size));
+    if !there.eq(parts.iter().map(|part| (part.etag.as_str(), part.size))) {
+        return Ok(None);
+    }
+    let any = GetOptions { if_match: None, version: None, extras: Vec::new() };
+    reader::head(client, place, &any).await.map(Some)
+}
+
 /// The blob is there, and that counts; a record that stays is forgotten by age.
 async fn forget(place: Place<'_>, upload: &str) {
     if let Err(failure) = uploads::end(place, upload).await {
@@ -202,7 +233,7 @@ async fn forget(place: Place<'_>, upload: &str) {
 }
 
 pub(crate) async fn abort(place: Place<'_>, upload: &str) -> Outcome<()> {
-    if uploads::is_id(upload) { uploads::end(place, upload).await } else { Ok(()) }
+    uploads::end(place, upload).await
 }
 
 #[cfg(test)]
@@ -245,9 +276,9 @@ mod tests {
 
     #[test]
     fn a_part_the_service_does_not_have_is_refused() {
-        for (id, number, length) in [(ID, 0, 1), (ID, 50_001, 1), (ID, 1, 0), (ID, 1, MAX_PART_BYTES + 1), ("x", 1, 1)] {
-            assert!(check(id, number, length).is_err(), "{number} {length}");
+        for (number, length) in [(0, 1), (50_001, 1), (1, 0), (1, MAX_PART_BYTES + 1)] {
+            assert!(check(number, length).is_err(), "{number} {length}");
         }
-        assert!(check(ID, 50_000, MAX_PART_BYTES).is_ok());
+        assert!(check(50_000, MAX_PART_BYTES).is_ok());
     }
 }

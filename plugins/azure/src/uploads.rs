@@ -1,7 +1,8 @@
 //! Which uploads are begun.
 //!
 //! The service knows blocks, not uploads: they lie uncommitted under the blob's name, whoever sent them. So an upload is a
-//! prefix of the names of its blocks, and what is begun stands in the target's state until it is completed or aborted.
+//! prefix of the names of its blocks, and what is begun stands in the target's state until it is completed or aborted. No mark in
+//! the service would do: it takes nothing uncommitted back, and commits a blob by dropping every other upload's blocks.
 
 use capstan_sdk::failure::{Failure, busy};
 use capstan_sdk::state::{self, Value};
@@ -14,8 +15,8 @@ use crate::call::Place;
 /// Digits of an upload's id, and of a block's number behind it: all block names of a blob have one length.
 const ID_DIGITS: usize = 24;
 const NUMBER_DIGITS: usize = 6;
-/// Seconds an upload is remembered; the service keeps uncommitted blocks for a week.
-const REMEMBERED: i64 = 7 * 24 * 3600;
+/// Seconds an upload is remembered; the service keeps uncommitted blocks for a week after the last of them came.
+const REMEMBERED: i64 = 30 * 24 * 3600;
 /// Uploads of one blob that are remembered; the oldest go.
 const MOST: usize = 32;
 /// How often the record is written when somebody else writes it as well.
@@ -36,7 +37,7 @@ pub(crate) fn block_number(upload: &str, name: &str) -> Option<u32> {
 }
 
 /// Whether this may be an id of ours; what is none names no blocks.
-pub(crate) fn is_id(upload: &str) -> bool {
+fn is_id(upload: &str) -> bool {
     upload.len() == ID_DIGITS && upload.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -107,6 +108,9 @@ pub(crate) async fn begin(place: Place<'_>, attempt: &str, ordinal: u64) -> Outc
 
 /// Whether it was begun and not ended.
 pub(crate) async fn is_begun(place: Place<'_>, upload: &str) -> Outcome<bool> {
+    if !is_id(upload) {
+        return Ok(false);
+    }
     let value = state::get(state_key(place)?).await?;
     Ok(read(value.as_ref()).iter().any(|one| one.id == upload))
 }
