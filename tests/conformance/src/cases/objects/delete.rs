@@ -93,7 +93,10 @@ async fn alike(stand: &Stand<'_>) -> Check {
 
 async fn odd(stand: &Stand<'_>) -> Check {
     let names = ["<a>&amp;'\"", "plus+", "per%cent%41", "que?ry#x", "grün/日本語", "tab\there", "back\\slash", "e\u{301}"];
-    for name in names {
+    // A name with what the host escapes for this target never comes as it is.
+    let escaped = stand.said("name-escape").unwrap_or_default();
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.contains(|sign| escaped.contains(sign))).collect();
+    for name in &names {
         put(stand, name, 5).await?;
     }
     delete(stand, &names).await?;
