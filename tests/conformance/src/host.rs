@@ -29,6 +29,16 @@ pub struct Loaded {
 impl Loaded {
     /// The failure is the load gate's.
     pub async fn new(component: Bytes, limits: Limits, services: capstan_services::Limits) -> Result<Self, Failure> {
+        Self::with_states(component, limits, services, Arc::default()).await
+    }
+
+    /// The same, over a state that other runtimes have as well.
+    pub(crate) async fn with_states(
+        component: Bytes,
+        limits: Limits,
+        services: capstan_services::Limits,
+        states: Arc<States>,
+    ) -> Result<Self, Failure> {
         let directory =
             tempfile::tempdir().map_err(|cause| Failure::host("There is no place for the runtime's files.", cause))?;
         let runtime = Runtime::new(RuntimeOptions {
@@ -37,7 +47,7 @@ impl Loaded {
             services,
             policy: Policy::default(),
             signatures: capstan_runtime::Signatures::default(),
-            state: Arc::new(States::default()),
+            state: states,
         })?;
         let version = runtime.install(component, None).await.map_err(|refusal| refusal.failure.clone())?;
         runtime.activate(&version.plugin, &version.version).await?;

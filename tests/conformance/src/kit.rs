@@ -16,6 +16,7 @@ use capstan_runtime::{Limits, Runtime, TargetSettings};
 use crate::fronts::Endpoint;
 use crate::host::Loaded;
 use crate::size::Size;
+use crate::states::States;
 use crate::store::Store;
 use crate::target_file::TargetFile;
 use crate::told;
@@ -30,6 +31,7 @@ pub struct Kit {
     pub size: Size,
     pub patient: Arc<Loaded>,
     impatient: Arc<Loaded>,
+    states: Arc<States>,
     pub secrets: Vec<(String, SecretText)>,
     pub main: Opened,
     main_id: TargetId,
@@ -81,7 +83,9 @@ impl Opened {
 impl Kit {
     pub async fn load(component: Bytes, file: TargetFile, size: Size) -> Result<Self, NotLoaded> {
         file.check().map_err(NotLoaded::Usage)?;
-        let usual = Loaded::new(component.clone(), Limits::default(), capstan_services::Limits::default());
+        let states = Arc::<States>::default();
+        let usual = capstan_services::Limits::default();
+        let usual = Loaded::with_states(component.clone(), Limits::default(), usual, Arc::clone(&states));
         let patient = usual.await.map_err(NotLoaded::Refused)?;
         let limits = Limits { call_deadline: IMPATIENT_CALL, ..Limits::default() };
         let services = capstan_services::Limits {
@@ -90,21 +94,28 @@ impl Kit {
             connect: IMPATIENT_SILENCE,
             ..capstan_services::Limits::default()
         };
-        let impatient = Loaded::new(component, limits, services).await.map_err(NotLoaded::Refused)?;
-        Self::of(Arc::new(patient), Arc::new(impatient), file, size).await
+        let impatient =
+            Loaded::with_states(component, limits, services, Arc::clone(&states)).await.map_err(NotLoaded::Refused)?;
+        Self::of((Arc::new(patient), Arc::new(impatient)), states, file, size).await
     }
 
     /// The same component with another target, without going through the load gate again.
     pub async fn beside(other: &Self, file: TargetFile) -> anyhow::Result<Self> {
         file.check()?;
-        let kit = Self::of(Arc::clone(&other.patient), Arc::clone(&other.impatient), file, other.size).await;
+        let hosts = (Arc::clone(&other.patient), Arc::clone(&other.impatient));
+        let kit = Self::of(hosts, Arc::clone(&other.states), file, other.size).await;
         kit.map_err(|why| match why {
             NotLoaded::Usage(wrong) => wrong,
             NotLoaded::Refused(failure) => told(failure),
         })
     }
 
-    async fn of(patient: Arc<Loaded>, impatient: Arc<Loaded>, file: TargetFile, size: Size) -> Result<Self, NotLoaded> {
+    async fn of(
+        (patient, impatient): (Arc<Loaded>, Arc<Loaded>),
+        states: Arc<States>,
+        file: TargetFile,
+        size: Size,
+    ) -> Result<Self, NotLoaded> {
         let secrets = file.secrets().map_err(NotLoaded::Usage)?;
         let settings = patient.settings(file.configuration.clone(), secrets.clone(), |_| true);
         let settings = settings.map_err(|failure| NotLoaded::Usage(told(failure)))?;
@@ -112,7 +123,7 @@ impl Kit {
         let endpoint = Endpoint::find(&patient.description.grants, file.front.as_ref(), &file.configuration);
         let main_id = settings.id;
         let main = Opened::new(patient.runtime.open_target(settings));
-        Ok(Self { file, size, patient, impatient, secrets, main, main_id, endpoint })
+        Ok(Self { file, size, patient, impatient, states, secrets, main, main_id, endpoint })
     }
 
     pub fn description(&self) -> &Description {
@@ -134,7 +145,7 @@ impl Kit {
         Ok(Opened::new(connection.context("the main target is not open")?))
     }
 
-    /// Another target of the same plugin: other instances, and a state of its own.
+    /// The target once more: other instances, with the same state.
     pub fn another(&self, change: impl FnOnce(&mut TargetSettings)) -> anyhow::Result<Opened> {
         self.open(&self.patient, change)
     }
@@ -155,6 +166,7 @@ impl Kit {
         change(&mut settings);
         // The configuration may lead elsewhere now, and grants what it names.
         let again = on.settings(settings.configuration, settings.secrets, |_| true).map_err(told).context("grants")?;
+        self.states.is_same(again.id, self.main_id);
         let closing = Closing { runtime: Arc::clone(&on.runtime), target: again.id };
         Ok(Opened { _closing: Some(closing), ..Opened::new(on.runtime.open_target(again)) })
     }

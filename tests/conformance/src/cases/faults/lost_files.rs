@@ -71,6 +71,7 @@ async fn write_with(stand: &Stand<'_>, if_absent: bool) -> Check {
             },
             is_done: &|stand, name, (): &()| Box::pin(async move { holds(stand, &format!("{name}/folder/file")).await }),
             gone_is_done: false,
+            may_be_silent: false,
         },
     )
     .await
@@ -88,6 +89,7 @@ async fn make_directory(stand: &Stand<'_>) -> Check {
             },
             is_done: &|stand, name, (): &()| Box::pin(async move { Ok(node(stand, &format!("{name}/deep")).await?.is_some()) }),
             gone_is_done: false,
+            may_be_silent: false,
         },
     )
     .await
@@ -103,6 +105,7 @@ async fn remove(stand: &Stand<'_>) -> Check {
             },
             is_done: &|stand, name, (): &()| Box::pin(async move { Ok(node(stand, name).await?.is_none()) }),
             gone_is_done: false,
+            may_be_silent: false,
         },
     )
     .await
@@ -128,6 +131,7 @@ async fn rename(stand: &Stand<'_>) -> Check {
                 })
             },
             gone_is_done: false,
+            may_be_silent: false,
         },
     )
     .await
@@ -148,6 +152,7 @@ async fn set_attributes(stand: &Stand<'_>) -> Check {
                 Box::pin(async move { Ok(node(stand, name).await?.is_some_and(|node| node.modified == cut(stand))) })
             },
             gone_is_done: false,
+            may_be_silent: false,
         },
     )
     .await
@@ -165,6 +170,7 @@ async fn make_link(stand: &Stand<'_>) -> Check {
                 Box::pin(async move { Ok(node(stand, name).await?.is_some_and(|node| node.link.as_deref() == Some("there"))) })
             },
             gone_is_done: false,
+            may_be_silent: false,
         },
     )
     .await
@@ -188,6 +194,7 @@ async fn set_xattr(stand: &Stand<'_>) -> Check {
                 })
             },
             gone_is_done: false,
+            may_be_silent: false,
         },
     )
     .await
