@@ -39,7 +39,8 @@ async fn azure_keeps_the_contract_with_the_accounts_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn azure_endures_faults_between_it_and_azurite() {
-    let server = server_or_skip!(Azurite::start());
+    // On disk it would stop to take writes after the first fifty bodies that broke off.
+    let server = server_or_skip!(Azurite::in_memory());
     kept("azure", target(&server.blob, json!({})), FAULTS).await.unwrap();
 }
 
