@@ -25,7 +25,7 @@ use capstan_sdk::{Outcome, crypto, state};
 use serde_json::json;
 
 use crate::capabilities::Capabilities;
-use crate::client::{Call, Client, Payload, etag, expected, unclear, unquoted};
+use crate::client::{Call, Client, Payload, check_key, etag, expected, unclear, unquoted};
 use crate::config::{MAX_PART_BYTES, MIN_PART_BYTES};
 use crate::segments::{self, MARK, Own, Place};
 use crate::{attributes, conditions, lister, manifest, reader, writer};
@@ -118,6 +118,7 @@ pub(crate) async fn begin(
 
 /// Puts the mark of a new upload, which also tells people what it is.
 pub(crate) async fn initiate(client: &Client, location: &str, key: &str, size: u64, attempt: &str) -> Outcome<String> {
+    check_key(Some(key))?;
     let place = Place::of(location, key)?;
     let seed = crypto::digest("sha256", format!("{attempt}\0{location}\0{key}").as_bytes())?;
     let moment = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
