@@ -414,7 +414,7 @@ mod tests {
             headers: name.map(|name| ("X-Trans-Id".to_owned(), name.to_owned())).into_iter().collect(),
             body: Vec::new(),
         };
-        let taken = |status, name| check(reply(status, name), "capstan-1f").map(|_| ()).map_err(|failure| failure.may_retry());
+        let taken = |status, name| check(reply(status, name), "capstan-1f").map(drop).map_err(|failure| failure.may_retry());
         // Swift's, and Ceph's.
         assert_eq!(taken(201, Some("tx72c6a8573f27-006b024847-capstan-1f")), Ok(()));
         assert_eq!(taken(200, Some("tx000006b024847-default")), Ok(()));
