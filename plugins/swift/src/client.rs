@@ -34,7 +34,7 @@ const MAX_REFUSAL: usize = 64 << 10;
 /// How often a control call is made, and how long it waits between: short, because the host asks again as well.
 pub(crate) const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
 /// Longest a login waits for its answer: calls wait for it, and must have time left to tell that it failed.
-const LOGIN_WAIT_MS: u64 = 10_000;
+const LOGIN_WAIT_MS: u64 = 15_000;
 /// How often a login is tried in one go.
 pub(crate) const LOGIN: Policy = Policy { attempts: 2, first_wait_ms: 100, longest_wait_ms: 1_000 };
 /// The header that names an answer, and the one with what the name ends in.
