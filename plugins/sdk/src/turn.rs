@@ -8,9 +8,11 @@ use std::cell::Cell;
 use crate::failure::{Outcome, cancelled, timed_out};
 use crate::{clock, job};
 
-/// Milliseconds between two looks, and looks of one wait: a minute, as long as a call may take.
-const LOOK_MS: u64 = 10;
-const LOOKS: u32 = 6_000;
+/// Milliseconds before the second look; they double from look to look, so that many who wait for long cost little.
+const FIRST_LOOK_MS: u64 = 10;
+const LONGEST_LOOK_MS: u64 = 500;
+/// Milliseconds of one wait in all: less than a call may take, so that who waits in vain can still say so.
+const LONGEST_WAIT_MS: u64 = 45_000;
 
 #[derive(Debug, Default)]
 pub struct Turns {
@@ -25,7 +27,8 @@ pub struct Turn<'a>(&'a Turns);
 impl Turns {
     /// Waits for the turn. Look at what is shared again afterwards: another call may have made it meanwhile.
     pub async fn take(&self) -> Outcome<Turn<'_>> {
-        for _ in 0..LOOKS {
+        let mut waited_ms = 0;
+        for look in 0.. {
             if !self.taken.replace(true) {
                 return Ok(Turn(self));
             }
@@ -33,10 +36,19 @@ impl Turns {
             if job::cancelled() {
                 return Err(cancelled("the job was cancelled"));
             }
-            clock::wait(LOOK_MS).await;
+            if waited_ms >= LONGEST_WAIT_MS {
+                break;
+            }
+            let next_ms = next_look_ms(look);
+            clock::wait(next_ms).await;
+            waited_ms += next_ms;
         }
         Err(timed_out("what another call makes does not get ready"))
     }
+}
+
+fn next_look_ms(looks: u32) -> u64 {
+    FIRST_LOOK_MS.saturating_mul(1 << looks.min(20)).min(LONGEST_LOOK_MS)
 }
 
 impl Drop for Turn<'_> {
@@ -51,6 +63,11 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+
+    #[test]
+    fn who_waits_long_looks_seldom() {
+        assert_eq!([0, 1, 2, 5, 6, 100, u32::MAX].map(next_look_ms), [10, 20, 40, 320, 500, 500, 500]);
+    }
 
     #[test]
     fn a_turn_is_given_back_however_its_call_ends() {

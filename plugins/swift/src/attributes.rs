@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use capstan_sdk::failure::invalid;
 use capstan_sdk::http::{Headers, header};
-use capstan_sdk::text::{base64, header_text, number, unheader_text, unhex};
+use capstan_sdk::text::{base64, header_text, hex, number, unheader_text, unhex};
 use capstan_sdk::types::{Checksum, Object, PutOptions};
-use capstan_sdk::{NamedValue, Outcome, named, time};
+use capstan_sdk::{NamedValue, Outcome, crypto, named, time};
 
 use crate::client::{etag, expected};
 
@@ -20,6 +20,8 @@ const PIECE: &str = "-capstan-";
 const MAX_PIECES: usize = 64;
 /// Which attempt made an object, so that a conditional put whose answer was lost can be told from a stranger's. Never shown.
 const ATTEMPT: &str = "capstan-attempt";
+/// Bytes of that mark; a SHA-256 in hexadecimal has as many.
+const MAX_ATTEMPT_MARK: usize = 64;
 /// Which upload of ours a large object consists of. Never shown.
 const UPLOAD: &str = "capstan-upload";
 /// Ceph's gateway shows a mark of its own among the user's.
@@ -60,12 +62,23 @@ fn pieces(value: &str, limit: usize) -> Outcome<Vec<String>> {
 }
 
 /// The precondition of a put, and the mark that tells our own success from somebody else's.
-pub(crate) fn condition(attempt: &str, options: &PutOptions, headers: &mut Headers) {
+pub(crate) fn condition(attempt: &str, options: &PutOptions, headers: &mut Headers) -> Outcome<()> {
     if options.if_absent {
         headers.push(("if-none-match".to_owned(), "*".to_owned()));
         if !attempt.is_empty() {
-            headers.push((format!("{META}{ATTEMPT}"), header_text(attempt)));
+            headers.push((format!("{META}{ATTEMPT}"), attempt_mark(attempt)?));
         }
+    }
+    Ok(())
+}
+
+/// As much as every service takes as one value: of a longer attempt the hash.
+fn attempt_mark(attempt: &str) -> Outcome<String> {
+    let text = header_text(attempt);
+    if text.len() <= MAX_ATTEMPT_MARK {
+        Ok(text)
+    } else {
+        crypto::digest("sha256", attempt.as_bytes()).map(|digest| hex(&digest))
     }
 }
 
@@ -74,9 +87,12 @@ pub(crate) fn mark_upload(upload: &str, headers: &mut Headers) {
     headers.push((format!("{META}{UPLOAD}"), upload.to_owned()));
 }
 
-/// The attempt that made an object, if it was marked.
-pub(crate) fn attempt_of(headers: &[(String, String)]) -> Option<String> {
-    header(headers, &format!("{META}{ATTEMPT}")).map(unheader_text)
+/// Whether this attempt made the object.
+pub(crate) fn is_by(headers: &[(String, String)], attempt: &str) -> Outcome<bool> {
+    match header(headers, &format!("{META}{ATTEMPT}")) {
+        Some(mark) if !attempt.is_empty() => attempt_mark(attempt).map(|own| own == mark),
+        _ => Ok(false),
+    }
 }
 
 /// The upload of ours that a large object consists of.
@@ -167,15 +183,16 @@ mod tests {
     #[test]
     fn marks_are_read_and_never_shown() {
         let mut sent = headers(&[("X-Static-Large-Object", "True"), ("x-object-meta-static-large-object", "True")]);
-        condition("a1", &options(Vec::new(), true), &mut sent);
+        condition("a1", &options(Vec::new(), true), &mut sent).unwrap();
         mark_upload("u1", &mut sent);
-        assert_eq!((attempt_of(&sent).as_deref(), upload_of(&sent)), (Some("a1"), Some("u1")));
+        assert_eq!(upload_of(&sent), Some("u1"));
+        assert!(is_by(&sent, "a1").unwrap() && !is_by(&sent, "a2").unwrap() && !is_by(&sent, "").unwrap());
         assert!(metadata(&sent).is_empty());
         // A copy that is no large object any more has the mark of nothing.
         sent.retain(|(name, _)| name != "X-Static-Large-Object");
         assert_eq!(upload_of(&sent), None);
         let mut plain = Headers::new();
-        condition("a1", &options(Vec::new(), false), &mut plain);
+        condition("a1", &options(Vec::new(), false), &mut plain).unwrap();
         assert!(plain.is_empty());
     }
 

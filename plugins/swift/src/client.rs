@@ -2,18 +2,22 @@
 //!
 //! A head is built here and the body handed on, so the bytes of objects never enter the plugin. A token the service does not take any
 //! more is replaced once.
+//!
+//! The service names each of its answers ("X-Trans-Id"), and ends that name with a word of ours ("X-Trans-Id-Extra"; Ceph's gateway
+//! leaves it out). A success without a name is somebody else's who stands in the way; one with another word is the answer to another
+//! request. Neither is believed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::rc::Rc;
 
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{Failure, malformed};
+use capstan_sdk::failure::{Failure, invalid, malformed};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::text::percent;
-use capstan_sdk::{NamedValue, Outcome, named};
+use capstan_sdk::{NamedValue, Outcome, Retry, named};
 
 use crate::capabilities::Capabilities;
 use crate::conditions::Conditions;
@@ -29,6 +33,15 @@ const MAX_ADMISSION: u32 = 1 << 20;
 const MAX_REFUSAL: usize = 64 << 10;
 /// How often a control call is made, and how long it waits between: short, because the host asks again as well.
 pub(crate) const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
+/// Longest a login waits for its answer: calls wait for it, and must have time left to tell that it failed.
+const LOGIN_WAIT_MS: u64 = 15_000;
+/// How often a login is tried in one go.
+pub(crate) const LOGIN: Policy = Policy { attempts: 2, first_wait_ms: 100, longest_wait_ms: 1_000 };
+/// The header that names an answer, and the one with what the name ends in.
+const ANSWER_NAME: &str = "x-trans-id";
+const ANSWER_MARK: &str = "x-trans-id-extra";
+/// What a mark begins with.
+const MARK: &str = "capstan-";
 /// Longest a request waits for its answer where the service works for long before it says a word.
 const LONGEST_WAIT_MS: u64 = 3_600_000;
 
@@ -123,20 +136,29 @@ pub(crate) struct Payload<'a> {
     pub(crate) length: u64,
 }
 
-/// Both kinds of answers have a status.
+/// Both kinds of answers have a head.
 trait Answer {
     fn status(&self) -> u16;
+    fn headers(&self) -> &[(String, String)];
 }
 
 impl Answer for Reply {
     fn status(&self) -> u16 {
         self.status
     }
+
+    fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
 }
 
 impl Answer for Response {
     fn status(&self) -> u16 {
         self.status
+    }
+
+    fn headers(&self) -> &[(String, String)] {
+        &self.headers
     }
 }
 
@@ -145,6 +167,8 @@ pub(crate) struct Client {
     pub(crate) config: Config,
     extras: Vec<NamedValue>,
     sessions: Sessions,
+    /// Requests made so far.
+    requests: Cell<u64>,
     pub(crate) capabilities: RefCell<Option<Rc<Capabilities>>>,
     pub(crate) conditions: RefCell<Option<Conditions>>,
     /// When it was last seen whether a container has segments of ours.
@@ -163,6 +187,7 @@ impl Client {
             config,
             extras,
             sessions: Sessions::default(),
+            requests: Cell::new(0),
             capabilities: RefCell::default(),
             conditions: RefCell::default(),
             segmented: RefCell::default(),
@@ -183,23 +208,39 @@ impl Client {
     }
 
     /// A request for a token. Its headers and body hold a secret: nothing of them is said to anybody.
-    pub(crate) async fn authenticate(&self, method: &str, url: String, headers: Headers, body: Body) -> Outcome<Reply> {
-        let request = Request { method: method.to_owned(), url, headers, extras: self.extras(None) };
-        http::exchange(request, body, MAX_ADMISSION).await
+    pub(crate) async fn authenticate(&self, method: &str, url: String, mut headers: Headers, body: Body) -> Outcome<Reply> {
+        let mark = self.mark();
+        headers.push((ANSWER_MARK.to_owned(), mark.clone()));
+        let request = Request { method: method.to_owned(), url, headers, extras: self.extras(Some(LOGIN_WAIT_MS)) };
+        let reply = http::exchange(request, body, MAX_ADMISSION).await?;
+        // Not every service that hands out tokens names its answers.
+        answers(&reply.headers, &mark)?;
+        Ok(reply)
+    }
+
+    /// A word no other request of this instance has.
+    fn mark(&self) -> String {
+        let number = self.requests.get().wrapping_add(1);
+        self.requests.set(number);
+        format!("{MARK}{number:x}")
     }
 
     /// What lies beside the account at the storage's server. The token is for what a service lets nobody see without one.
     pub(crate) async fn beside(&self, path: &str) -> Outcome<Reply> {
         let session = self.session().await?;
-        let headers = vec![("x-auth-token".to_owned(), session.token.reveal().to_owned())];
+        let mark = self.mark();
+        let headers =
+            vec![("x-auth-token".to_owned(), session.token.reveal().to_owned()), (ANSWER_MARK.to_owned(), mark.clone())];
         let url = session.storage.with_path(path).to_string();
         let request = Request { method: "GET".to_owned(), url, headers, extras: self.extras(None) };
-        http::exchange(request, Body::Empty, MAX_ADMISSION).await
+        let reply = http::exchange(request, Body::Empty, MAX_ADMISSION).await?;
+        check(reply, &mark)
     }
 
-    fn request(&self, call: &Call<'_>, session: &Session) -> Request {
+    fn request(&self, call: &Call<'_>, session: &Session, mark: &str) -> Request {
         let mut headers = call.headers.clone();
         headers.push(("x-auth-token".to_owned(), session.token.reveal().to_owned()));
+        headers.push((ANSWER_MARK.to_owned(), mark.to_owned()));
         let url = format!("{}{}", session.storage, call.target());
         Request { method: call.method.to_owned(), url, headers, extras: self.extras(call.patience_ms) }
     }
@@ -210,15 +251,27 @@ impl Client {
         call: &Call<'_>,
         sending: impl Fn(Request) -> F,
     ) -> Outcome<A> {
+        check_key(call.object)?;
         let session = self.session().await?;
-        let answer = sending(self.request(call, &session)).await.map_err(|failure| elsewhere(failure, &session))?;
+        let answer = self.send_once(call, &session, &sending).await?;
         if answer.status() != 401 {
             return Ok(answer);
         }
         drop(answer);
         self.sessions.discard(&session);
         let session = self.session().await?;
-        sending(self.request(call, &session)).await.map_err(|failure| elsewhere(failure, &session))
+        self.send_once(call, &session, &sending).await
+    }
+
+    async fn send_once<A: Answer, F: Future<Output = Outcome<A>>>(
+        &self,
+        call: &Call<'_>,
+        session: &Session,
+        sending: &impl Fn(Request) -> F,
+    ) -> Outcome<A> {
+        let mark = self.mark();
+        let answer = sending(self.request(call, session, &mark)).await.map_err(|failure| elsewhere(failure, session))?;
+        check(answer, &mark)
     }
 
     /// A control call whose refusal the caller wants to look at. Not asked again.
@@ -269,6 +322,35 @@ fn accepted(reply: Reply) -> Result<Reply, Refusal> {
     if is_success(reply.status) { Ok(reply) } else { Err(Refusal::new(reply.status, &reply.headers, &reply.body)) }
 }
 
+/// Without a name the path would be that of the container.
+pub(crate) fn check_key(key: Option<&str>) -> Outcome<()> {
+    if key == Some("") { Err(invalid("an object has a name of at least one byte")) } else { Ok(()) }
+}
+
+/// The answer, if it is the service's and to the request with this mark.
+fn check<A: Answer>(answer: A, mark: &str) -> Outcome<A> {
+    answers(answer.headers(), mark)?;
+    // Who stands in the way may well refuse; but only the service can have done something.
+    if is_success(answer.status()) && header(answer.headers(), ANSWER_NAME).is_none() {
+        let words = format!("status {}, no {ANSWER_NAME}", answer.status());
+        return Err(malformed("something that is not the target answered in its place", words)
+            .next_step("Check the URLs of the target, and what stands between."));
+    }
+    Ok(answer)
+}
+
+/// An answer that names a mark names this one.
+fn answers(headers: &[(String, String)], mark: &str) -> Outcome<()> {
+    let named = header(headers, ANSWER_NAME).and_then(|name| Some((name, name.rfind(MARK)?)));
+    match named.and_then(|(name, at)| name.get(at..)) {
+        Some(other) if other != mark => {
+            let words = format!("{other} instead of {mark}");
+            Err(malformed("the target answered another request than was asked", words).retry(Retry::AtOnce))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The host refuses a connection that nobody granted; here it is the authentication that named the place, which nobody configured.
 fn elsewhere(mut failure: Failure, session: &Session) -> Failure {
     if matches!(failure, Failure::Denied(_)) && failure.fault().code.as_deref() == Some("not-granted") {
@@ -314,9 +396,32 @@ mod tests {
     }
 
     #[test]
+    fn an_object_without_a_name_is_never_its_container() {
+        assert!(matches!(check_key(Some("")), Err(Failure::Invalid(_))));
+        assert!(check_key(Some("/")).is_ok() && check_key(None).is_ok());
+    }
+
+    #[test]
     fn a_condition_is_seen_on_the_call() {
         assert!(Call::object("PUT", "c", "k").header("if-none-match", "*").is_conditional());
         assert!(!Call::object("PUT", "c", "k").header("etag", "0").is_conditional());
+    }
+
+    #[test]
+    fn only_the_services_own_answer_to_this_request_is_believed() {
+        let reply = |status, name: Option<&str>| Reply {
+            status,
+            headers: name.map(|name| ("X-Trans-Id".to_owned(), name.to_owned())).into_iter().collect(),
+            body: Vec::new(),
+        };
+        let taken = |status, name| check(reply(status, name), "capstan-1f").map(drop).map_err(|failure| failure.may_retry());
+        // Swift's, and Ceph's.
+        assert_eq!(taken(201, Some("tx72c6a8573f27-006b024847-capstan-1f")), Ok(()));
+        assert_eq!(taken(200, Some("tx000006b024847-default")), Ok(()));
+        // A login page; a gateway that has no server; the answer to the request before.
+        assert_eq!(taken(200, None), Err(true));
+        assert_eq!(taken(502, None), Ok(()));
+        assert_eq!(taken(404, Some("tx72c6a8573f27-006b024847-capstan-1")), Err(true));
     }
 
     #[test]

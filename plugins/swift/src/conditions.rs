@@ -1,7 +1,9 @@
 //! Whether the service holds "only where nothing is" when something is put.
 //!
-//! Swift does; Ceph's gateway (16, Swift's API) stores all the same and says nothing. It shows in a put that neither can store: with
-//! a condition Swift refuses as none it knows (400), and a checksum that is wrong, which Ceph refuses after it (422).
+//! Swift does, one put after the other: its object servers look for an object and store the new one in two steps, so of puts that
+//! arrive at the same moment several may be told that they were the first; the last of them is what stays. Ceph's gateway (16,
+//! Swift's API) stores all the same and says nothing. It shows in a put that neither can store: with a condition Swift refuses as
+//! none it knows (400), and a checksum that is wrong, which Ceph refuses after it (422).
 
 use capstan_sdk::Outcome;
 use capstan_sdk::failure::{malformed, unsupported};

@@ -94,7 +94,7 @@ fn adopt(options: &mut PutOptions, key: &str, from: &Reply) -> Outcome<()> {
 async fn whole(client: &Client, source: Spot<'_>, spot: Spot<'_>, size: u64, attempt: &str, options: &PutOptions) -> Outcome<()> {
     let mut call = Call::object("PUT", spot.0, spot.1).header("x-copy-from", source_path(source)).patience_ms(patience(size));
     attributes::put(options, client.capabilities().await?.meta_value_bytes, &mut call.headers)?;
-    attributes::condition(attempt, options, &mut call.headers);
+    attributes::condition(attempt, options, &mut call.headers)?;
     if !options.metadata.is_empty() {
         call = call.header("x-fresh-metadata", "true");
     }
@@ -113,9 +113,8 @@ async fn large(
     options: &PutOptions,
 ) -> Outcome<()> {
     if options.if_absent
-        && reader::look(client, spot.0, spot.1)
-            .await?
-            .is_some_and(|there| attempt.is_empty() || attributes::attempt_of(&there.headers).as_deref() != Some(attempt))
+        && let Some(there) = reader::look(client, spot.0, spot.1).await?
+        && !attributes::is_by(&there.headers, attempt)?
     {
         return Err(already_exists(format!("there is an {} already", Call::object("PUT", spot.0, spot.1).subject())));
     }

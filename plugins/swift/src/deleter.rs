@@ -102,6 +102,12 @@ pub(crate) async fn delete_many(client: &Client, location: &str, keys: Vec<Strin
             Err(failure) => outcomes.push(KeyOutcome { key, failed: Some(failure) }),
         }
     }
+    if whole.is_empty() && large.is_empty() && outcomes.iter().all(|outcome| outcome.failed.is_none()) {
+        // Where nothing is found there may be no container: that is no success. Who may not look at it learns nothing else either.
+        if let Err(failure @ Failure::NotFound(_)) = client.exchange(&Call::container("HEAD", location), None).await {
+            return Err(failure);
+        }
+    }
     outcomes.extend(delete_whole(client, location, whole).await?);
     let mut going = futures::stream::iter(large)
         .map(|key| async move {

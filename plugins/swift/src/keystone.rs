@@ -9,7 +9,7 @@ use capstan_sdk::{Outcome, retry, time};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::client::{CONTROL, Client};
+use crate::client::{Client, LOGIN};
 use crate::config::{APPLICATION_SECRET, Config, PASSWORD};
 use crate::error::Refusal;
 use crate::session::{Admission, Token, secret};
@@ -20,7 +20,7 @@ const OBJECT_STORE: &str = "object-store";
 
 pub(crate) async fn admission(client: &Client) -> Outcome<Admission> {
     let url = client.config.token_url()?.to_string();
-    retry::with(CONTROL, || async {
+    retry::with(LOGIN, || async {
         let name = if client.config.application_credential().is_some() { APPLICATION_SECRET } else { PASSWORD };
         let request = request(&client.config, secret(name)?.reveal());
         let headers: Headers =

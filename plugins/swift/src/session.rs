@@ -1,7 +1,9 @@
 //! Tokens: fetched when one is needed, kept until shortly before they end, and fetched by one call at a time.
 //!
-//! Who refuses a password is not asked again at once: services lock a user out who tries too often, and the calls that waited behind
-//! the one that was refused would be such tries.
+//! Services lock a user out who tries too often with a wrong password. So the calls that waited behind one that was refused share its
+//! refusal, and after some refusals in a row it stands for a while for whoever comes next. The first ones do not: a refusal may have
+//! been an outage of what stands behind the service, and then the next call has to find out that it is over. That the storage does not
+//! take a token is no refusal of the password and never stands.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -21,7 +23,9 @@ use crate::{keystone, tempauth};
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long a service that tells no end is taken to keep a token; a refused one is replaced in any case.
 const UNTOLD_LIFE: Duration = Duration::from_secs(3600);
-/// How long a refusal of the credentials stands before they are tried again.
+/// Refusals in a row of which each is tried again by the next call; usual locks begin at five.
+const FREE_TRIES: u32 = 3;
+/// How long a refusal of the credentials stands beyond those.
 const REFUSAL_STANDS: Duration = Duration::from_secs(10);
 
 /// A token in the clear; printing it shows nothing.
@@ -66,6 +70,8 @@ pub(crate) struct Session {
 pub(crate) struct Sessions {
     current: RefCell<Option<Rc<Session>>>,
     refused: RefCell<Option<(Instant, Failure)>>,
+    /// Refusals of the credentials since a token was last had.
+    refusals: Cell<u32>,
     numbers: Cell<u64>,
     fetching: Turns,
 }
@@ -75,11 +81,12 @@ impl Sessions {
         self.current.borrow().as_ref().filter(|session| Instant::now() < session.renew_at).cloned()
     }
 
-    /// A call that began to wait at `since` shares the failure it waited for; a refusal holds for a while after that.
+    /// A call that began to wait at `since` shares the failure it waited for; one refusal of many holds for a while after that.
     fn failed(&self, since: Instant) -> Option<Failure> {
-        let refused = self.refused.borrow();
-        let (moment, failure) = refused.as_ref()?;
-        let stands = matches!(failure, Failure::Unauthenticated(_)) && moment.elapsed() < REFUSAL_STANDS;
+        let last = self.refused.borrow();
+        let (moment, failure) = last.as_ref()?;
+        let refused = matches!(failure, Failure::Unauthenticated(_)) && self.refusals.get() > FREE_TRIES;
+        let stands = refused && moment.elapsed() < REFUSAL_STANDS;
         (stands || *moment >= since).then(|| failure.clone())
     }
 
@@ -99,12 +106,19 @@ impl Sessions {
             AuthVersion::V1 => tempauth::admission(client).await,
             AuthVersion::V3 => keystone::admission(client).await,
         };
-        let admission = admission.inspect_err(|failure| {
-            *self.refused.borrow_mut() = Some((Instant::now(), failure.clone()));
-        })?;
+        let admission = admission.inspect_err(|failure| self.refuse(failure))?;
+        self.refusals.set(0);
         let session = Rc::new(self.session(client, admission)?);
         *self.current.borrow_mut() = Some(Rc::clone(&session));
         Ok(session)
+    }
+
+    fn refuse(&self, failure: &Failure) {
+        // An outage says nothing of the credentials.
+        if matches!(failure, Failure::Unauthenticated(_)) {
+            self.refusals.set(self.refusals.get().saturating_add(1));
+        }
+        *self.refused.borrow_mut() = Some((Instant::now(), failure.clone()));
     }
 
     fn session(&self, client: &Client, Admission { token, life, storage }: Admission) -> Outcome<Session> {
@@ -172,15 +186,28 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_stands_for_those_who_come_next_and_an_outage_only_for_those_who_waited() {
+    fn a_failure_is_shared_by_those_who_waited_and_the_next_call_tries_again() {
         let sessions = Sessions::default();
-        let before = Instant::now();
-        let refuse = |failure| *sessions.refused.borrow_mut() = Some((Instant::now(), failure));
-        refuse(unauthenticated("no"));
+        for failure in [unauthenticated("no"), capstan_sdk::failure::unavailable("away")] {
+            let before = Instant::now();
+            sessions.refuse(&failure);
+            std::thread::sleep(Duration::from_millis(2));
+            assert!(sessions.failed(before).is_some() && sessions.failed(Instant::now()).is_none());
+        }
+    }
+
+    #[test]
+    fn many_refusals_in_a_row_stand_and_outages_do_not() {
+        let sessions = Sessions::default();
+        for _ in 0..10 {
+            sessions.refuse(&capstan_sdk::failure::unavailable("away"));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(sessions.failed(Instant::now()).is_none());
+        for _ in 0..=FREE_TRIES {
+            sessions.refuse(&unauthenticated("no"));
+        }
         std::thread::sleep(Duration::from_millis(2));
         assert!(sessions.failed(Instant::now()).is_some());
-        refuse(capstan_sdk::failure::unavailable("away"));
-        std::thread::sleep(Duration::from_millis(2));
-        assert!(sessions.failed(before).is_some() && sessions.failed(Instant::now()).is_none());
     }
 }

@@ -7,7 +7,7 @@ use capstan_sdk::failure::{Failure, invalid, malformed, unauthenticated};
 use capstan_sdk::http::{Body, Headers, Reply, header};
 use capstan_sdk::retry;
 
-use crate::client::{CONTROL, Client};
+use crate::client::{Client, LOGIN};
 use crate::config::PASSWORD;
 use crate::error::Refusal;
 use crate::session::{Admission, Token, secret};
@@ -15,7 +15,7 @@ use crate::url::Url;
 
 pub(crate) async fn admission(client: &Client) -> Outcome<Admission> {
     let url = client.config.token_url()?.to_string();
-    retry::with(CONTROL, || async {
+    retry::with(LOGIN, || async {
         let headers: Headers = vec![
             ("x-auth-user".to_owned(), client.config.user.clone()),
             ("x-auth-key".to_owned(), secret(PASSWORD)?.reveal().to_owned()),

@@ -40,7 +40,7 @@ pub(crate) async fn put(
     let replaces = !options.if_absent && segments::may_be_there(client, location).await;
     let mut call = Call::object("PUT", location, key);
     attributes::put(&options, client.capabilities().await?.meta_value_bytes, &mut call.headers)?;
-    attributes::condition(attempt, &options, &mut call.headers);
+    attributes::condition(attempt, &options, &mut call.headers)?;
     call.headers.extend(md5.iter().map(|md5| ("etag".to_owned(), hex(&md5.value))));
     let reply = match client.upload(&call, payload).await.map_err(unclear)? {
         Ok(reply) => reply,
@@ -84,8 +84,7 @@ pub(crate) async fn refused(client: &Client, call: &Call<'_>, attempt: &str, ref
     }
     let (location, key) = (call.container.unwrap_or_default(), call.object.unwrap_or_default());
     if let Some(there) = reader::look(client, location, key).await?
-        && !attempt.is_empty()
-        && attributes::attempt_of(&there.headers).as_deref() == Some(attempt)
+        && attributes::is_by(&there.headers, attempt)?
     {
         return attributes::object(key, &there.headers);
     }

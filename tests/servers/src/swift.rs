@@ -227,7 +227,7 @@ impl Service<'_> {
         format!(
             "[filter:authtoken]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\nwww_authenticate_uri = {keystone}/v3\n\
              auth_url = {keystone}\nauth_type = password\nproject_domain_id = default\nuser_domain_id = default\nproject_name = service\n\
-             username = {SERVICE_USER}\npassword = {SERVICE_PASSWORD}\ninterface = public\ndelay_auth_decision = false\ncache = swift.cache\ntoken_cache_time = 2\n\
+             username = {SERVICE_USER}\npassword = {SERVICE_PASSWORD}\ninterface = public\ndelay_auth_decision = false\ncache = swift.cache\ntoken_cache_time = 300\n\
              [filter:keystoneauth]\nuse = egg:swift#keystoneauth\noperator_roles = admin, member\n"
         )
     }

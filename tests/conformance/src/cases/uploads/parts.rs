@@ -116,7 +116,8 @@ async fn unknown(stand: &Stand<'_>) -> Check {
 async fn broken(stand: &Stand<'_>) -> Check {
     let going = Uploading::begin(stand, "broken", 1).await?;
     let port = stand.uploads()?;
-    let content = breaking(going.bytes, 1 << 20);
+    // Parts may be as small as 1 MiB; it breaks within the first.
+    let content = breaking(going.bytes, going.range(1).1 / 2);
     let put = port.put_part(stand.location, &going.key, &going.upload.id, 1, content, going.range(1)).await;
     fails(put, Kind::Conflict, "a part whose source breaks")?;
     let listed = port.list_parts(stand.location, &going.key, &going.upload.id, 0, 10).await.map_err(told)?;
