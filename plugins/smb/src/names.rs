@@ -17,7 +17,7 @@ fn is_device(name: &str) -> bool {
         front.eq_ignore_ascii_case(device)
             && matches!(digit, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
     };
-    DEVICES.iter().any(|device| base.eq_ignore_ascii_case(device)) || NUMBERED.iter().any(|device| numbered(device))
+    DEVICES.iter().any(|device| base.eq_ignore_ascii_case(device)) || NUMBERED.iter().any(numbered)
 }
 
 /// One name, as the server gets it.
