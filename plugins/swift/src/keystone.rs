@@ -152,8 +152,7 @@ fn storage(config: &Config, catalogue: &[Service]) -> Outcome<Url> {
             "Set \"region\"",
         ));
     }
-    Url::parse(&first.url)
-        .map_err(|failure| malformed("the service catalogue's URL of the object store is none", failure.fault().message.clone()))
+    Url::told(&first.url)
 }
 
 /// Keystone says the same 401 of everything that is wrong with the credentials, so that nobody can find out what exists.

@@ -36,7 +36,7 @@ fn read(reply: &Reply) -> Outcome<Admission> {
             .next_step("Check that \"auth-url\" is that of a v1 service.")
     };
     let token = told("x-auth-token").or_else(|| told("x-storage-token")).ok_or_else(|| missing("token"))?;
-    let storage = Url::parse(told("x-storage-url").ok_or_else(|| missing("storage URL"))?)?;
+    let storage = Url::told(told("x-storage-url").ok_or_else(|| missing("storage URL"))?)?;
     let life = told("x-auth-token-expires").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     Ok(Admission { token: Token::new(token), life, storage })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use capstan_sdk::Outcome;
-use capstan_sdk::failure::invalid;
+use capstan_sdk::failure::{invalid, malformed};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
@@ -28,10 +28,20 @@ impl Url {
         };
         let authority = authority.strip_suffix(own).unwrap_or(authority).to_ascii_lowercase();
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
-        if authority.is_empty() || authority.contains('@') || !authority.bytes().chain(path.bytes()).all(plain) {
+        let of_a_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        if authority.is_empty() || !authority.bytes().all(of_a_host) || !path.bytes().all(plain) {
             return Err(invalid("a URL has a scheme, a host, and perhaps a port and a path"));
         }
         Ok(Self { scheme, authority, path: path.trim_end_matches('/').to_owned() })
+    }
+
+    /// One that a service tells; it always says the scheme. What is none of a server would be kept as long as the token.
+    pub(crate) fn told(text: &str) -> Outcome<Self> {
+        let none = |why: &str| malformed("the service tells a URL of the object store that is none", why);
+        if !text.contains("://") {
+            return Err(none("it has no scheme"));
+        }
+        Self::parse(text).map_err(|failure| none(&failure.fault().message))
     }
 
     /// The same server, another path.
@@ -58,6 +68,9 @@ mod tests {
         assert_eq!(url.with_path("/info").to_string(), "http://swift.example.com:8080/info");
         for bad in ["ftp://x", "https://", "https://user@host", "https://host/?x", "http://h/a b", "http://h/ü"] {
             assert!(Url::parse(bad).is_err(), "{bad}");
+        }
+        for garbled in ["http;//127.0.0.1:80/v1", "127.0.0.1/v1", "http://127,0.0.1/v1", "https://http;/"] {
+            assert_eq!(Url::told(garbled).unwrap_err().fault().code.as_deref(), Some("malformed-answer"), "{garbled}");
         }
     }
 }
