@@ -11,7 +11,7 @@ use tokio::time::error::Elapsed;
 
 use crate::incarnation::Incarnation;
 use crate::metrics::count;
-use crate::worker::Worker;
+use crate::worker::{Awaited, Worker};
 
 /// A call in a long-lived store, and whoever waits for its answer. Given up before its deadline, it goes on in the guest, so somebody
 /// must still see to it that it ends.
@@ -20,6 +20,7 @@ pub(crate) struct Asked<V: Send + 'static> {
     pub deadline: Instant,
     pub of: Arc<Incarnation>,
     pub worker: Arc<Worker>,
+    pub awaited: Option<Awaited>,
 }
 
 impl<V: Send + 'static> Asked<V> {
@@ -43,12 +44,14 @@ impl<V: Send + 'static> Drop for Asked<V> {
             return;
         }
         let (deadline, of, worker) = (self.deadline, Arc::clone(&self.of), Arc::clone(&self.worker));
+        let awaited = self.awaited.take();
         self.of.machine.guests.spawn(async move {
             if tokio::time::timeout_at(deadline.into(), answer).await.is_err() {
                 count(&of.machine.metrics.deadlines);
                 of.retire(&worker);
                 worker.overdue();
             }
+            drop(awaited);
         });
     }
 }

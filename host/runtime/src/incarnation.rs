@@ -178,7 +178,8 @@ impl Incarnation {
         let worker = self.worker()?;
         let deadline = self.machine.limits.deadline(how.bytes);
         let mut pending = Some(task(call, how.job, guard(worker.begin()), reply));
-        let mut worker = worker;
+        // Before it is sent, so that nobody ends the store for want of calls meanwhile.
+        let (mut awaited, mut worker) = (worker.await_one(), worker);
         for _ in 0..PICKS {
             let Some(task) = pending.take() else { break };
             match worker.submit(task) {
@@ -186,13 +187,20 @@ impl Incarnation {
                 Err(task) => {
                     pending = Some(task);
                     worker = self.worker()?;
+                    awaited = worker.await_one();
                 }
             }
         }
         if pending.is_some() {
             return Err(worker.end().await);
         }
-        let mut asked = Asked { answer: Some(answer), deadline: Instant::now() + deadline, of: Arc::clone(self), worker };
+        let mut asked = Asked {
+            answer: Some(answer),
+            deadline: Instant::now() + deadline,
+            of: Arc::clone(self),
+            worker,
+            awaited: Some(awaited),
+        };
         match asked.answered(deadline).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(asked.worker.end().await),

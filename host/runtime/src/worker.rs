@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 
@@ -26,8 +26,10 @@ pub(crate) struct Worker {
     drive: Weak<Drive>,
     machine: Arc<Machine>,
     load: AtomicUsize,
-    /// Of the load, calls that nobody waits for any more.
-    overdue: AtomicUsize,
+    /// Calls whose time is not over.
+    awaited: AtomicUsize,
+    /// A call had its time, so no new ones come.
+    deserted: AtomicBool,
     calls: AtomicU64,
     usage: Arc<Usage>,
     end: watch::Receiver<Option<Failure>>,
@@ -40,7 +42,17 @@ pub(crate) struct Load(Arc<Worker>);
 impl Drop for Load {
     fn drop(&mut self) {
         self.0.load.fetch_sub(1, Ordering::Relaxed);
-        self.0.end_if_deserted();
+    }
+}
+
+/// A call whose time is not over.
+pub(crate) struct Awaited(Arc<Worker>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        if self.0.awaited.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.deserted.load(Ordering::SeqCst) {
+            self.0.kill();
+        }
     }
 }
 
@@ -81,7 +93,8 @@ impl Worker {
             drive: Arc::downgrade(&drive),
             machine: Arc::clone(machine),
             load: AtomicUsize::new(0),
-            overdue: AtomicUsize::new(0),
+            awaited: AtomicUsize::new(0),
+            deserted: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             usage,
             end,
@@ -143,18 +156,16 @@ impl Worker {
         }
     }
 
-    /// A call had its time. The store ends with the last call that somebody waits for, so that what an overdue one holds, connections
-    /// and what a server has open for them, is given back.
-    pub(crate) fn overdue(&self) {
-        self.overdue.fetch_add(1, Ordering::Relaxed);
-        self.end_if_deserted();
+    /// For as long as somebody sees to a call's end.
+    pub(crate) fn await_one(self: &Arc<Self>) -> Awaited {
+        self.awaited.fetch_add(1, Ordering::SeqCst);
+        Awaited(Arc::clone(self))
     }
 
-    fn end_if_deserted(&self) {
-        let overdue = self.overdue.load(Ordering::Relaxed);
-        if overdue > 0 && self.load() <= overdue {
-            self.kill();
-        }
+    /// A call had its time. The store ends with the last one that has not, so that what an overdue one holds, connections and what a
+    /// server has open for them, is given back.
+    pub(crate) fn overdue(&self) {
+        self.deserted.store(true, Ordering::SeqCst);
     }
 
     /// Drops the store with whatever runs in it.
