@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
 
-use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
+use capstan_conformance::check::{CONTRACT, FAULTS, kept};
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::s3::bucket as container;
 use capstan_conformance::swift::{cloud_host, cloud_target, target};
@@ -26,7 +26,9 @@ async fn swift_keeps_the_contract_behind_tempauth() {
 #[tokio::test(flavor = "multi_thread")]
 async fn swift_keeps_the_contract_behind_keystone() {
     let server = server_or_skip!(Swift::get());
-    kept("swift", swifts(cloud_target(&server.cloud, json!({}))), OBJECTS).await.unwrap();
+    // Its tokens are what differs; the store behind them is the same, and Keystone is one process that takes its time.
+    let told = &["target/*", "objects/get*", "objects/put*", "uploads/*"];
+    kept("swift", swifts(cloud_target(&server.cloud, json!({}))), told).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
