@@ -27,6 +27,8 @@ use crate::{reader, segments};
 pub(crate) const MAX_DELETE_KEYS: usize = 1_000;
 /// Requests under way at a time, where each key takes one.
 const IN_FLIGHT: usize = 16;
+/// Bytes of a line of a bulk request. Services refuse the whole request for one that is much longer, and none says where that begins.
+const LONGEST_LINE: usize = 1024;
 /// How long the service may work at a bulk before its first word; most of them begin their answer at once.
 const PATIENCE_MS: u64 = 300_000;
 
@@ -135,7 +137,10 @@ pub(crate) async fn remove(client: &Client, container: &str, names: &[String]) -
 async fn delete_whole(client: &Client, container: &str, names: Vec<String>) -> Outcome<Vec<KeyOutcome>> {
     let mut outcomes = Vec::with_capacity(names.len());
     let bulk = client.capabilities().await?.bulk_deletes.map(|limit| limit.min(MAX_DELETE_KEYS));
-    for chunk in names.chunks(bulk.unwrap_or(MAX_DELETE_KEYS)) {
+    let (short, long): (Vec<String>, Vec<String>) =
+        names.into_iter().partition(|name| line(container, name).len() <= LONGEST_LINE);
+    outcomes.extend(delete_each(client, container, &long).await);
+    for chunk in short.chunks(bulk.unwrap_or(MAX_DELETE_KEYS)) {
         // One alone takes one request either way.
         let done = if chunk.len() > 1 && bulk.is_some() { delete_bulk(client, container, chunk).await? } else { None };
         match done {

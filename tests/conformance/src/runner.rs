@@ -137,8 +137,8 @@ impl Run<'_> {
         let covers = |limit: &&PeerLimit| limit.cases.iter().any(|pattern| matches(pattern, &case.id));
         let limit = self.kit.file.peer.limits.iter().find(covers);
         match (outcome, limit) {
-            (Ok(()), None) => Verdict::Passed,
-            (Ok(()), Some(limit)) => Verdict::PassedAgainstExpectation { limit: limit.name.clone() },
+            (Ok(()), Some(limit)) if !limit.sometimes => Verdict::PassedAgainstExpectation { limit: limit.name.clone() },
+            (Ok(()), _) => Verdict::Passed,
             (Err(why), None) => Verdict::Failed { why: format!("{why:#}") },
             (Err(why), Some(limit)) => {
                 Verdict::Expected { limit: limit.name.clone(), reason: limit.reason.clone(), why: format!("{why:#}") }

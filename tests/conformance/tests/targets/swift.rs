@@ -14,7 +14,7 @@ use serde_json::json;
 fn swifts(file: TargetFile) -> TargetFile {
     let two_steps = "Swift's object server looks for the object and stores the new one in two steps (\"If-None-Match: *\" is a question \
                      in its API), so of puts at the same moment several are told that they were the first";
-    file.with_limit("no race has one winner", two_steps, &["objects/put-if-absent-at-once"])
+    file.with_race("no race has one winner", two_steps, &["objects/put-if-absent-at-once"])
 }
 
 #[tokio::test(flavor = "multi_thread")]
