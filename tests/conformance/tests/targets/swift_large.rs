@@ -288,7 +288,9 @@ async fn large_objects_of_others_are_listed_read_and_deleted_as_what_they_are() 
         for entry in &page.entries {
             let head = place.objects().head(&name, &entry.key, GetOptions::default()).await.unwrap();
             assert_eq!((head.size, &head.etag), (entry.size, &entry.etag), "{}", entry.key);
-            let options = GetOptions { if_match: entry.etag.clone(), ..GetOptions::default() };
+            // Ceph's gateway shows a dynamic one's own tag, and holds a condition against another.
+            let if_match = entry.etag.clone().filter(|_| entry.key != "dynamic");
+            let options = GetOptions { if_match, ..GetOptions::default() };
             let (_, body) = place.objects().get(&name, &entry.key, None, options).await.unwrap();
             same(body, 0, entry.size).await.unwrap();
         }
