@@ -86,6 +86,7 @@ impl objects::Guest for Swift {
     }
 
     async fn put(location: String, key: String, content: &Content, attempt: String, options: PutOptions) -> Outcome<Object> {
+        crate::client::check_new_key(&key)?;
         writer::put(&*client()?, &location, &key, content, &attempt, options).await
     }
 
