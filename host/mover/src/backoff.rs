@@ -10,6 +10,10 @@ const FIRST: Duration = Duration::from_millis(100);
 /// Longest wait.
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// Before each new look for what was stored and cannot be found. Some stores answer a put before all of their parts show it (a Swift
+/// cluster whose replicas differ, a gateway that reads its directory anew); what is not there after these is gone.
+pub const UNSEEN: [Duration; 3] = [FIRST, Duration::from_millis(400), Duration::from_millis(1_600)];
+
 /// How long to wait after this failure of the `tries`-th try (from 1). None: give up.
 pub fn wait_after(failure: &Failure, tries: u32, most: u32) -> Option<Duration> {
     if tries >= most {

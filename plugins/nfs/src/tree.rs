@@ -1,8 +1,6 @@
 //! Names: directories, links, renames, removals. NFS has each of them on the disk when it answers (RFC 1813, section 4.8).
 
-use capstan_nfs3::procedures::{
-    Create, GetAttributes, Handle, Link, Lookup, Made, MakeDirectory, Remove, RemoveDirectory, Rename, Symlink,
-};
+use capstan_nfs3::procedures::{Create, Handle, Link, Made, MakeDirectory, Remove, RemoveDirectory, Rename, Symlink};
 use capstan_nfs3::{FileKind, SetAttributes, Status};
 use capstan_sdk::failure::{Failure, already_exists, invalid};
 use capstan_sdk::types::Node;
@@ -126,12 +124,14 @@ impl Way<'_> {
     async fn rename_to_free(&self, lane: &mut Lane, file: &Found, to: &Place) -> Outcome<()> {
         let subject = to.subject();
         if file.attributes.kind == FileKind::File {
-            match self.link(lane, &file.handle, &subject).await {
-                Err(Failure::AlreadyExists(_)) if is_same(lane, file, to).await? => {}
-                other => return other,
-            }
-            // The two names are one file: this attempt was here before.
-            return self.drop_old(lane, &file.handle, &subject).await;
+            return match self.link(lane, &file.handle, &subject).await {
+                Ok(true) => Ok(()),
+                Ok(false) => self.give_way(lane, file, to).await,
+                // The two names are one file: an earlier try was here. That it lost to another rename cannot be told from that its
+                // last answer was lost: the name stays, a file is rather named twice than not at all.
+                Err(Failure::AlreadyExists(_)) if is_same(lane, file, to).await? => self.drop_old(lane, &subject).await.map(drop),
+                Err(failure) => Err(failure),
+            };
         }
         match find(lane, to).await {
             Ok(_) => Err(already_exists(format!("there is a {subject} already"))),
@@ -140,12 +140,13 @@ impl Way<'_> {
         }
     }
 
-    /// Gives the file its new name if nothing has it, decided by the server, and takes the old one away.
-    pub(crate) async fn link(&self, lane: &mut Lane, file: &Handle, subject: &str) -> Outcome<()> {
+    /// Gives the file its new name if nothing has it, decided by the server, and takes the old one away. False: somebody had taken that
+    /// away meanwhile.
+    pub(crate) async fn link(&self, lane: &mut Lane, file: &Handle, subject: &str) -> Outcome<bool> {
         let (directory, name) = (self.to.clone(), self.to_name);
         if lane.session.links {
             match lane.link.ask(&Link { file: file.clone(), directory: directory.clone(), name }).await? {
-                Ok(()) => return self.drop_old(lane, file, subject).await,
+                Ok(()) => return self.drop_old(lane, subject).await,
                 // Not every filesystem behind a server has links, whatever it said.
                 Err(Status::NOTSUPP | Status::PERM | Status::INVAL | Status::MLINK) => {}
                 Err(status) => return Err(refused(status, subject)),
@@ -155,31 +156,40 @@ impl Way<'_> {
         let digest = crypto::digest("blake3", file.bytes())?;
         let verifier = digest.first_chunk().copied().unwrap_or_default();
         done(lane.link.ask(&Create::Exclusive { directory, name, verifier }).await?, subject)?;
-        self.rename(lane, subject).await
+        self.rename(lane, subject).await.map(|()| true)
     }
 
-    /// The file has its new name; the old one goes.
-    async fn drop_old(&self, lane: &mut Lane, file: &Handle, subject: &str) -> Outcome<()> {
+    /// The file has its new name; the old one goes. False: it was gone.
+    async fn drop_old(&self, lane: &mut Lane, subject: &str) -> Outcome<bool> {
         match lane.link.ask(&Remove { directory: self.from.clone(), name: self.from_name }).await? {
-            Ok(()) => Ok(()),
-            Err(Status::NOENT) => self.give_way(lane, file, subject).await,
+            Ok(()) => Ok(true),
+            Err(Status::NOENT) => Ok(false),
             Err(status) => Err(refused(status, subject)),
         }
     }
 
-    /// Somebody took the old name away first. If the file has yet another name, that was a rename beside this one: of the two the other was
-    /// made, and the name from here is taken back. If it has none, the name from here is all that holds it, and stays.
-    async fn give_way(&self, lane: &mut Lane, file: &Handle, subject: &str) -> Outcome<()> {
-        let attributes = done(lane.link.ask(&GetAttributes { file: file.clone() }).await?, subject)?;
-        if attributes.links < 2 {
-            let there = lane.link.ask(&Lookup { directory: self.to.clone(), name: self.to_name }).await?;
-            return done(there, subject).map(drop);
+    /// Somebody took the old name away between the two steps of this very try. If the file has yet another name, that was a rename beside
+    /// this one: of the two the other was made, and the name from here is taken back. If it has none, the name from here is all that
+    /// holds it, and stays. A server that counts names from memory may count one too few for a moment: then both names stay.
+    async fn give_way(&self, lane: &mut Lane, file: &Found, to: &Place) -> Outcome<()> {
+        let there = match find(lane, to).await {
+            Ok(there) if identity(&there) == identity(file) => there,
+            // Somebody replaced that as well.
+            Ok(_) => return Err(renamed_meanwhile()),
+            Err(failure) => return Err(failure),
+        };
+        if there.attributes.links < 2 {
+            return Ok(());
         }
         match lane.link.ask(&Remove { directory: self.to.clone(), name: self.to_name }).await? {
-            Ok(()) | Err(Status::NOENT) => Err(refused(Status::NOENT, "such file any more; it was renamed meanwhile")),
-            Err(status) => Err(refused(status, subject)),
+            Ok(()) | Err(Status::NOENT) => Err(renamed_meanwhile()),
+            Err(status) => Err(refused(status, &to.subject())),
         }
     }
+}
+
+fn renamed_meanwhile() -> Failure {
+    refused(Status::NOENT, "such file any more; it was renamed meanwhile")
 }
 
 async fn is_same(lane: &mut Lane, file: &Found, place: &Place) -> Outcome<bool> {

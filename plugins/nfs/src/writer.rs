@@ -108,7 +108,8 @@ impl Put<'_> {
                     self.occupied(lane).await?.ok_or(Failure::AlreadyExists(fault))?;
                     self.remove_temporary(lane, &way.from).await?;
                 }
-                other => other?,
+                // Whoever took its temporary name away meanwhile: it has its own.
+                other => drop(other?),
             }
         } else {
             way.rename(lane, &subject).await?;

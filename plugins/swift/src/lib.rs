@@ -96,7 +96,7 @@ impl objects::Guest for Swift {
         range: Option<ByteRange>,
         options: GetOptions,
     ) -> Outcome<(Object, StreamReader<u8>, FutureReader<Result<(), Failure>>)> {
-        reader::get(&*client()?, &location, &key, range, &options).await
+        reader::get(&*client()?, &location, &key, range.as_ref(), &options).await
     }
 
     async fn head(location: String, key: String, options: GetOptions) -> Outcome<Object> {

@@ -288,11 +288,14 @@ async fn large_objects_of_others_are_listed_read_and_deleted_as_what_they_are() 
         for entry in &page.entries {
             let head = place.objects().head(&name, &entry.key, GetOptions::default()).await.unwrap();
             assert_eq!((head.size, &head.etag), (entry.size, &entry.etag), "{}", entry.key);
-            // Ceph's gateway shows a dynamic one's own tag, and holds a condition against another.
-            let if_match = entry.etag.clone().filter(|_| entry.key != "dynamic");
-            let options = GetOptions { if_match, ..GetOptions::default() };
+            let options = GetOptions { if_match: entry.etag.clone(), ..GetOptions::default() };
+            assert_eq!(place.objects().head(&name, &entry.key, options.clone()).await.unwrap().etag, entry.etag);
             let (_, body) = place.objects().get(&name, &entry.key, None, options).await.unwrap();
             same(body, 0, entry.size).await.unwrap();
+            let other = GetOptions { if_match: Some("another".to_owned()), ..GetOptions::default() };
+            let read = place.objects().get(&name, &entry.key, None, other.clone()).await.map(drop);
+            fails(read, Kind::Conflict, "a read of what it is not").unwrap();
+            fails(place.objects().head(&name, &entry.key, other).await, Kind::Conflict, "a look at what it is not").unwrap();
         }
         for key in ["dynamic", "static"] {
             let copy = place.objects().copy((&name, key), (&name, "copy"), "copy", PutOptions::default()).await;

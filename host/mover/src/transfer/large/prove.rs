@@ -17,7 +17,7 @@ use crate::tree::{Opened, Tree};
 
 /// Fails with `Corrupt` at the first block that is not what it should be.
 pub(super) async fn read_back(run: &Run, tree: &Arc<dyn Tree>, item: &Item, digest: &Digest) -> Outcome<()> {
-    let opened = tree.open(item).await?;
+    let opened = open(tree, item).await?;
     // What went past the page cache is not in it; and where the source is to go, only the disk's own answer counts.
     if let Some(file) = opened.file.as_ref().filter(|_| run.transfer.options.remove_source || item.size > BLOCK) {
         file.ask_the_disk();
@@ -32,6 +32,16 @@ pub(super) async fn read_back(run: &Run, tree: &Arc<dyn Tree>, item: &Item, dige
         }
     });
     blocks.buffer_unordered(run.transfer.limits.verify_streams.max(1)).try_collect().await
+}
+
+async fn open(tree: &Arc<dyn Tree>, item: &Item) -> Outcome<Opened> {
+    for wait in backoff::UNSEEN {
+        match tree.open(item).await {
+            Err(failure) if failure.kind == Kind::NotFound => tokio::time::sleep(wait).await,
+            opened => return opened,
+        }
+    }
+    tree.open(item).await
 }
 
 /// The same as a question.

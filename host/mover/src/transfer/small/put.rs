@@ -10,6 +10,7 @@ use capstan_domain::{Failure, Outcome};
 use super::super::numbered;
 use super::super::plan::{Run, Task};
 use super::{Ended, Slot, arrival, attempt_key, copied, differs};
+use crate::backoff;
 use crate::digest;
 use crate::item::{Item, ItemKind};
 use crate::ledger::{Settled, Wanted};
@@ -226,7 +227,18 @@ pub(in super::super) fn wrong_size() -> Failure {
 
 async fn read_back(run: &Run, tree: &Arc<dyn Tree>, stored: &[(Slot, Stored)]) -> Vec<Outcome<bool>> {
     let items: Vec<Item> = stored.iter().map(|(_, stored)| stored.item.clone()).collect();
-    let read = tree.hash_small(&items, run.transfer.limits.small_file).await;
+    let mut read = tree.hash_small(&items, run.transfer.limits.small_file).await;
+    for wait in backoff::UNSEEN {
+        let again = read.iter_mut().zip(&items).filter(|(read, _)| is_unseen(read));
+        let (again, unseen): (Vec<_>, Vec<_>) = again.map(|(read, item)| (read, item.clone())).unzip();
+        if unseen.is_empty() {
+            break;
+        }
+        tokio::time::sleep(wait).await;
+        for (read, now) in again.into_iter().zip(tree.hash_small(&unseen, run.transfer.limits.small_file).await) {
+            *read = now;
+        }
+    }
     let proofs = stored.iter().zip(read).map(|((slot, _), read)| match read {
         Ok((_, value)) if Some(value) == slot.blake3 => Ok(true),
         Ok(_) => Err(not_what_was_stored(0)),
@@ -234,6 +246,10 @@ async fn read_back(run: &Run, tree: &Arc<dyn Tree>, stored: &[(Slot, Stored)]) -
         Err(failure) => Err(failure),
     });
     proofs.collect()
+}
+
+fn is_unseen<T>(read: &Outcome<T>) -> bool {
+    read.as_ref().is_err_and(super::look::is_gone)
 }
 
 /// Folders and links: made, looked at, done.

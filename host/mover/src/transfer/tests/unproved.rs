@@ -4,6 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use capstan_domain::Failure;
+
 use super::trees::objects_tree;
 use crate::testing::{MemoryFiles, MemoryLedger, MemoryObjects, bytes, local, transfer};
 use crate::{Evidence, FileTree, Summary, Tree};
@@ -46,6 +48,21 @@ async fn an_object_known_by_its_whole_hash_only_is_not_visible_before_it_matched
         assert_eq!(objects.keys(), Vec::<String>::new(), "{size} bytes in a bucket");
         assert_eq!(objects.open_uploads(), usize::from(size > 32 * MIB), "an upload that can go on stays with its record");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_its_target_shows_only_a_moment_later_is_proved_then() {
+    let from = tempfile::tempdir().expect("dir");
+    fs::write(from.path().join("small"), bytes(5000, 1)).expect("file");
+    fs::write(from.path().join("large"), bytes(20 * MIB, 2)).expect("file");
+    let store = MemoryObjects::new(8 << 20);
+    for call in ["get", "head"] {
+        store.fail_next(call, Failure::not_found("not yet"));
+        store.fail_next(call, Failure::not_found("not yet"));
+    }
+    let summary = transfer(local(from.path()), objects_tree(&store), &MemoryLedger::new()).run().await.expect("run");
+    assert_eq!(summary, Summary { done: 2, ..Summary::default() });
+    assert_eq!(store.keys(), ["pre/in/large", "pre/in/small"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

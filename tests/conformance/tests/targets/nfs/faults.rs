@@ -151,8 +151,10 @@ async fn an_attempt_at_a_new_file_made_twice_is_made_once_and_another_is_not() {
     assert_eq!(left(&server, ""), ["once", "race"]);
 }
 
+/// A rename to a free name is LINK and REMOVE. Ganesha counts a file's names from memory and now and then tells one too few: a rename
+/// that lost takes its name back only if it is told of another one, so two may be made, and both say so; none is lost.
 #[tokio::test]
-async fn of_many_renames_of_one_file_at_once_one_is_made() {
+async fn of_many_renames_of_one_file_at_once_those_are_made_that_say_so() {
     let server = server_or_skip!(Ganesha::start());
     let host = host(configuration(&server, "open")).await;
     let port = files(&host);
@@ -163,9 +165,14 @@ async fn of_many_renames_of_one_file_at_once_one_is_made() {
             async move { port.rename("share", "from", &format!("to {number}"), false, &format!("{round} {number}")).await }
         });
         let outcomes = futures::future::join_all(renames).await;
-        let made: Vec<usize> = (0..8).filter(|number| outcomes[*number].is_ok()).collect();
-        let [winner] = made.as_slice() else { panic!("{} renames were made: {outcomes:?}", made.len()) };
-        assert_eq!(left(&server, ""), [format!("to {winner}")]);
-        port.remove("share", &format!("to {winner}"), "away").await.unwrap();
+        let made: Vec<String> = (0..8).filter(|number| outcomes[*number].is_ok()).map(|number| format!("to {number}")).collect();
+        assert!(!made.is_empty(), "{outcomes:?}");
+        assert_eq!(left(&server, ""), made, "{outcomes:?}");
+        let refusals = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        assert!(refusals.map(|refusal| refusal.kind).all(|kind| kind == Kind::NotFound), "{outcomes:?}");
+        for name in made {
+            assert_eq!(std::fs::read(server.export("open").join(&name)).unwrap(), bytes(0, 7));
+            port.remove("share", &name, "away").await.unwrap();
+        }
     }
 }
