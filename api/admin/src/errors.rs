@@ -1,9 +1,9 @@
 //! The one error shape of this API, and the only place where it knows status codes.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use capstan_api_http::Problem;
+use capstan_api_http::{Problem, advise};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -103,12 +103,7 @@ impl IntoResponse for AdminError {
         let status = self.status();
         let retry_after = self.retry_after_ms.map(|ms| ms.div_ceil(1000));
         let mut response = (status, Json(self)).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Capstan\""));
-        }
-        if let Some(value) = retry_after.and_then(|seconds| HeaderValue::from_str(&seconds.to_string()).ok()) {
-            response.headers_mut().insert(header::RETRY_AFTER, value);
-        }
+        advise(response.headers_mut(), status == StatusCode::UNAUTHORIZED, retry_after);
         response
     }
 }

@@ -22,8 +22,11 @@ pub struct Mount {
     pub space: Option<String>,
     /// On the machine of the host.
     pub directory: String,
-    /// Such as `server:/export`, `//server/share`, or names of buckets.
+    /// Such as `server:/export`, `//server/share`, or names of buckets; of several, a plus stands between them.
     pub source: String,
+    /// Of the file system, as the kernel's table of mounts has it: `fuse`, or `fuse.capstan` where fusermount mounted it.
+    #[serde(rename = "type")]
+    pub kind: String,
     /// Mount options, separated by commas; the first is `rw` or `ro`.
     pub options: String,
     /// Device numbers, such as `0:189`.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
-use capstan_api_http::{Authenticator, Caller, Credentials, Document, NotAuthenticated, golden};
-use http_body_util::BodyExt;
-use tower::ServiceExt;
+use axum::http::{Method, StatusCode};
+use capstan_api_http::{Caller, Document};
+use capstan_test_dialect::{ADMIN, Doorman, basic, call, golden, operations};
 
 use crate::audit::{Audit, AuditEvent};
 use crate::grants::{Grant, GrantList, Grants, NewGrant, Power};
@@ -157,22 +156,6 @@ impl Users for Host {
     }
 }
 
-/// "admin" may everything, any other name nothing.
-struct Porter;
-
-#[async_trait]
-impl Authenticator for Porter {
-    async fn authenticate(&self, credentials: Credentials) -> Result<Caller, NotAuthenticated> {
-        match credentials {
-            Credentials::Basic { user, password } if password.reveal() == "right" => {
-                let rights = if user == "admin" { |_: &str, _: &str| true } else { |_: &str, _: &str| false };
-                Ok(Caller { id: "1".into(), role: "role".into(), rights, name: user, scopes: None })
-            }
-            _ => Err(NotAuthenticated::Wrong),
-        }
-    }
-}
-
 fn dialect() -> (Router, Document) {
     let host = Arc::new(Host);
     let nouns = Nouns {
@@ -184,48 +167,26 @@ fn dialect() -> (Router, Document) {
         audit: Arc::<Host>::clone(&host),
         users: host,
     };
-    router(nouns, Arc::new(Porter))
+    router(nouns, Arc::new(Doorman))
 }
 
-/// `admin:right`, `guest:right`, `admin:wrong`
-const ADMINISTRATOR: Option<&str> = Some("Basic YWRtaW46cmlnaHQ=");
-const GUEST: Option<&str> = Some("Basic Z3Vlc3Q6cmlnaHQ=");
-const WRONG: Option<&str> = Some("Basic YWRtaW46d3Jvbmc=");
-
-async fn ask(method: &str, path: &str, authorization: Option<&str>, body: &str) -> (StatusCode, AdminError) {
-    let mut request = Request::builder().method(method).uri(path);
-    if let Some(value) = authorization {
-        request = request.header("authorization", value);
-    }
-    let response = dialect().0.oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
-    let status = response.status();
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    (status, serde_json::from_slice(&bytes).unwrap_or_default())
-}
-
-fn operations() -> Vec<(String, String)> {
-    let (_, document) = dialect();
-    let paths = document.value()["paths"].as_object().unwrap().clone();
-    let mut all = Vec::new();
-    for (path, item) in paths {
-        for method in item.as_object().unwrap().keys() {
-            all.push((method.to_uppercase(), path.replace(['{', '}'], "")));
-        }
-    }
-    all
+async fn ask(method: &str, path: &str, authorization: &str, body: &str) -> (StatusCode, AdminError) {
+    let (status, _, body) = call(&dialect().0, authorization, method.parse().unwrap(), path, body).await;
+    (status, serde_json::from_value(body).unwrap_or_default())
 }
 
 #[tokio::test]
 async fn every_operation_of_the_document_asks_who_calls_and_whether_they_may() {
-    let operations = operations();
+    let operations = operations(dialect().1.value(), "");
     assert!(operations.len() > 15, "{operations:?}");
-    for (method, path) in operations {
+    for (method, path, _) in operations {
+        let path = path.replace(['{', '}'], "");
         for (authorization, status, kind) in [
-            (None, StatusCode::UNAUTHORIZED, "unauthenticated"),
-            (WRONG, StatusCode::UNAUTHORIZED, "unauthenticated"),
-            (GUEST, StatusCode::FORBIDDEN, "denied"),
+            ("", StatusCode::UNAUTHORIZED, "unauthenticated"),
+            (basic("admin", "wrong").as_str(), StatusCode::UNAUTHORIZED, "unauthenticated"),
+            (basic("guest", "pw").as_str(), StatusCode::FORBIDDEN, "denied"),
         ] {
-            let (found, error) = ask(&method, &path, authorization, "").await;
+            let (found, error) = ask(method.as_str(), &path, authorization, "").await;
             assert_eq!((found, error.kind.as_str()), (status, kind), "{method} {path} with {authorization:?}");
         }
     }
@@ -254,7 +215,7 @@ async fn bad_input_is_told_in_this_dialects_shape_and_is_never_a_fault_of_the_ho
         ("PATCH", "/capstan/v1/targets", "", StatusCode::METHOD_NOT_ALLOWED),
         ("POST", "/capstan/v1/targets", &format!("{{\"name\":\"{}\"}}", "x".repeat(2 << 20)), StatusCode::PAYLOAD_TOO_LARGE),
     ] {
-        let (found, error) = ask(method, path, ADMINISTRATOR, body).await;
+        let (found, error) = ask(method, path, ADMIN, body).await;
         assert_eq!(found, status, "{method} {path} {}", body.chars().take(60).collect::<String>());
         assert!(!error.message.is_empty() && !error.kind.is_empty(), "{method} {path}");
     }
@@ -263,21 +224,17 @@ async fn bad_input_is_told_in_this_dialects_shape_and_is_never_a_fault_of_the_ho
 #[tokio::test]
 async fn a_grant_comes_back_as_it_was_given() {
     let body = r#"{"target":"t","power":{"to":"insecure-tls","host":"h","port":443}}"#;
-    let request =
-        Request::post("/capstan/v1/grants").header("authorization", ADMINISTRATOR.unwrap()).body(Body::from(body)).unwrap();
-    let response = dialect().0.oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::CREATED);
-    let grant: Grant = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    let (status, _, grant) = call(&dialect().0, ADMIN, Method::POST, "/capstan/v1/grants", body).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let grant: Grant = serde_json::from_value(grant).unwrap();
     assert_eq!(grant.power, Power::InsecureTls { host: "h".into(), port: 443 });
 }
 
 #[tokio::test]
 async fn a_plugins_fault_is_a_bad_gateway_that_says_when_to_ask_again() {
-    let request =
-        Request::get("/capstan/v1/plugins").header("authorization", ADMINISTRATOR.unwrap()).body(Body::empty()).unwrap();
-    let response = dialect().0.oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
-    assert_eq!(response.headers()["retry-after"], "2");
+    let (status, headers, _) = call(&dialect().0, ADMIN, Method::GET, "/capstan/v1/plugins", "").await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert_eq!(headers["retry-after"], "2");
 }
 
 #[test]

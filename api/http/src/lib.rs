@@ -6,13 +6,13 @@
 //!
 //! Nothing here knows the host: an `Authenticator` is given from outside, and a `Caller` is data.
 
+mod advice;
 mod authenticator;
 mod body;
 mod caller;
 mod credentials;
 mod document;
 mod given;
-pub mod golden;
 mod guard;
 mod operation;
 mod path;
@@ -22,6 +22,7 @@ mod request_id;
 mod routes;
 mod secret;
 
+pub use advice::advise;
 pub use authenticator::{Authenticator, NotAuthenticated};
 pub use body::{BODY_LIMIT_BYTES, BODY_READ_LIMIT, BodyLimit, Json, parse, read_as};
 pub use caller::{Caller, Rights, Scope};

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use capstan_api_http::{Operation, Problem};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use capstan_api_http::{Operation, Problem, advise};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -207,14 +206,7 @@ impl From<Problem> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = (self.reason.status(), Json(self.body)).into_response();
-        if self.reason == Reason::Unauthenticated {
-            response
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Capstan\", charset=\"UTF-8\""));
-        }
-        if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        advise(response.headers_mut(), self.reason == Reason::Unauthenticated, self.retry_after_seconds);
         response
     }
 }

@@ -12,6 +12,7 @@ pub mod grants;
 pub mod identity;
 pub mod jobs;
 pub mod locations;
+mod lookout;
 pub mod metrics;
 pub mod mounts;
 mod passwords;
@@ -53,4 +54,5 @@ pub struct App {
     pub targets: targets::Targets,
     pub(crate) catalogue: capstan_catalogue::Catalogue,
     pub(crate) events: tokio::task::JoinHandle<()>,
+    pub(crate) lookout: tokio::task::JoinHandle<()>,
 }

@@ -102,7 +102,10 @@ pub struct Mount {
     /// Device numbers of the view.
     pub major_minor: String,
     pub directory: String,
+    /// As the kernel's table of mounts has it: of several locations, a plus stands between them.
     pub source: String,
+    /// Of the file system, by the same table: `fuse` or `fuse.capstan`.
+    pub kind: String,
     pub options: String,
     /// Number and name.
     pub pool: Option<(Number, String)>,
@@ -310,6 +313,7 @@ impl Mounts {
             major_minor: String::new(),
             directory: directory.to_string_lossy().into_owned(),
             source: String::new(),
+            kind: String::new(),
             options: String::new(),
             pool: None,
             space: None,
@@ -339,7 +343,9 @@ impl Mounts {
         };
         let work = self.work.clone();
         let view = blocking(move || capstan_view::mount(view, work)).await??;
-        mount.major_minor = view.device()?;
+        // What the API tells of a mount is what `mount` tells of it.
+        let line = view.line()?;
+        (mount.major_minor, mount.kind, mount.source) = (line.device, line.kind, line.source);
         Ok((mount, view))
     }
 

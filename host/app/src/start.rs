@@ -23,6 +23,7 @@ use crate::grants::Grants;
 use crate::identity::Identity;
 use crate::jobs::Jobs;
 use crate::locations::Locations;
+use crate::lookout;
 use crate::metrics::Metrics;
 use crate::mounts::Mounts;
 use crate::places::Grounds;
@@ -100,6 +101,7 @@ impl App {
         );
         let mounts = Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data, settings.writing())?;
         tokio::spawn(mounts.clone().give_up_left(Timestamp::now()));
+        let lookout = tokio::spawn(lookout::watch(targets.clone(), Arc::clone(&runtime)));
         Ok(Self {
             definitions: Definitions::new(catalogue.clone(), audit.clone()),
             entries: Entries::new(catalogue.clone()),
@@ -118,6 +120,7 @@ impl App {
             audit,
             catalogue,
             events,
+            lookout,
         })
     }
 
@@ -131,6 +134,7 @@ impl App {
         self.jobs.engine.close().await;
         self.mounts.close().await;
         self.events.abort();
+        self.lookout.abort();
     }
 }
 

@@ -1,5 +1,5 @@
-//! Primary scans when they are due. The due time is in the catalogue, so a restart neither loses nor repeats one: it is moved on
-//! in the same breath as the job is made, and a host that was down catches up with one run.
+//! Primary scans when they are due. The due time is in the catalogue and is moved on before the job is made, so no restart runs one twice,
+//! and a host that was down catches up with one run.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use capstan_domain::Outcome;
-use capstan_domain::failure::{Blame, Failure, Kind};
+use capstan_domain::failure::{Blame, Failure, Kind, Retry};
 use capstan_domain::time::Timestamp;
 
 /// Since when, and why as the newest call told it.
@@ -18,6 +18,8 @@ pub struct Unreached {
 
 #[derive(Default)]
 pub(crate) struct Reach {
+    /// A call has told something.
+    told: AtomicBool,
     away: AtomicBool,
     unreached: Mutex<Option<Unreached>>,
 }
@@ -32,6 +34,15 @@ impl Reach {
         }
     }
 
+    /// Nobody has asked it yet, or it was away and may have come back. A refused password is not tried again and again: that locks
+    /// accounts.
+    pub(crate) fn is_worth_a_look(&self) -> bool {
+        match self.unreached() {
+            Some(unreached) => unreached.failure.retry != Retry::Never,
+            None => !self.told.load(Ordering::Acquire),
+        }
+    }
+
     /// What a probe came to: it is of the target, so whatever it could not do is the target's.
     pub(crate) fn probed<T>(&self, outcome: &Outcome<T>) {
         match outcome {
@@ -41,9 +52,18 @@ impl Reach {
     }
 
     /// Another configuration has to be tried before anything is known of it.
-    pub(crate) fn reached(&self) {
+    pub(crate) fn forget(&self) {
+        self.reached();
+        self.told.store(false, Ordering::Release);
+    }
+
+    fn reached(&self) {
         if self.away.swap(false, Ordering::AcqRel) {
             *self.lock() = None;
+        }
+        // Every good call comes here: a flag that stands is only read.
+        if !self.told.load(Ordering::Acquire) {
+            self.told.store(true, Ordering::Release);
         }
     }
 
@@ -56,6 +76,7 @@ impl Reach {
         let since = unreached.as_ref().map_or_else(Timestamp::now, |before| before.since);
         *unreached = Some(Unreached { since, failure: failure.clone() });
         self.away.store(true, Ordering::Release);
+        self.told.store(true, Ordering::Release);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Unreached>> {
@@ -86,6 +107,20 @@ mod tests {
         assert_eq!((second.since, second.failure.kind), (first.since, Kind::Unauthenticated));
         reach.heard(&Ok(()));
         assert_eq!(reach.unreached(), None);
+    }
+
+    #[test]
+    fn what_is_away_or_was_never_asked_is_worth_a_look_and_a_refused_password_is_not() {
+        let reach = Reach::default();
+        assert!(reach.is_worth_a_look());
+        reach.heard(&Ok(()));
+        assert!(!reach.is_worth_a_look());
+        reach.heard(&failed(Kind::Unavailable));
+        assert!(reach.is_worth_a_look());
+        reach.heard(&failed(Kind::Unauthenticated));
+        assert!(!reach.is_worth_a_look());
+        reach.forget();
+        assert!(reach.is_worth_a_look(), "another configuration has to be tried");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl TargetSlot {
     }
 
     pub(crate) fn set_settings(&self, settings: TargetSettings) {
-        self.reach.reached();
+        self.reach.forget();
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 

@@ -12,6 +12,7 @@ mod errno;
 mod file;
 mod folder;
 mod inner;
+mod mountinfo;
 mod names;
 mod spool;
 mod system;
@@ -29,6 +30,7 @@ use capstan_mover::Tree;
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 use tokio::runtime::Handle;
 
+pub use mountinfo::MountLine;
 pub use spool::Spool;
 pub use writes::Writes;
 
@@ -95,17 +97,15 @@ impl Mounted {
         &self.directory
     }
 
+    /// What the kernel's table of mounts has of it.
+    pub fn line(&self) -> Outcome<MountLine> {
+        let directory = self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone());
+        mountinfo::at(&directory)?.ok_or_else(|| Failure::new(Kind::Unavailable, "The view is no longer mounted"))
+    }
+
     /// "major:minor" of the mounted file system.
     pub fn device(&self) -> Outcome<String> {
-        let table = std::fs::read_to_string("/proc/self/mountinfo")
-            .map_err(|error| Failure::host("The host's mounts cannot be read", error))?;
-        let directory = self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone());
-        let device = table.lines().rev().find_map(|line| {
-            let mut words = line.split(' ').skip(2);
-            let device = words.next()?;
-            (Path::new(words.nth(1)?) == directory).then(|| device.to_owned())
-        });
-        device.ok_or_else(|| Failure::new(Kind::Unavailable, "The view is no longer mounted"))
+        self.line().map(|line| line.device)
     }
 
     /// Blocking. Files that are still open in it fail from then on.

@@ -135,10 +135,9 @@ pub(crate) fn problems(document: &str) -> Vec<Problem> {
     if client && config.token_url().is_none() {
         found.push(problem("/tenant", "a client secret needs the tenant, or the token endpoint"));
     }
-    if let Some(url) = Config::given(config.token_endpoint.as_ref())
-        && (Url::parse(url).is_err() || !url.contains("://"))
-    {
-        found.push(problem("/token-endpoint", "the token endpoint is a URL without a query"));
+    // The client secret goes there.
+    if let Some(Err(failure)) = Config::given(config.token_endpoint.as_ref()).map(Url::of_secrets) {
+        found.push(problem("/token-endpoint", &failure.fault().message));
     }
     if !(MIN_PART_BYTES..=MAX_PART_BYTES).contains(&config.part_bytes) {
         found.push(problem("/part-bytes", "a part has 64 KiB to 4,000 MiB"));
@@ -179,6 +178,20 @@ mod tests {
             ["/tenant", "/token-endpoint"]
         );
         assert_eq!(pointers(r#"{"account": "a", "colour": 1}"#), [""]);
+    }
+
+    #[test]
+    fn a_client_secret_goes_over_plain_http_to_this_machine_only() {
+        let found = |url: &str| {
+            let more = format!(r#""client-id": "id", "tenant": "t", "token-endpoint": "{url}""#);
+            problems(&format!(r#"{{"account": "a", {more}}}"#))
+        };
+        let refused = found("http://login.example/token");
+        let told = refused.first().map(|problem| (problem.pointer.as_str(), problem.message.contains("over plain http")));
+        assert_eq!((told, refused.len()), (Some(("/token-endpoint", true)), 1));
+        for good in ["https://login.example/token", "http://127.0.0.1:4000/token"] {
+            assert!(found(good).is_empty(), "{good}");
+        }
     }
 
     #[test]

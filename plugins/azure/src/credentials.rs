@@ -1,5 +1,6 @@
 //! What proves that the account may be used: its key, a shared access signature, or tokens of an application.
 
+use capstan_sdk::endpoint::Endpoint as Url;
 use capstan_sdk::failure::{Failure, unauthenticated};
 use capstan_sdk::http::Headers;
 use capstan_sdk::text::base64;
@@ -33,6 +34,8 @@ impl Credentials {
     /// `extras`: those of requests to a token endpoint.
     pub(crate) fn load(config: &Config, extras: Vec<NamedValue>) -> Outcome<Self> {
         if let Some(url) = config.token_url() {
+            // A target may be older than what validates it now.
+            Url::of_secrets(&url).map_err(|failure| failure.next_step("Correct \"token-endpoint\" of the target."))?;
             return Ok(Self::Tokens(Tokens::new(config, url, extras)));
         }
         match secrets::reveal(SAS) {

@@ -19,16 +19,27 @@ use crate::uploads::block_name;
 /// Where the checksum is tried: a block that is never committed, so no blob ever appears.
 const KEY: &str = ".capstan-probe";
 const UPLOAD: &str = "00000000000000000000c0de";
+/// Configured containers that are looked at: a probe ends soon, also with a list of a thousand.
+const MAX_LOOKED_AT: usize = 16;
+
+fn look(container: &str) -> Call<'_> {
+    Call::container("GET", container).query("comp", "list").query("maxresults", "1")
+}
 
 pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
-    let call = match client.config.containers.first() {
-        Some(container) => Call::container("GET", container).query("comp", "list").query("maxresults", "1"),
+    let containers = &client.config.containers;
+    let call = match containers.first() {
+        Some(container) => look(container),
         None => Call::service("GET").query("comp", "list").query("maxresults", "1"),
     };
     let started = Instant::now();
     let answer = client.ask(&call, None).await?;
     let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let reply = answer.map_err(|refusal| advise(client, client.failed(&refusal, &call)))?;
+    // A name that is mistyped shows now, and not with the first job that goes there.
+    for container in containers.iter().take(MAX_LOOKED_AT).skip(1) {
+        client.exchange(&look(container), None).await?;
+    }
     let there = header(&reply.headers, "date").and_then(capstan_sdk::time::http);
     // The header has whole seconds; less than one is no skew.
     let clock_skew_ms =

@@ -55,8 +55,8 @@ pub(crate) enum Round {
 }
 
 pub(crate) trait Api {
-    /// Costs little and shows that the credentials hold.
-    fn look<'a>(&'a self, client: &'a Client) -> Answer<'a, Result<Reply, Refusal>>;
+    /// Costs little and shows that the credentials hold: for this bucket, else for the list of them.
+    fn look<'a>(&'a self, client: &'a Client, bucket: Option<&'a str>) -> Answer<'a, Result<Reply, Refusal>>;
     fn buckets<'a>(&'a self, client: &'a Client, after: Option<&'a str>) -> Answer<'a, Buckets>;
     fn create<'a>(&'a self, client: &'a Client, bucket: NewBucket<'a>) -> Answer<'a, Result<(), Refusal>>;
     fn remove<'a>(&'a self, client: &'a Client, bucket: &'a str) -> Answer<'a, ()>;

@@ -1,23 +1,15 @@
-//! The instance's one client: the configuration is read once, because a changed one starts new instances.
+//! The instance's one client.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
-use capstan_sdk::Outcome;
+use capstan_sdk::{Kept, Outcome};
 
 use crate::client::Client;
 
 thread_local! {
-    static CLIENT: RefCell<Option<Rc<Client>>> = const { RefCell::new(None) };
+    static CLIENT: Kept<Client> = const { Kept::new() };
 }
 
 pub(crate) fn client() -> Outcome<Rc<Client>> {
-    CLIENT.with_borrow_mut(|slot| match slot {
-        Some(client) => Ok(Rc::clone(client)),
-        None => {
-            let client = Rc::new(Client::new(capstan_sdk::config::load()?)?);
-            *slot = Some(Rc::clone(&client));
-            Ok(client)
-        }
-    })
+    CLIENT.with(|kept| kept.get(|| Client::new(capstan_sdk::config::load()?)))
 }

@@ -79,8 +79,11 @@ pub(crate) fn problems(document: &str) -> Vec<Problem> {
         Err(failure) => return vec![problem("", &failure.fault().message)],
     };
     let mut found = Vec::new();
-    for (pointer, url) in [("/endpoint", &config.endpoint), ("/token-endpoint", &config.token_endpoint)] {
-        if let Err(failure) = Endpoint::parse(url) {
+    // A token that somebody reads on its way lets them in.
+    let endpoints =
+        [("/endpoint", Endpoint::parse(&config.endpoint)), ("/token-endpoint", Endpoint::of_secrets(&config.token_endpoint))];
+    for (pointer, endpoint) in endpoints {
+        if let Err(failure) = endpoint {
             found.push(problem(pointer, &failure.fault().message));
         }
     }
@@ -133,6 +136,18 @@ mod tests {
         assert_eq!(pointers(r#"{"access-key": "k", "buckets": ["Upper"]}"#), ["/buckets"]);
         assert_eq!(pointers(r#"{"client-email": "a@example.com"}"#), ["/project"]);
         assert_eq!(pointers(r#"{"access-key": "k", "colour": 1}"#), [""]);
+    }
+
+    #[test]
+    fn a_token_comes_over_plain_http_from_this_machine_only() {
+        let found =
+            |url: &str| problems(&format!(r#"{{"client-email": "a@p.iam.gserviceaccount.com", "token-endpoint": "{url}"}}"#));
+        let refused = found("http://tokens.example/token");
+        let told = refused.first().map(|problem| (problem.pointer.as_str(), problem.message.contains("over plain http")));
+        assert_eq!((told, refused.len()), (Some(("/token-endpoint", true)), 1));
+        for good in ["https://tokens.example/token", "http://127.0.0.1:4000/token"] {
+            assert!(found(good).is_empty(), "{good}");
+        }
     }
 
     #[test]

@@ -105,9 +105,9 @@ fn project(client: &Client) -> Outcome<&str> {
 }
 
 impl Api for Json {
-    fn look<'a>(&'a self, client: &'a Client) -> Answer<'a, Result<Reply, Refusal>> {
+    fn look<'a>(&'a self, client: &'a Client, bucket: Option<&'a str>) -> Answer<'a, Result<Reply, Refusal>> {
         Box::pin(async move {
-            let call = match client.config.buckets.first() {
+            let call = match bucket {
                 Some(bucket) => Call::json("GET", &["b", bucket, "o"], bucket_subject(bucket)).query("fields", "nextPageToken"),
                 None => Call::json("GET", &["b"], "service".to_owned()).query("project", project(client)?),
             };

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use capstan_sdk::endpoint::Endpoint;
 use capstan_sdk::failure::{busy, invalid, malformed, unauthenticated, unavailable};
 use capstan_sdk::http::{self, Body, Reply, Request, header, retry_after_ms};
 use capstan_sdk::text::percent;
@@ -74,6 +75,8 @@ pub(crate) async fn token(client: &Client) -> Outcome<Rc<str>> {
 
 async fn renew(client: &Client) -> Outcome<Token> {
     let endpoint = &client.config.token_endpoint;
+    // A target may be older than what validates it now.
+    Endpoint::of_secrets(endpoint).map_err(|failure| failure.next_step("Correct \"token-endpoint\" of the target."))?;
     for _ in 0..2 {
         let assertion = jwt::assertion(&client.config.client_email, endpoint, now().saturating_add(client.ahead.get()))?;
         let mut form = String::from("grant_type=");

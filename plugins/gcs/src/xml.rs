@@ -29,9 +29,9 @@ fn of_project<'a>(client: &Client, call: Call<'a>) -> Call<'a> {
 }
 
 impl Api for Xml {
-    fn look<'a>(&'a self, client: &'a Client) -> Answer<'a, Result<Reply, Refusal>> {
+    fn look<'a>(&'a self, client: &'a Client, bucket: Option<&'a str>) -> Answer<'a, Result<Reply, Refusal>> {
         Box::pin(async move {
-            let (call, name) = match client.config.buckets.first() {
+            let (call, name) = match bucket {
                 Some(bucket) => (Call::bucket("GET", bucket).query("max-keys", "1"), LISTED),
                 None => (of_project(client, Call::service("GET")), BUCKETS),
             };

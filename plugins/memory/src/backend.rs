@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use capstan_sdk::failure::{already_exists, conflict, invalid, no_space, not_found};
 use capstan_sdk::types::{Checksum, Consumption, Location, Object, Outcome as KeyOutcome, Part, PutOptions, Upload};
-use capstan_sdk::{NamedValue, Outcome};
+use capstan_sdk::{Kept, NamedValue, Outcome};
 
 use crate::config::Config;
 
@@ -70,19 +70,12 @@ pub(crate) struct Store {
 }
 
 thread_local! {
-    static STORE: RefCell<Option<Rc<RefCell<Store>>>> = const { RefCell::new(None) };
+    static STORE: Kept<RefCell<Store>> = const { Kept::new() };
 }
 
-/// The instance's one store, made on first use because only then the configuration can be read.
+/// The instance's one store.
 pub(crate) fn store() -> Outcome<Rc<RefCell<Store>>> {
-    STORE.with_borrow_mut(|slot| match slot {
-        Some(store) => Ok(Rc::clone(store)),
-        None => {
-            let store = Rc::new(RefCell::new(Store::new(&capstan_sdk::config::load()?)));
-            *slot = Some(Rc::clone(&store));
-            Ok(store)
-        }
-    })
+    STORE.with(|kept| kept.get(|| Ok(RefCell::new(Store::new(&capstan_sdk::config::load()?)))))
 }
 
 fn now() -> i64 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use capstan_nfs3::Status;
 use capstan_nfs3::procedures::{self, Handle};
-use capstan_sdk::{Failure, Outcome, clock, job};
+use capstan_sdk::{Failure, Kept, Outcome, clock, job};
 
 use crate::config::Config;
 use crate::link::{LOST, Link};
@@ -28,25 +28,18 @@ const UNREACHABLE: &str = "unreachable";
 
 #[derive(Default)]
 struct State {
-    config: Option<Rc<Config>>,
     session: Option<Rc<Session>>,
     idle: Vec<Link>,
     directories: HashMap<Vec<u8>, Handle>,
 }
 
 thread_local! {
+    static CONFIG: Kept<Config> = const { Kept::new() };
     static STATE: RefCell<State> = RefCell::default();
 }
 
 pub(crate) fn config() -> Outcome<Rc<Config>> {
-    STATE.with_borrow_mut(|state| match &state.config {
-        Some(config) => Ok(Rc::clone(config)),
-        None => {
-            let config: Rc<Config> = Rc::new(capstan_sdk::config::load()?);
-            state.config = Some(Rc::clone(&config));
-            Ok(config)
-        }
-    })
+    CONFIG.with(|kept| kept.get(capstan_sdk::config::load))
 }
 
 pub(crate) struct Lane {

@@ -1,13 +1,12 @@
 //! Locations and the places in them.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use capstan_sdk::failure::{invalid, not_found};
 use capstan_sdk::files;
 use capstan_sdk::types::{Consumption, Location, Report};
-use capstan_sdk::{Outcome, named};
+use capstan_sdk::{Kept, Outcome, named};
 
 use crate::config::{Config, is_name};
 
@@ -17,18 +16,11 @@ pub(crate) const ROOT: &str = "root";
 const WHOLE: &str = "root";
 
 thread_local! {
-    static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
+    static CONFIG: Kept<Config> = const { Kept::new() };
 }
 
 fn config() -> Outcome<Rc<Config>> {
-    CONFIG.with_borrow_mut(|slot| match slot {
-        Some(config) => Ok(Rc::clone(config)),
-        None => {
-            let config: Rc<Config> = Rc::new(capstan_sdk::config::load()?);
-            *slot = Some(Rc::clone(&config));
-            Ok(config)
-        }
-    })
+    CONFIG.with(|kept| kept.get(capstan_sdk::config::load))
 }
 
 /// A path of a location, as a path of the granted directory.

@@ -15,9 +15,12 @@ use crate::{locations, parts, ranges};
 
 /// Where the checksum is tried: an upload that is always aborted, so no object and no version of one ever appears.
 const KEY: &str = ".capstan-probe";
+/// Configured buckets that are looked at: a probe ends soon, also with a list of a thousand.
+const MAX_LOOKED_AT: usize = 16;
 
 pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
-    let call = match client.config.buckets.first() {
+    let buckets = &client.config.buckets;
+    let call = match buckets.first() {
         Some(bucket) => Call::bucket("HEAD", bucket),
         None => Call::service("GET"),
     };
@@ -25,6 +28,10 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     let answer = client.ask(&call, None).await?;
     let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let reply = answer.map_err(|refusal| advise(client, refusal.failure(&call.subject())))?;
+    // A name that is mistyped shows now, and not with the first job that goes there.
+    for bucket in buckets.iter().take(MAX_LOOKED_AT).skip(1) {
+        client.exchange(&Call::bucket("HEAD", bucket), None).await?;
+    }
     let there = header(&reply.headers, "date").and_then(capstan_sdk::time::http);
     // The header has whole seconds; less than one is no skew.
     let clock_skew_ms =

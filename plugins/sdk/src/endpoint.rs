@@ -1,5 +1,7 @@
 //! The URL of a service, taken apart once.
 
+use std::net::IpAddr;
+
 use crate::failure::{Outcome, invalid};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,19 @@ impl Endpoint {
         Ok(Self { scheme, authority, base: base.trim_end_matches('/').to_owned() })
     }
 
+    /// Of a URL that secrets are sent to: whole, with its scheme, and nobody on the way there can read them. Plain http leads to
+    /// this machine only, where an emulator has no certificate and needs none.
+    pub fn of_secrets(text: &str) -> Outcome<Self> {
+        let endpoint = Self::parse(text)?;
+        if !text.contains("://") {
+            return Err(invalid("the endpoint begins with https://"));
+        }
+        if endpoint.scheme != "https" && !endpoint.is_loopback() {
+            return Err(invalid("over plain http anybody on the way could read the secrets: the endpoint begins with https://"));
+        }
+        Ok(endpoint)
+    }
+
     /// The authority without its port.
     pub fn host(&self) -> &str {
         match self.authority.rsplit_once(':') {
@@ -41,6 +56,13 @@ impl Endpoint {
     pub fn is_address(&self) -> bool {
         let host = self.host();
         host.starts_with('[') || host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    }
+
+    /// This machine itself: 127.0.0.0/8, ::1, localhost.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -60,6 +82,33 @@ mod tests {
         assert!(Endpoint::parse("http://[::1]").unwrap().is_address());
         for bad in ["ftp://x", "https://", "https://user@host", "https://host/?x"] {
             assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_told_from_every_other() {
+        for here in ["http://127.0.0.1:9000/t", "http://127.8.9.10", "http://[::1]:80", "http://[::1]:9000", "http://LocalHost:1"]
+        {
+            assert!(Endpoint::parse(here).unwrap().is_loopback(), "{here}");
+        }
+        for there in
+            ["http://10.0.0.1", "http://[::2]", "http://128.0.0.1", "http://localhost.example", "http://127.0.0.1.example"]
+        {
+            assert!(!Endpoint::parse(there).unwrap().is_loopback(), "{there}");
+        }
+    }
+
+    #[test]
+    fn secrets_go_over_https_or_stay_on_this_machine() {
+        for good in
+            ["https://login.example/token", "HTTPS://10.0.0.1/token", "http://127.0.0.1:4000/token", "http://localhost/token"]
+        {
+            assert!(Endpoint::of_secrets(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["http://login.example/token", "HTTP://10.0.0.1", "login.example/token", "http:/login.example", "ftp://127.0.0.1"]
+        {
+            assert!(matches!(Endpoint::of_secrets(bad), Err(crate::Failure::Invalid(_))), "{bad}");
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod endpoint;
 pub mod failure;
 pub mod finding;
 pub mod http;
+mod kept;
 pub mod log;
 pub mod names;
 pub mod range;
@@ -43,6 +44,7 @@ pub use bindings::capstan::host::{clock, content, crypto, files, job, secrets, s
 pub use bindings::capstan::target::types;
 pub use failure::{Failure, Fault, Outcome};
 pub use host_types::{Blame, NamedValue, OtherFault, Retry};
+pub use kept::Kept;
 #[doc(hidden)]
 pub use wit_bindgen;
 pub use wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter, spawn_local};

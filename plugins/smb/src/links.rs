@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use capstan_sdk::failure::{Failure, cancelled, denied};
-use capstan_sdk::{Outcome, clock, job};
+use capstan_sdk::{Kept, Outcome, clock, job};
 
 use crate::chain::{Answers, Chain};
 use crate::cipher::HostCiphers;
@@ -23,7 +23,7 @@ const LOOK_MS: u64 = 5;
 const REFUSED: Duration = Duration::from_secs(10);
 
 thread_local! {
-    static LINKS: RefCell<Option<Rc<Links>>> = const { RefCell::new(None) };
+    static LINKS: Kept<Links> = const { Kept::new() };
 }
 
 pub(crate) struct Links {
@@ -63,19 +63,16 @@ impl Drop for Lease {
     }
 }
 
-/// The connections of this instance. A changed configuration starts new instances, so it is read once.
+/// The connections of this instance.
 pub(crate) fn links() -> Outcome<Rc<Links>> {
-    LINKS.with_borrow_mut(|slot| match slot {
-        Some(links) => Ok(Rc::clone(links)),
-        None => {
+    LINKS.with(|kept| {
+        kept.get(|| {
             // The first one stays, and there is one a process: an instance.
             smb2::runtime::install(Executor);
             smb2::crypto::provider::install(HostCiphers);
             let config = capstan_sdk::config::load()?;
-            let links = Rc::new(Links { config, open: RefCell::default(), dialling: Cell::new(0), refused: RefCell::default() });
-            *slot = Some(Rc::clone(&links));
-            Ok(links)
-        }
+            Ok(Links { config, open: RefCell::default(), dialling: Cell::new(0), refused: RefCell::default() })
+        })
     })
 }
 

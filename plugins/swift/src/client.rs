@@ -8,7 +8,7 @@
 //! request. Neither is believed.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -173,8 +173,6 @@ pub(crate) struct Client {
     pub(crate) conditions: RefCell<Option<Conditions>>,
     /// When it was last seen whether a container has segments of ours.
     pub(crate) segmented: RefCell<HashMap<String, crate::segments::Seen>>,
-    /// Uploads this instance knows to stand.
-    pub(crate) standing: RefCell<HashSet<String>>,
 }
 
 impl Client {
@@ -191,7 +189,6 @@ impl Client {
             capabilities: RefCell::default(),
             conditions: RefCell::default(),
             segmented: RefCell::default(),
-            standing: RefCell::default(),
         })
     }
 
@@ -322,9 +319,15 @@ fn accepted(reply: Reply) -> Result<Reply, Refusal> {
     if is_success(reply.status) { Ok(reply) } else { Err(Refusal::new(reply.status, &reply.headers, &reply.body)) }
 }
 
-/// Ceph's gateway takes longer ones than it tells.
+/// Of an object's name. Ceph's gateway takes longer ones than it tells.
+pub(crate) const MAX_KEY_BYTES: usize = 1024;
+
+/// Before anything gets this name: an object, an upload, a copy.
 pub(crate) fn check_new_key(key: &str) -> Outcome<()> {
-    if key.len() > 1024 { Err(invalid("an object's name has at most 1,024 bytes")) } else { Ok(()) }
+    if key.len() <= MAX_KEY_BYTES {
+        return Ok(());
+    }
+    Err(invalid(format!("an object's name has at most {MAX_KEY_BYTES} bytes, this one has {}", key.len())))
 }
 
 /// Without a name the path would be that of the container.

@@ -3,6 +3,7 @@
 use capstan_sdk::named;
 use capstan_sdk::types::Description;
 
+use crate::client::MAX_KEY_BYTES;
 use crate::config::SCHEMA;
 use crate::uploads::{MAX_OBJECT_BYTES, MAX_SINGLE_BYTES, USUAL_PARTS};
 
@@ -28,7 +29,7 @@ pub(crate) fn describe() -> Description {
             named("list-order", "bytewise"),
             named("conditional-put", "if-absent"),
             named("copy", "true"),
-            named("max-key-bytes", "1024"),
+            named("max-key-bytes", MAX_KEY_BYTES.to_string()),
             named("max-single-put-bytes", MAX_SINGLE_BYTES.to_string()),
             named("max-object-bytes", MAX_OBJECT_BYTES.to_string()),
             named("max-parts", USUAL_PARTS.to_string()),

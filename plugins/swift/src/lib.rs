@@ -47,7 +47,7 @@ use capstan_sdk::types::{
 use capstan_sdk::{Failure, FutureReader, NamedValue, Outcome, StreamReader};
 
 use crate::backend::client;
-use crate::client::Payload;
+use crate::client::{Payload, check_new_key};
 use crate::world::exports::capstan::target::{objects, target, uploads as parts};
 
 /// The component.
@@ -86,7 +86,7 @@ impl objects::Guest for Swift {
     }
 
     async fn put(location: String, key: String, content: &Content, attempt: String, options: PutOptions) -> Outcome<Object> {
-        crate::client::check_new_key(&key)?;
+        check_new_key(&key)?;
         writer::put(&*client()?, &location, &key, content, &attempt, options).await
     }
 
@@ -119,6 +119,7 @@ impl objects::Guest for Swift {
         attempt: String,
         options: PutOptions,
     ) -> Outcome<Object> {
+        check_new_key(&key)?;
         copier::copy(&*client()?, (&source_location, &source_key), (&location, &key), &attempt, options).await
     }
 
@@ -129,6 +130,7 @@ impl objects::Guest for Swift {
 
 impl parts::Guest for Swift {
     async fn begin(location: String, key: String, size: u64, attempt: String, options: PutOptions) -> Outcome<Upload> {
+        check_new_key(&key)?;
         uploads::begin(&*client()?, &location, &key, size, &attempt, &options).await
     }
 

@@ -228,7 +228,6 @@ pub(crate) async fn discard(client: &Client, place: &Place, upload: &str) -> Out
 
 /// The upload is not under way any more.
 pub(crate) async fn unmark(client: &Client, place: &Place, upload: &str) -> Outcome<()> {
-    client.standing.borrow_mut().remove(upload);
     match client.exchange(&Call::object("DELETE", &place.container, &place.segment(upload, MARK)), None).await {
         Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
         Err(failure) => Err(failure),

@@ -39,8 +39,6 @@ pub(crate) const MAX_SINGLE_BYTES: u64 = 5 << 30;
 pub(crate) const MAX_OBJECT_BYTES: u64 = USUAL_PARTS * MAX_PART_BYTES;
 /// Parts of one page.
 const MAX_PAGE: u32 = 1_000;
-/// Uploads an instance remembers to stand.
-const STANDING: usize = 256;
 /// How long the service may work at a manifest: it looks at each segment before it answers.
 const MANIFEST_PATIENCE_MS: u64 = 300_000;
 
@@ -137,7 +135,6 @@ pub(crate) async fn initiate(client: &Client, location: &str, key: &str, size: u
         Err(failure) => return Err(failure),
     }
     segments::note(client, location);
-    standing(client, &id);
     Ok(id)
 }
 
@@ -150,24 +147,10 @@ async fn make_container(client: &Client, location: &str, beside: &str) -> Outcom
     client.exchange(&call, None).await.map(drop)
 }
 
-fn standing(client: &Client, upload: &str) {
-    let mut known = client.standing.borrow_mut();
-    if known.len() >= STANDING {
-        known.clear();
-    }
-    known.insert(upload.to_owned());
-}
-
-/// The upload is under way, as this instance knows or the service says.
+/// The service is asked, not a memory of what it said: another instance may have ended the upload, and a part put after that would be
+/// a segment nobody knows, or one that a finished object consists of.
 async fn check(client: &Client, place: &Place, upload: &str) -> Outcome<()> {
-    if client.standing.borrow().contains(upload) {
-        return Ok(());
-    }
-    if !is_id(upload) || !segments::stands(client, place, upload).await? {
-        return Err(gone(upload));
-    }
-    standing(client, upload);
-    Ok(())
+    if is_id(upload) && segments::stands(client, place, upload).await? { Ok(()) } else { Err(gone(upload)) }
 }
 
 pub(crate) async fn put_part(
@@ -203,10 +186,7 @@ pub(crate) async fn list(
     limit: u32,
 ) -> Outcome<Vec<Part>> {
     let place = Place::of(location, key)?;
-    // The service is asked, not the memory: another instance may have ended the upload.
-    if !is_id(upload) || !segments::stands(client, &place, upload).await? {
-        return Err(gone(upload));
-    }
+    check(client, &place, upload).await?;
     let marker = place.segment(upload, after);
     let prefix = place.upload(upload);
     let lines = lister::lines(client, &place.container, &prefix, None, Some(&marker), limit.min(MAX_PAGE)).await?;

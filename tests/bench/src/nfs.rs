@@ -73,8 +73,10 @@ fn settings(plugin: String, server: &Ganesha, export: &Path) -> TargetSettings {
 }
 
 fn rival(server: &Ganesha, export: &Path, from: &Path, room: &Path, amount: f64, lane: &mut Lane) -> anyhow::Result<()> {
+    // One of its own for each round: what goes from under the server, it remembers for a while.
+    let up = tempfile::Builder::new().prefix("nfs-cp-").tempdir_in(export)?;
     let there = |name: &str| {
-        let (path, port, mount) = (export.display(), server.port, server.mount_port);
+        let (path, port, mount) = (up.path().display(), server.port, server.mount_port);
         format!("nfs://127.0.0.1{path}/{name}?version=3&nfsport={port}&mountport={mount}")
     };
     let took = copied(from, "{}", &there("{}"), from)?;

@@ -3,38 +3,24 @@
 use std::path::Path;
 
 use axum::http::{Method, StatusCode};
+use capstan_test_dialect::basic;
 use serde_json::Value;
 
-use crate::support::{ADMIN, NOBODY, basic, door};
+use crate::support::{ADMIN, NOBODY, door};
 
-/// Method, path below the base, and the operation's entry.
 fn operations(document: &Value) -> Vec<(Method, String, Value)> {
-    let mut found = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let path = path.strip_prefix("/api/2.0").expect("all operations lie under the base").to_owned();
-            found.push((method.to_uppercase().parse().unwrap(), path, operation.clone()));
-        }
-    }
-    found
+    capstan_test_dialect::operations(document, "/api/2.0")
 }
 
-/// The path with this for every value, and the parameters that have to be there.
+/// With the first value of each parameter that has to be there.
 fn filled(path: &str, operation: &Value, value: &str) -> String {
-    let path = path.split('/').map(|part| if part.starts_with('{') { value } else { part }).collect::<Vec<_>>().join("/");
-    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-    let query: Vec<_> = parameters
-        .iter()
-        .filter(|parameter| parameter["in"] == "query" && parameter["required"] == true)
-        .map(|parameter| format!("{}={}", parameter["name"].as_str().unwrap(), parameter["schema"]["enum"][0].as_str().unwrap()))
-        .collect();
-    format!("{path}?{}", query.join("&"))
+    capstan_test_dialect::filled(path, operation, value, |_, schema| schema["enum"][0].as_str().unwrap().to_owned())
 }
 
 #[test]
 fn the_document_is_the_golden_one() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/drives-openapi.json");
-    if let Err(difference) = capstan_api_http::golden::check(&file, door().document.value()) {
+    if let Err(difference) = capstan_test_dialect::golden::check(&file, door().document.value()) {
         panic!("{difference}");
     }
 }

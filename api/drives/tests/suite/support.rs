@@ -4,53 +4,20 @@ mod fake;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use base64::Engine;
 use capstan_api_drives::{CloudSigma, router};
-use capstan_api_http::{Authenticator, Caller, Credentials, Document, NotAuthenticated, Scope};
-use http_body_util::BodyExt;
+use capstan_api_http::Document;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
+pub(crate) use capstan_test_dialect::ADMIN;
 pub(crate) use fake::Fake;
-
-pub(crate) const ADMIN: &str = "Basic YWRtaW46cHc=";
 
 /// A UUID that names nothing.
 pub(crate) const NOBODY: &str = "ffffffff-ffff-4fff-8fff-ffffffffffff";
 
 pub(crate) const GIB: u64 = 1 << 30;
-
-/// `admin:pw` may everything and `guest:pw` nothing; a key is its own list of scopes, such as `key:drives/index+drives/show`.
-struct Doorman;
-
-#[async_trait]
-impl Authenticator for Doorman {
-    async fn authenticate(&self, credentials: Credentials) -> Result<Caller, NotAuthenticated> {
-        let caller = |everything: bool, scopes| {
-            let rights = if everything { |_: &str, _: &str| true } else { |_: &str, _: &str| false };
-            Caller { id: "1".into(), name: "admin".into(), role: "role".into(), rights, scopes }
-        };
-        match credentials {
-            Credentials::Basic { user, password } if user == "admin" && password.reveal() == "pw" => Ok(caller(true, None)),
-            Credentials::Basic { user, password } if user == "guest" && password.reveal() == "pw" => Ok(caller(false, None)),
-            Credentials::Basic { .. } => Err(NotAuthenticated::Wrong),
-            Credentials::Bearer(key) | Credentials::Key(key) => match key.reveal() {
-                "busy" => Err(NotAuthenticated::Busy),
-                "down" => Err(NotAuthenticated::Unavailable("The catalogue cannot be read".into())),
-                text => {
-                    let scopes = text.strip_prefix("key:").ok_or(NotAuthenticated::Wrong)?;
-                    let scopes = scopes.split('+').filter_map(|scope| scope.split_once('/'));
-                    let scopes = scopes.map(|(noun, verb)| Scope { noun: noun.into(), verb: verb.into() }).collect();
-                    Ok(caller(true, Some(scopes)))
-                }
-            },
-        }
-    }
-}
 
 pub(crate) struct Door {
     pub(crate) router: Router,
@@ -112,34 +79,20 @@ pub(crate) fn door() -> Door {
         snapshots: fake.clone(),
         tags: fake.clone(),
     };
-    let (router, document) = router(behind, Arc::new(Doorman));
+    let (router, document) = router(behind, Arc::new(capstan_test_dialect::Doorman));
     Door { router, document, fake }
-}
-
-pub(crate) fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
 }
 
 impl Door {
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        Reply { status: parts.status, headers: parts.headers, body }
+        let (status, headers, body) = capstan_test_dialect::send(&self.router, request).await;
+        Reply { status, headers, body }
     }
 
     pub(crate) async fn call_as(&self, authorization: &str, method: Method, path: &str, body: &str) -> Reply {
-        let mut request =
-            Request::builder().method(method).uri(format!("/api/2.0{path}")).header("content-type", "application/json");
-        if !authorization.is_empty() {
-            request = request.header("authorization", authorization);
-        }
-        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+        let uri = format!("/api/2.0{path}");
+        let (status, headers, body) = capstan_test_dialect::call(&self.router, authorization, method, &uri, body).await;
+        Reply { status, headers, body }
     }
 
     /// As the administrator, with a body of this text; empty is none.

@@ -4,40 +4,26 @@ use std::path::Path;
 
 use crate::support::door;
 use axum::http::{Method, StatusCode};
+use capstan_test_dialect::basic;
 use serde_json::Value;
 
-/// Method, path below the base, and the operation's entry.
 fn operations(document: &Value) -> Vec<(Method, String, Value)> {
-    let mut found = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let path = path.strip_prefix("/api/v2").expect("all operations lie under the base").to_owned();
-            found.push((method.to_uppercase().parse().unwrap(), path, operation.clone()));
-        }
-    }
-    found
+    capstan_test_dialect::operations(document, "/api/v2")
 }
 
-/// The path with `1` for every value, and a query that all operations accept which need one.
+/// With `1` for everything that has a name, and a query that all operations accept which need one.
 fn filled(path: &str, operation: &Value) -> String {
-    let path = path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect::<Vec<_>>().join("/");
-    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-    let query: Vec<_> = parameters
-        .iter()
-        .filter(|parameter| parameter["in"] == "query" && parameter["required"] == true)
-        .map(|parameter| match parameter["name"].as_str().unwrap() {
-            "job_id" => "job_id=completed",
-            "tx" => "tx=1",
-            other => panic!("a required parameter {other} that this test does not know"),
-        })
-        .collect();
-    format!("{path}?{}", query.join("&"))
+    capstan_test_dialect::filled(path, operation, "1", |name, _| match name {
+        "job_id" => "completed".to_owned(),
+        "tx" => "1".to_owned(),
+        other => panic!("a required parameter {other} that this test does not know"),
+    })
 }
 
 #[test]
 fn the_document_is_the_golden_one() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/nodeum-openapi.json");
-    if let Err(difference) = capstan_api_http::golden::check(&file, door().document.value()) {
+    if let Err(difference) = capstan_test_dialect::golden::check(&file, door().document.value()) {
         panic!("{difference}");
     }
 }
@@ -71,8 +57,8 @@ async fn every_operation_refuses_callers_without_credentials_with_wrong_ones_and
     let door = door();
     for (method, path, operation) in operations(door.document.value()) {
         let path_and_query = filled(&path, &operation);
-        let wrong = crate::support::basic("admin", "wrong");
-        let guest = crate::support::basic("guest", "pw");
+        let wrong = basic("admin", "wrong");
+        let guest = basic("guest", "pw");
         for (authorization, status) in [
             ("", StatusCode::UNAUTHORIZED),
             (wrong.as_str(), StatusCode::UNAUTHORIZED),

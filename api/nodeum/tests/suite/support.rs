@@ -4,48 +4,15 @@ mod fake;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use base64::Engine;
-use capstan_api_http::{Authenticator, Caller, Credentials, Document, NotAuthenticated, Scope};
+use capstan_api_http::Document;
 use capstan_api_nodeum::{Nodeum, router};
-use http_body_util::BodyExt;
 use serde_json::Value;
-use tower::ServiceExt;
 
+pub(crate) use capstan_test_dialect::ADMIN;
 pub(crate) use fake::Fake;
-
-pub(crate) const ADMIN: &str = "Basic YWRtaW46cHc=";
-
-/// `admin:pw` may everything and `guest:pw` nothing; a key is its own list of scopes, such as `key:pools/index+pools/show`.
-struct Doorman;
-
-#[async_trait]
-impl Authenticator for Doorman {
-    async fn authenticate(&self, credentials: Credentials) -> Result<Caller, NotAuthenticated> {
-        let caller = |everything: bool, scopes| {
-            let rights = if everything { |_: &str, _: &str| true } else { |_: &str, _: &str| false };
-            Caller { id: "1".into(), name: "ada".into(), role: "role".into(), rights, scopes }
-        };
-        match credentials {
-            Credentials::Basic { user, password } if user == "admin" && password.reveal() == "pw" => Ok(caller(true, None)),
-            Credentials::Basic { user, password } if user == "guest" && password.reveal() == "pw" => Ok(caller(false, None)),
-            Credentials::Basic { .. } => Err(NotAuthenticated::Wrong),
-            Credentials::Bearer(key) | Credentials::Key(key) => match key.reveal() {
-                "busy" => Err(NotAuthenticated::Busy),
-                "down" => Err(NotAuthenticated::Unavailable("The catalogue cannot be read".into())),
-                text => {
-                    let scopes = text.strip_prefix("key:").ok_or(NotAuthenticated::Wrong)?;
-                    let scopes = scopes.split('+').filter_map(|scope| scope.split_once('/'));
-                    let scopes = scopes.map(|(noun, verb)| Scope { noun: noun.into(), verb: verb.into() }).collect();
-                    Ok(caller(true, Some(scopes)))
-                }
-            },
-        }
-    }
-}
 
 pub(crate) struct Door {
     pub(crate) router: Router,
@@ -92,25 +59,14 @@ pub(crate) fn door() -> Door {
         task_sources: fake.clone(),
         tasks: fake.clone(),
     };
-    let (router, document) = router(nodeum, Arc::new(Doorman));
+    let (router, document) = router(nodeum, Arc::new(capstan_test_dialect::Doorman));
     Door { router, document, fake }
-}
-
-pub(crate) fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
 }
 
 impl Door {
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        Reply { status: parts.status, headers: parts.headers, body }
+        let (status, headers, body) = capstan_test_dialect::send(&self.router, request).await;
+        Reply { status, headers, body }
     }
 
     /// As the administrator, with a body of this text; empty is none.
@@ -119,12 +75,9 @@ impl Door {
     }
 
     pub(crate) async fn call_as(&self, authorization: &str, method: Method, path: &str, body: &str) -> Reply {
-        let mut request =
-            Request::builder().method(method).uri(format!("/api/v2{path}")).header("content-type", "application/json");
-        if !authorization.is_empty() {
-            request = request.header("authorization", authorization);
-        }
-        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+        let uri = format!("/api/v2{path}");
+        let (status, headers, body) = capstan_test_dialect::call(&self.router, authorization, method, &uri, body).await;
+        Reply { status, headers, body }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

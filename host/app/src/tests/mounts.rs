@@ -21,7 +21,7 @@ use crate::spaces::SpaceChange;
 
 fn fuse() -> bool {
     let there = Path::new("/dev/fuse").exists();
-    assert!(there || std::env::var_os("CI").is_none(), "/dev/fuse is missing");
+    assert!(there || std::env::var_os("CAPSTAN_TEST_REQUIRE_SERVERS").is_none(), "/dev/fuse is missing");
     there
 }
 

@@ -21,6 +21,7 @@ pub(crate) async fn mount(client: Client, asked: Mount) -> anyhow::Result<()> {
                     ("SPACE", "/space"),
                     ("DIRECTORY", "/directory"),
                     ("SOURCE", "/source"),
+                    ("TYPE", "/type"),
                     ("OPTIONS", "/options"),
                 ],
             )

@@ -42,6 +42,7 @@ fn wire(mount: Record) -> Mount {
         space: mount.space.map(|(_, name)| name),
         directory: mount.directory,
         source: mount.source,
+        kind: mount.kind,
         options: mount.options,
         device: mount.major_minor,
     }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use capstan_domain::entry::Tree;
 use capstan_domain::job::{JobState, NewJob, Request, Work};
 use capstan_domain::listing::{Listing, Operator};
+use capstan_domain::pool::PeriodUnit;
+use capstan_domain::time::Timestamp;
 
-use crate::world::{World, copy, fill, whole};
+use crate::world::{POOL, World, copy, fill, whole};
 
 /// A worker that claims and is never heard of again, as after kill -9.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,7 +22,7 @@ async fn a_job_of_a_dead_process_is_taken_up_when_its_lease_runs_out() {
         .create_job(&NewJob { definition: None, name: "j".to_owned(), work: copy(&from, &to) }, None)
         .await
         .unwrap();
-    let now = capstan_domain::time::Timestamp::now();
+    let now = Timestamp::now();
     world.catalogue.claim_job("dead", now, now.plus(Duration::from_millis(300))).await.unwrap().unwrap();
     let next = world.again().await;
     let ended = next.ended(job.id).await;
@@ -94,4 +97,29 @@ async fn what_a_job_left_that_was_stopped_for_good_is_given_up_also_after_a_rest
         world.until(job.id, |_| files_in(&to) == 0).await;
         jobs.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_that_fell_due_while_the_host_was_down_runs_once_at_the_next_start() {
+    let world = World::new().await;
+    let (pool, directory) = world.primary_pool().await;
+    std::fs::write(directory.join("file"), "x").unwrap();
+    world.jobs.close().await;
+    let hours = Duration::from_secs(3600);
+    let missed = Timestamp(Timestamp::now().0 - 7 * i64::try_from(hours.as_nanos()).unwrap());
+    world.catalogue.put_scan(pool.id, true, 1, PeriodUnit::Hours, Some(missed)).await.unwrap();
+
+    let next = world.again().await;
+    let until = std::time::Instant::now() + Duration::from_secs(30);
+    while next.catalogue.scan_of(pool.id).await.unwrap().last_complete.is_none() {
+        assert!(std::time::Instant::now() < until, "it did not run");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Several looks at the schedule later there is still this one, though seven were missed.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(next.catalogue.jobs(&Listing::first(10)).await.unwrap().count, 1);
+    let due = next.catalogue.scan_of(pool.id).await.unwrap().due.unwrap();
+    assert!(due > Timestamp::now() && due <= Timestamp::now().plus(hours), "{due:?}");
+    assert!(next.catalogue.entry_at(Tree::Pool(pool.id), &format!("{POOL}/file")).await.is_ok());
+    next.jobs.close().await;
 }

@@ -28,7 +28,7 @@ use crate::transfer::LOCATION_GONE;
 use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree, each};
 
 /// Calls of one tree that are under way at a time; more wait.
-const CALLS_IN_FLIGHT: usize = 16;
+const CALLS_IN_FLIGHT: usize = 64;
 /// What a node says beside its attributes: when they changed last, in nanoseconds since 1970.
 const CHANGED: &str = "changed";
 /// Bytes of a name, unless the target says otherwise.

@@ -1,6 +1,6 @@
 //! Which fields of the configuration lead to the server, and how a front takes its place.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 use url::Url;
@@ -78,6 +78,16 @@ impl Endpoint {
     /// The same configuration, leading to `address`.
     #[must_use]
     pub fn through(&self, address: SocketAddr, configuration: &Value) -> Value {
+        self.leading(&address.ip().to_string(), Some(address.port()), configuration)
+    }
+
+    /// The same configuration, leading to another host at the same port.
+    #[must_use]
+    pub fn at_host(&self, host: &str, configuration: &Value) -> Value {
+        self.leading(host, None, configuration)
+    }
+
+    fn leading(&self, host: &str, port: Option<u16>, configuration: &Value) -> Value {
         let mut changed = configuration.clone();
         let mut set = |pointer: &str, value: Value| {
             if let Some(slot) = changed.pointer_mut(pointer) {
@@ -88,18 +98,25 @@ impl Endpoint {
             Place::Url(pointer) => {
                 let text = configuration.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 if let Some(mut url) = parse(text) {
-                    // An address and a port always fit into an http URL.
-                    let _ = url.set_ip_host(address.ip());
-                    let _ = url.set_port(Some(address.port()));
+                    // A host and a port always fit into an http URL.
+                    let _ = match host.parse::<IpAddr>() {
+                        Ok(address) => url.set_ip_host(address),
+                        Err(_) => url.set_host(Some(host)).map_err(drop),
+                    };
+                    if let Some(port) = port {
+                        let _ = url.set_port(Some(port));
+                    }
                     let written = url.to_string();
                     let written = if text.ends_with('/') { written } else { written.trim_end_matches('/').to_owned() };
                     set(pointer, written.into());
                 }
             }
-            Place::Pair { host, port } => {
-                set(host, address.ip().to_string().into());
-                let as_text = configuration.pointer(port).is_some_and(Value::is_string);
-                set(port, if as_text { address.port().to_string().into() } else { address.port().into() });
+            Place::Pair { host: host_at, port: port_at } => {
+                set(host_at, host.into());
+                if let Some(port) = port {
+                    let as_text = configuration.pointer(port_at).is_some_and(Value::is_string);
+                    set(port_at, if as_text { port.to_string().into() } else { port.into() });
+                }
             }
         }
         changed
@@ -146,6 +163,7 @@ mod tests {
             Endpoint::find(&grants(&["http *.{/endpoint}", "http {/proxy}", "http {/endpoint}"]), None, &configuration).unwrap();
         assert_eq!(found.server, "store.example:9000");
         assert_eq!(found.through(address, &configuration)["endpoint"], "http://127.0.0.1:4000/base");
+        assert_eq!(found.at_host("other.example", &configuration)["endpoint"], "http://other.example:9000/base");
         assert_eq!(found.refuses(true), None);
 
         let configuration = json!({ "host": "nas", "port": 2049 });
@@ -153,6 +171,7 @@ mod tests {
             let found = Endpoint::find(&grants(&[template]), None, &configuration).unwrap();
             assert_eq!(found.server, "nas:2049");
             assert_eq!(found.through(address, &configuration), json!({ "host": "127.0.0.1", "port": 4000 }));
+            assert_eq!(found.at_host("other.example", &configuration), json!({ "host": "other.example", "port": 2049 }));
             assert!(found.refuses(true).is_some() && found.refuses(false).is_none());
         }
     }

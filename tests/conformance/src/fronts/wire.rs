@@ -49,11 +49,17 @@ pub enum Fault {
     RequestCut,
     /// A bit of what the plugin sent is another.
     RequestFlip,
+    /// Half of what the plugin sent reaches the server, then both connections are reset.
+    RequestReset,
+    /// What the plugin sends does not reach the server any more; the connection stays open.
+    RequestSilence,
+    /// The first bytes of a piece, where most protocols say how long it is, say much more than comes.
+    WrongLength,
 }
 
 impl Fault {
     fn strikes_requests(self) -> bool {
-        matches!(self, Self::RequestCut | Self::RequestFlip)
+        matches!(self, Self::RequestCut | Self::RequestFlip | Self::RequestReset | Self::RequestSilence)
     }
 }
 
@@ -84,6 +90,8 @@ const DRIP: Duration = Duration::from_millis(1);
 const DRIP_BYTES: usize = 16;
 const LATE: Duration = Duration::from_millis(300);
 const PIECE: usize = 64 << 10;
+/// 8 MiB and a little as a number of four bytes, the greatest first: no piece is that long.
+const MUCH: [u8; 4] = [0, 0x80, 0, 0x4c];
 /// For a client to read the last bytes before its connection is closed.
 const CLOSING: Duration = Duration::from_millis(500);
 
@@ -236,12 +244,12 @@ async fn strike(
     match fault {
         Fault::ClosedAtAccept | Fault::AnswerLost => return Ok(Some(End::Cut)),
         Fault::ResetAtAccept => return Ok(Some(End::Reset)),
-        Fault::Silence => return swallow(from).await,
+        Fault::Silence | Fault::RequestSilence => return swallow(from).await,
         Fault::Stall => {
             to.write_all(first).await?;
             return swallow(from).await;
         }
-        Fault::ResetInAnswer => {
+        Fault::ResetInAnswer | Fault::RequestReset => {
             to.write_all(first).await?;
             return Ok(Some(End::Reset));
         }
@@ -280,6 +288,10 @@ async fn strike(
             to.write_all(bytes).await?;
         }
         Fault::Gap => {}
+        Fault::WrongLength => {
+            bytes.iter_mut().zip(MUCH).for_each(|(byte, much)| *byte = much);
+            to.write_all(bytes).await?;
+        }
     }
     Ok(None)
 }

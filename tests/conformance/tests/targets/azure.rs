@@ -4,28 +4,16 @@
 
 use capstan_conformance::azure::{configuration, container, host, host_with_signature, target};
 use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
-use capstan_conformance::content::{counting, same};
+use capstan_conformance::content::counting;
 use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::target_file::TargetFile;
 use capstan_domain::failure::{Failure, Kind, Retry};
-use capstan_domain::ports::{GetOptions, ListOptions, NamedValues, Objects, PutOptions};
+use capstan_domain::ports::{GetOptions, ListOptions, PutOptions};
 use capstan_test_servers::{Azurite, Blob, server_or_skip};
 use serde_json::json;
 
-async fn put(port: &dyn Objects, container: &str, key: &str, size: u64) {
-    port.put(container, key, counting(size), &format!("put {key}"), PutOptions::default()).await.unwrap();
-}
-
-async fn holds(port: &dyn Objects, container: &str, key: &str, size: u64) {
-    let (object, body) = port.get(container, key, None, GetOptions::default()).await.unwrap();
-    assert_eq!(object.size, size);
-    same(body, 0, size).await.unwrap();
-}
-
-fn extra<'a>(extras: &'a NamedValues, name: &str) -> Option<&'a str> {
-    extras.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-}
+use super::objects::{extra, holds, put};
 
 fn step(failure: &Failure) -> &str {
     failure.next_step.as_deref().unwrap_or_default()
@@ -75,6 +63,18 @@ async fn wrong_credentials_say_which_one_is_wrong() {
     let unset = Host::start(&built("azure"), configuration(&server.blob, json!({})), &[]).await.unwrap();
     let failure = unset.connection.probe().await.unwrap_err();
     assert!(failure.kind == Kind::Unauthenticated && failure.message.contains("account-key"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_probe_names_the_configured_container_that_is_not_there() {
+    let server = server_or_skip!(Azurite::start());
+    let (good, absent) = (container("good"), container("absent"));
+    server.blob.create_container(&good).unwrap();
+    host(&server.blob, json!({ "containers": [good] })).await.unwrap().connection.probe().await.unwrap();
+    let host = host(&server.blob, json!({ "containers": [good, absent] })).await.unwrap();
+    let failure = host.connection.probe().await.unwrap_err();
+    assert_eq!(failure.kind, Kind::NotFound, "{failure:?}");
+    assert!(failure.message.contains(&absent), "{failure:?}");
 }
 
 #[tokio::test]

@@ -4,28 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
 use capstan_conformance::azure::{configuration, container, host, host_with_signature};
-use capstan_conformance::content::{counting, same};
+use capstan_conformance::content::counting;
 use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::grant::Power;
-use capstan_domain::ports::{GetOptions, NamedValues, Objects, PutOptions};
+use capstan_domain::ports::{GetOptions, NamedValues, PutOptions};
 use capstan_test_servers::{Azurite, BlobFront, CLIENT_ID, CLIENT_SECRET, OAuthAnswer, TokenFront, TurnedAway, server_or_skip};
 use serde_json::{Value, json};
 
-async fn put(port: &dyn Objects, container: &str, key: &str, size: u64) {
-    port.put(container, key, counting(size), &format!("put {key}"), PutOptions::default()).await.unwrap();
-}
-
-async fn holds(port: &dyn Objects, container: &str, key: &str, size: u64) {
-    let (object, body) = port.get(container, key, None, GetOptions::default()).await.unwrap();
-    assert_eq!(object.size, size);
-    same(body, 0, size).await.unwrap();
-}
-
-fn extra<'a>(extras: &'a NamedValues, name: &str) -> Option<&'a str> {
-    extras.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-}
+use super::objects::{extra, holds, put};
 
 const SERVER_BUSY: TurnedAway = TurnedAway { status: "503 Service Unavailable", code: Some("ServerBusy"), retry_after: Some(1) };
 const TOO_MANY: TurnedAway = TurnedAway { status: "429 Too Many Requests", code: None, retry_after: Some(1) };

@@ -149,8 +149,8 @@ async fn what_only_takes_time_arrives_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_bytes_is_seen_by_its_client() {
     use wire::Fault::{
-        AnswerLost, BitFlip, ClosedAtAccept, CutInAnswer, Duplicate, Gap, Garbage, HalfClosed, RequestCut, ResetAtAccept,
-        ResetInAnswer, Silence, Stall, Stray,
+        AnswerLost, BitFlip, ClosedAtAccept, CutInAnswer, Duplicate, Gap, Garbage, HalfClosed, RequestCut, RequestReset,
+        RequestSilence, ResetAtAccept, ResetInAnswer, Silence, Stall, Stray, WrongLength,
     };
     let (server, _) = server().await;
     for fault in [
@@ -163,11 +163,14 @@ async fn every_fault_of_bytes_is_seen_by_its_client() {
         Garbage,
         HalfClosed,
         RequestCut,
+        RequestReset,
+        RequestSilence,
         ResetAtAccept,
         ResetInAnswer,
         Silence,
         Stall,
         Stray,
+        WrongLength,
     ] {
         let front = wire::Front::start(&server).await.unwrap();
         front.arm(fault, Times::Once);

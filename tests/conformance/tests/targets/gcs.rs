@@ -79,6 +79,20 @@ async fn a_project_that_is_anothers_is_denied_and_named_buckets_need_none() {
 }
 
 #[tokio::test]
+async fn a_probe_names_the_configured_bucket_that_is_not_there() {
+    let server = server_or_skip!(Gcs::start());
+    server.create_bucket("good-bucket").unwrap();
+    for way in WAYS {
+        for configured in [json!(["good-bucket", "absent-bucket"]), json!(["absent-bucket"])] {
+            let host = host(&server, way, json!({ "buckets": configured })).await.unwrap();
+            let failure = host.connection.probe().await.unwrap_err();
+            assert_eq!(failure.kind, Kind::NotFound, "{way:?}: {failure:?}");
+            assert!(failure.message.contains("absent-bucket"), "{way:?}: {failure:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_token_is_not_taken_for_one() {
     let server = server_or_skip!(Gcs::start());
     for (answer, kind, retry) in [

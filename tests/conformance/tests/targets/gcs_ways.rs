@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
-use capstan_conformance::content::{bytes, counting, same};
+use capstan_conformance::content::{bytes, counting};
 use capstan_conformance::fails;
 use capstan_conformance::gcs::{WAYS, Way, host};
 use capstan_domain::failure::{Kind, Retry};
-use capstan_domain::ports::{GetOptions, ListOptions, Objects, Part, PutOptions, Uploads};
+use capstan_domain::ports::{GetOptions, ListOptions, Part, PutOptions, Uploads};
 use capstan_test_servers::{Cut, Gcs, TurnedAway, server_or_skip};
 use serde_json::json;
+
+use super::objects::{holds, put};
 
 const BUCKET: &str = "ways";
 const SLOW_DOWN: TurnedAway = TurnedAway { status: "503 Slow Down", code: Some("SlowDown"), retry_after: Some(1) };
@@ -21,16 +23,6 @@ fn if_absent() -> PutOptions {
     PutOptions { if_absent: true, ..PutOptions::default() }
 }
 
-async fn put(port: &dyn Objects, key: &str, size: u64) {
-    port.put(BUCKET, key, counting(size), &format!("put {key}"), PutOptions::default()).await.unwrap();
-}
-
-async fn holds(port: &dyn Objects, key: &str, size: u64) {
-    let (object, body) = port.get(BUCKET, key, None, GetOptions::default()).await.unwrap();
-    assert_eq!(object.size, size);
-    same(body, 0, size).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_busy_service_is_asked_again_and_data_is_the_hosts_to_send_again() {
     let server = server_or_skip!(Gcs::start());
@@ -38,7 +30,7 @@ async fn a_busy_service_is_asked_again_and_data_is_the_hosts_to_send_again() {
     for way in WAYS {
         let host = host(&server, way, json!({})).await.unwrap();
         let port = host.connection.objects().unwrap();
-        put(&*port, "there", 10_000).await;
+        put(&*port, BUCKET, "there", 10_000).await;
         for how in [SLOW_DOWN, TOO_MANY, AWAY, BROKEN, TIMED_OUT] {
             server.turn_away(2, "HEAD", how);
             port.head(BUCKET, "there", GetOptions::default()).await.unwrap();
@@ -77,8 +69,8 @@ async fn a_session_that_was_cut_goes_on_where_it_was() {
         ] {
             server.cut_sessions(&cuts);
             let before = server.sent_to_sessions();
-            put(&*port, name, size).await;
-            holds(&*port, name, size).await;
+            put(&*port, BUCKET, name, size).await;
+            holds(&*port, BUCKET, name, size).await;
             let again = server.sent_to_sessions() - before - size;
             // What had arrived by a cut is not sent once more: of each cut piece only what was behind the cut.
             let behind: u64 = match name {
@@ -226,7 +218,7 @@ async fn an_upload_goes_on_in_another_process_with_the_parts_that_are_missing() 
             let made = parts.complete(BUCKET, &key, &id, there.clone(), "attempt", options.clone()).await.unwrap();
             let again = parts.complete(BUCKET, &key, &id, there, "attempt", options).await.unwrap();
             assert_eq!((made.etag, again.size), (again.etag, size));
-            holds(&*port, &key, size).await;
+            holds(&*port, BUCKET, &key, size).await;
         }
     }
     assert!(server.unfinished(BUCKET).is_empty());
@@ -246,10 +238,10 @@ async fn an_upload_with_a_condition_replaces_nothing() {
         let begun = parts.begin(BUCKET, &key, size, "attempt", if_absent()).await.unwrap();
         let put_all = put_parts(&*parts, &key, &begun.id, size, begun.part_size, &[1, 2]).await;
         // Somebody else is quicker.
-        put(&*port, &key, 11).await;
+        put(&*port, BUCKET, &key, 11).await;
         let refused = parts.complete(BUCKET, &key, &begun.id, put_all, "attempt", if_absent()).await;
         fails(refused, Kind::AlreadyExists, "a place that is taken").unwrap();
-        holds(&*port, &key, 11).await;
+        holds(&*port, BUCKET, &key, 11).await;
         let free = format!("free {way:?}");
         let begun = parts.begin(BUCKET, &free, size, "attempt", if_absent()).await.unwrap();
         let put_all = put_parts(&*parts, &free, &begun.id, size, begun.part_size, &[1, 2]).await;
@@ -261,7 +253,7 @@ async fn an_upload_with_a_condition_replaces_nothing() {
         parts.complete(BUCKET, &free, &begun.id, put_all, "attempt", if_absent()).await.unwrap();
         let head = port.head(BUCKET, &free, GetOptions::default()).await.unwrap();
         assert!(head.extras.contains(&("storage-class".to_owned(), "COLDLINE".to_owned())), "{head:?}");
-        holds(&*port, &free, size).await;
+        holds(&*port, BUCKET, &free, size).await;
         // A guarded upload that is given up leaves nothing.
         let given_up = parts.begin(BUCKET, "given up", size, "attempt", if_absent()).await.unwrap();
         put_parts(&*parts, "given up", &given_up.id, size, given_up.part_size, &[1]).await;

@@ -9,6 +9,7 @@ mod gcs_ways;
 mod liars;
 mod memory;
 mod nfs;
+mod objects;
 mod posix;
 mod program;
 mod s3;

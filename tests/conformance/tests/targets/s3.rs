@@ -47,6 +47,18 @@ async fn wrong_credentials_say_which_one_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_probe_names_the_configured_bucket_that_is_not_there() {
+    let server = server_or_skip!(Rgw::get());
+    let (good, absent) = (bucket("good"), bucket("absent"));
+    server.s3.create_bucket(&good).unwrap();
+    host(&server.s3, json!({ "buckets": [good] })).await.unwrap().connection.probe().await.unwrap();
+    let host = host(&server.s3, json!({ "buckets": [good, absent] })).await.unwrap();
+    let failure = host.connection.probe().await.unwrap_err();
+    assert_eq!(failure.kind, Kind::NotFound, "{failure:?}");
+    assert!(failure.message.contains(&absent), "{failure:?}");
+}
+
+#[tokio::test]
 async fn an_endpoint_nobody_listens_at_is_unavailable() {
     let nobody = S3 {
         endpoint: format!("http://127.0.0.1:{}", capstan_test_servers::free_port().unwrap()),

@@ -10,23 +10,15 @@ use capstan_conformance::host::{Host, built};
 use capstan_conformance::s3::{bucket, ceph, configuration, host};
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::grant::Power;
-use capstan_domain::ports::{ByteRange, GetOptions, Objects, PutOptions};
+use capstan_domain::ports::{ByteRange, GetOptions, PutOptions};
 use capstan_test_servers::{BusyFront, Proxy, Rclone, Rgw, TlsFront, TurnedAway, server_or_skip};
 use serde_json::json;
+
+use super::objects::{holds, put};
 
 /// What the way an object is addressed could change.
 const ADDRESSED: &[&str] =
     &["objects/key-*", "objects/put*", "objects/copy*", "objects/range-*", "objects/location*", "uploads/*"];
-
-async fn put(port: &dyn Objects, bucket: &str, key: &str, size: u64) {
-    port.put(bucket, key, counting(size), &format!("put {key}"), PutOptions::default()).await.unwrap();
-}
-
-async fn holds(port: &dyn Objects, bucket: &str, key: &str, size: u64) {
-    let (object, body) = port.get(bucket, key, None, GetOptions::default()).await.unwrap();
-    assert_eq!(object.size, size);
-    same(body, 0, size).await.unwrap();
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_contract_holds_where_a_bucket_is_a_host() {

@@ -289,7 +289,8 @@ async fn names_the_protocol_cannot_hold_come_back_as_they_were() {
     assert_eq!(page.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), names);
     let long = "n".repeat(255);
     put(&*port, "share", &long, 1).await;
-    assert!(port.write("share", &"n".repeat(256), counting(1), "long", PutOptions::default()).await.is_err());
+    let longer = port.write("share", &"n".repeat(256), counting(1), "long", PutOptions::default()).await;
+    fails(longer, Kind::Invalid, "a name of 256 units").unwrap();
 }
 
 #[tokio::test]

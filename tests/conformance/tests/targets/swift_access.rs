@@ -2,27 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
-use capstan_conformance::content::{counting, same};
+use capstan_conformance::content::counting;
 use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::s3::bucket as container;
 use capstan_conformance::swift::{cloud_configuration, cloud_host, configuration, host};
 use capstan_domain::failure::{Failure, Kind, Retry};
 use capstan_domain::grant::Power;
-use capstan_domain::ports::{Checksum, GetOptions, Objects, PutOptions};
+use capstan_domain::ports::{Checksum, GetOptions, PutOptions};
 use capstan_test_servers::{BusyFront, Proxy, Rgw, S3, Swift, SwiftAccount, TurnedAway, server_or_skip};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-async fn put(port: &dyn Objects, container: &str, key: &str, size: u64) {
-    port.put(container, key, counting(size), &format!("put {key}"), PutOptions::default()).await.unwrap();
-}
-
-async fn holds(port: &dyn Objects, container: &str, key: &str, size: u64) {
-    let (object, body) = port.get(container, key, None, GetOptions::default()).await.unwrap();
-    assert_eq!(object.size, size);
-    same(body, 0, size).await.unwrap();
-}
+use super::objects::{holds, put};
 
 async fn refused(configured: Value, password: &str) -> Failure {
     let host = Host::start(&built("swift"), configured, &[("password", password)]).await.unwrap();
@@ -243,6 +235,20 @@ async fn whoever_may_not_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_probe_names_the_configured_container_that_is_not_there() {
+    let (swift, rgw) = (server_or_skip!(Swift::get()), server_or_skip!(Rgw::get()));
+    for account in [swift.tester(), rgw.swift()] {
+        let all = host(&account, json!({})).await.unwrap();
+        let (good, absent) = (container("good"), container("absent"));
+        all.connection.objects().unwrap().create_location(&good, "create", Vec::new()).await.unwrap();
+        let some = host(&account, json!({ "containers": [good, absent] })).await.unwrap();
+        let failure = some.connection.probe().await.unwrap_err();
+        assert_eq!(failure.kind, Kind::NotFound, "{failure:?}");
+        assert!(failure.message.contains(&absent), "{failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_rate_limit_is_told_as_busy() {
     let swift = server_or_skip!(Swift::get());
     let host = host(&swift.slow(), json!({})).await.unwrap();
@@ -311,12 +317,22 @@ async fn names_at_the_edges_are_kept_or_refused_by_name() {
         let outcomes = port.delete_many(&name, keys.map(str::to_owned).to_vec(), "delete").await.unwrap();
         assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()), "{outcomes:?}");
         let too_long = format!("{longest}x");
+        let parts = host.connection.uploads().unwrap();
+        put(&*port, &name, "short", 1).await;
         fails(
             port.put(&name, &too_long, counting(1), "long", PutOptions::default()).await,
             Kind::Invalid,
             "a name of 1,025 bytes",
         )
         .unwrap();
+        fails(
+            port.copy((&name, "short"), (&name, &too_long), "long", PutOptions::default()).await,
+            Kind::Invalid,
+            "one for a copy",
+        )
+        .unwrap();
+        fails(parts.begin(&name, &too_long, 2 << 20, "long", PutOptions::default()).await, Kind::Invalid, "one for an upload")
+            .unwrap();
     }
 }
 

@@ -1,9 +1,11 @@
 //! From REST to real servers, as users go it. One program: linking is what takes its time.
 
+mod away;
 mod azure;
 mod bad_input;
 mod busy;
 mod checksums;
+mod cloud_mount;
 mod cold;
 mod every_target;
 mod examples;
@@ -12,9 +14,11 @@ mod first_cargo;
 mod full_disk;
 mod hostile;
 mod interrupted;
+mod mount_table;
 mod names;
 mod nas;
 mod signatures;
 mod swap;
+mod swift;
 mod tls;
 mod vanishing;

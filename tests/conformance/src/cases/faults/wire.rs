@@ -44,7 +44,10 @@ const FAULTS: &[Line] = &[
     ("stray", "bytes that nobody sent come first", Fault::Stray, OTHERS, clause::KINDS),
     ("duplicate", "bytes come twice", Fault::Duplicate, OTHERS, clause::KINDS),
     ("gap", "bytes are left out", Fault::Gap, OTHERS, clause::KINDS),
+    ("wrong-length", "an answer says that it is much longer than it is", Fault::WrongLength, OTHERS, clause::DEADLINES),
     ("request-cut", "what is sent is cut in the middle", Fault::RequestCut, OTHERS, clause::KINDS),
+    ("request-reset", "the connection is reset while something is sent", Fault::RequestReset, FAILS, clause::KINDS),
+    ("request-silence", "what is sent does not arrive any more", Fault::RequestSilence, FAILS, clause::DEADLINES),
 ];
 
 const OPERATIONS: [Operation; 3] = [Read, Write, List];

@@ -1,6 +1,7 @@
 //! `make-directory` and `read-directory`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use capstan_domain::failure::Kind;
@@ -15,6 +16,9 @@ use crate::stand::Stand;
 use crate::{Check, clause, fails, fails_as, group, told};
 
 const ORDERED: Want = Want::Capability("list-order", "bytewise");
+const TIMES: Want = Want::Capability("directory-times", "names");
+/// Before each change of a name, so that the clock of a filesystem that counts in hundredths has gone on.
+const TICK: Duration = Duration::from_millis(40);
 
 pub fn all() -> Vec<Case> {
     use Want::{Durable, Files, Shared};
@@ -32,6 +36,7 @@ pub fn all() -> Vec<Case> {
         "read-directory-deleted-meanwhile", clause::PAGES, [Files], "what is removed between two pages hides nothing else", deleted_meanwhile;
         "read-directory-marker-elsewhere", clause::PAGES, [Files, Durable, Shared], "a marker is good on another instance", marker_elsewhere;
         "read-directory-huge-limit", clause::PAGES, [Files], "a limit beyond what the target gives is a shorter page, no failure", huge_limit;
+        "directory-times", clause::CAPABILITIES, [Files, TIMES], "a directory tells of each name in it that is made, removed or renamed", times;
         "read-directory-many", clause::READ_DIRECTORY, [Files], "a large directory shows every name once", many, scaled;
     }
 }
@@ -112,6 +117,36 @@ async fn ordered(stand: &Stand<'_>) -> Check {
         ensure!(found == names, "pages of {limit}: {found:?}");
     }
     Ok(())
+}
+
+/// A scan reads only directories whose times changed: one change that leaves them as they were, and what it did is never seen.
+async fn times(stand: &Stand<'_>) -> Check {
+    let (port, key) = (stand.files()?, |name: &str| stand.key(name));
+    make_directory(stand, "t/other").await?;
+    let mut before = told_times(stand).await?;
+    for (step, what) in
+        ["a file made", "a directory made", "a file renamed", "a file moved away", "a directory removed"].iter().enumerate()
+    {
+        tokio::time::sleep(TICK).await;
+        match step {
+            0 => write(stand, "t/file", 3).await.map(drop)?,
+            1 => make_directory(stand, "t/made").await?,
+            2 => port.rename(stand.location, &key("t/file"), &key("t/renamed"), false, what).await.map_err(told)?,
+            3 => port.rename(stand.location, &key("t/renamed"), &key("t/other/file"), false, what).await.map_err(told)?,
+            _ => port.remove(stand.location, &key("t/made"), what).await.map_err(told)?,
+        }
+        let after = told_times(stand).await?;
+        ensure!(after != before, "after {what} the directory's times are as before: {after:?}");
+        before = after;
+    }
+    Ok(())
+}
+
+/// What the directory "t" says of when it changed.
+async fn told_times(stand: &Stand<'_>) -> anyhow::Result<(i64, Option<String>)> {
+    let node = stat(stand, "t").await?;
+    let changed = node.extras.iter().find(|(name, _)| name == "changed").map(|(_, value)| value.clone());
+    Ok((node.modified, changed))
 }
 
 fn numbered(count: usize) -> Vec<String> {

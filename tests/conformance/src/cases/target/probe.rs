@@ -10,11 +10,14 @@ use futures::future::try_join_all;
 use crate::case::{Case, Want};
 use crate::cases::objects::locations::ABSENT;
 use crate::fronts::wire;
+use crate::kit::IMPATIENT_CALL;
 use crate::stand::Stand;
 use crate::{Check, clause, fails, fails_as, group, told};
 
 /// Of a usage that walks no data.
 const CHEAP: Duration = Duration::from_secs(10);
+/// A name that nobody will ever have (RFC 6761, section 6.4).
+const NO_NAME: &str = "no-such-name.invalid";
 
 pub(super) fn all() -> Vec<Case> {
     use Want::{Host, Store, Wire};
@@ -26,6 +29,7 @@ pub(super) fn all() -> Vec<Case> {
         "probe-skew", clause::UNITS, [Host], "a clock's skew is told in milliseconds", skew;
         "probe-connects", clause::PROBE, [Host, Wire], "a probe reaches the server", connects;
         "probe-nobody-listens", clause::KINDS, [Host, Wire], "a server that nobody is at is unavailable, and worth another try", nobody;
+        "probe-unknown-host", clause::KINDS, [Host, Wire], "a server whose name nobody knows is unavailable, and worth another try", unknown_host;
         "usage", clause::USAGE, [Host], "the usage of the location and of the whole are told, or none", usage;
         "usage-grows", clause::USAGE, [Host, Store], "what is put is not more than what is used afterwards, where usage is told exactly", grows;
         "usage-absent-location", clause::USAGE, [Host], "the usage of an absent location is not-found", usage_absent;
@@ -101,6 +105,18 @@ async fn nobody(stand: &Stand<'_>) -> Check {
     let configuration = endpoint.through(wire::unused_address().await?, &kit.file.configuration);
     let probed = kit.impatient(|settings| settings.configuration = configuration)?.connection.probe().await;
     let failure = fails_as(probed, &[Kind::Unavailable, Kind::TimedOut], "a probe of nobody")?;
+    ensure!(failure.may_retry(), "it says that asking again never helps: {:#}", told(failure));
+    Ok(())
+}
+
+async fn unknown_host(stand: &Stand<'_>) -> Check {
+    let kit = stand.kit()?;
+    let endpoint = kit.endpoint.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
+    let configuration = endpoint.at_host(NO_NAME, &kit.file.configuration);
+    let target = kit.impatient(|settings| settings.configuration = configuration)?;
+    let start = Instant::now();
+    let failure = fails_as(target.connection.probe().await, &[Kind::Unavailable], "a probe of a name that nobody knows")?;
+    ensure!(start.elapsed() < IMPATIENT_CALL, "it took {} ms", start.elapsed().as_millis());
     ensure!(failure.may_retry(), "it says that asking again never helps: {:#}", told(failure));
     Ok(())
 }
