@@ -1,5 +1,7 @@
 //! Objects of numbers that count, put and read again; and what answers say beside them.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
+
 use capstan_conformance::content::{counting, same};
 use capstan_domain::ports::{GetOptions, NamedValues, Objects, PutOptions};
 
