@@ -87,7 +87,8 @@ async fn on_sqlite_every_list_of_files_goes_through_an_index() {
 #[tokio::test]
 async fn on_postgresql_every_list_of_files_goes_through_an_index() {
     let Ok(server) = std::env::var("CAPSTAN_TEST_POSTGRES_URL") else {
-        assert!(std::env::var("CI").is_err(), "CAPSTAN_TEST_POSTGRES_URL is not set: in CI nothing is skipped");
+        let may_skip = std::env::var_os("CAPSTAN_TEST_REQUIRE_SERVERS").is_none();
+        assert!(may_skip, "CAPSTAN_TEST_POSTGRES_URL is not set, and nothing may be skipped");
         eprintln!("skipped on PostgreSQL: CAPSTAN_TEST_POSTGRES_URL is not set");
         return;
     };

@@ -34,11 +34,11 @@ impl Reach {
         }
     }
 
-    /// Nobody has asked it yet, or it was away and may have come back. A refused password is not tried again and again: that locks
-    /// accounts.
+    /// Nobody has asked it yet, or it was away and may have come back. A refused password is not tried again and again, that locks
+    /// accounts; nor is a plugin that fails by itself, that would use up its restarts.
     pub(crate) fn is_worth_a_look(&self) -> bool {
         match self.unreached() {
-            Some(unreached) => unreached.failure.retry != Retry::Never,
+            Some(Unreached { failure, .. }) => failure.retry != Retry::Never && failure.blame != Blame::Plugin,
             None => !self.told.load(Ordering::Acquire),
         }
     }
@@ -55,6 +55,13 @@ impl Reach {
     pub(crate) fn forget(&self) {
         self.reached();
         self.told.store(false, Ordering::Release);
+    }
+
+    /// Another version has to be tried before what was the plugin's own fault is said of it.
+    pub(crate) fn replaced(&self) {
+        if self.unreached().is_some_and(|unreached| unreached.failure.blame == Blame::Plugin) {
+            self.forget();
+        }
     }
 
     fn reached(&self) {
@@ -121,6 +128,18 @@ mod tests {
         assert!(!reach.is_worth_a_look());
         reach.forget();
         assert!(reach.is_worth_a_look(), "another configuration has to be tried");
+    }
+
+    #[test]
+    fn a_plugin_that_fails_by_itself_is_not_looked_at_again_before_it_is_replaced() {
+        let reach = Reach::default();
+        reach.probed(&failed(Kind::PluginFault));
+        assert!(reach.unreached().is_some() && !reach.is_worth_a_look());
+        reach.replaced();
+        assert!(reach.unreached().is_none() && reach.is_worth_a_look());
+        reach.heard(&failed(Kind::Unavailable));
+        reach.replaced();
+        assert!(reach.unreached().is_some(), "a server that is away is away for every version");
     }
 
     #[test]

@@ -154,10 +154,11 @@ impl Runtime {
         self.slot(target).and_then(|slot| slot.reach().unreached())
     }
 
-    /// Open targets that a probe may tell something new of: what is away and may come back, and what no call has asked yet.
+    /// Targets that serve and that a probe may tell something new of: what is away and may come back, and what no call has asked yet.
     pub fn worth_a_look(&self) -> Vec<TargetId> {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        targets.iter().filter(|(_, slot)| slot.reach().is_worth_a_look()).map(|(id, _)| *id).collect()
+        let serves = |slot: &TargetSlot| matches!(slot.status(), TargetStatus::Serving { .. });
+        targets.iter().filter(|(_, slot)| serves(slot) && slot.reach().is_worth_a_look()).map(|(id, _)| *id).collect()
     }
 
     /// The target's connection, if it was opened.

@@ -114,6 +114,7 @@ impl TargetSlot {
     /// Puts `next` in place. Calls that run go on where they are; new ones go to `next`. An exclusive session is drained first, while
     /// new calls wait: two stores must never hold it together.
     pub(crate) async fn exchange(&self, next: Current) {
+        self.reach.replaced();
         let exclusive = |current: &Current| current.as_ref().is_ok_and(|incarnation| incarnation.prepared.exclusive);
         if let Ok(old) = self.current() {
             let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);

@@ -27,19 +27,24 @@ pub(crate) async fn get(
     range: Option<&ByteRange>,
     options: &GetOptions,
 ) -> Outcome<Download> {
-    match fetch(client, location, key, range, options).await {
-        Err(refused @ Failure::Conflict(_)) if options.if_match.is_some() => {
-            let found = fetch(client, location, key, range, &unconditional(options)).await?;
-            if found.0.etag == options.if_match { Ok(found) } else { Err(refused) }
-        }
-        outcome => outcome,
-    }
+    let fetch = async |options: &GetOptions| fetch(client, location, key, range, options).await;
+    decided_by_tag(options, fetch, |(object, ..)| object).await
 }
 
 /// Ceph's gateway shows a large object's own tag and holds a condition against its manifest's. Where it refuses, the tag that comes with
 /// the answer decides.
-fn unconditional(options: &GetOptions) -> GetOptions {
-    GetOptions { if_match: None, ..options.clone() }
+async fn decided_by_tag<T>(
+    options: &GetOptions,
+    ask: impl AsyncFn(&GetOptions) -> Outcome<T>,
+    object: impl Fn(&T) -> &Object,
+) -> Outcome<T> {
+    match ask(options).await {
+        Err(refused @ Failure::Conflict(_)) if options.if_match.is_some() => {
+            let found = ask(&GetOptions { if_match: None, ..options.clone() }).await?;
+            if object(&found).etag == options.if_match { Ok(found) } else { Err(refused) }
+        }
+        outcome => outcome,
+    }
 }
 
 async fn fetch(client: &Client, location: &str, key: &str, range: Option<&ByteRange>, options: &GetOptions) -> Outcome<Download> {
@@ -48,7 +53,7 @@ async fn fetch(client: &Client, location: &str, key: &str, range: Option<&ByteRa
     }
     if let Some(range) = range.filter(|range| range.offset > MAX_OBJECT_BYTES) {
         // Numbers beyond 63 bits are read as something else by some services.
-        head(client, location, key, options).await?;
+        describe(client, location, key, options).await?;
         return Err(invalid(format!("the range begins at {}, no object is that large", range.offset)));
     }
     let call = || conditions(Call::object("GET", location, key), options);
@@ -79,7 +84,7 @@ fn answer(key: &str, response: Response) -> Outcome<Download> {
 
 /// HTTP has no range of no bytes.
 async fn nothing(client: &Client, location: &str, key: &str, offset: u64, options: &GetOptions) -> Outcome<Download> {
-    let object = head(client, location, key, options).await?;
+    let object = describe(client, location, key, options).await?;
     if offset > object.size || (offset == object.size && offset > 0) {
         return Err(invalid(format!("the range begins at {offset}, the object has {} bytes", object.size)));
     }
@@ -89,13 +94,8 @@ async fn nothing(client: &Client, location: &str, key: &str, offset: u64, option
 }
 
 pub(crate) async fn head(client: &Client, location: &str, key: &str, options: &GetOptions) -> Outcome<Object> {
-    match describe(client, location, key, options).await {
-        Err(refused @ Failure::Conflict(_)) if options.if_match.is_some() => {
-            let found = describe(client, location, key, &unconditional(options)).await?;
-            if found.etag == options.if_match { Ok(found) } else { Err(refused) }
-        }
-        outcome => outcome,
-    }
+    let describe = async |options: &GetOptions| describe(client, location, key, options).await;
+    decided_by_tag(options, describe, |object| object).await
 }
 
 async fn describe(client: &Client, location: &str, key: &str, options: &GetOptions) -> Outcome<Object> {

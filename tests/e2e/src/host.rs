@@ -60,6 +60,13 @@ pub fn dist() -> PathBuf {
 }
 
 impl Host {
+    /// With a data directory of its own, which goes with the second.
+    pub fn fresh() -> anyhow::Result<(Self, tempfile::TempDir)> {
+        let room = tempfile::Builder::new().prefix("capstan-e2e-").tempdir()?;
+        let host = Self::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() })?;
+        Ok((host, room))
+    }
+
     pub fn start(options: HostOptions) -> anyhow::Result<Self> {
         fs::create_dir_all(&options.data)?;
         let log = File::options().create(true).append(true).open(log_of(&options.data))?;

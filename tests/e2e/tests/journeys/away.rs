@@ -7,17 +7,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use capstan_e2e::{Client, Host, HostOptions};
+use capstan_e2e::{Client, Host};
 use capstan_test_servers::{Azurite, Gcs, Rgw, S3, Swift, free_port, server_or_skip};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
-
-fn host() -> (Host, tempfile::TempDir) {
-    let room = tempfile::Builder::new().prefix("capstan-e2e-").tempdir().unwrap();
-    (Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() }).unwrap(), room)
-}
 
 /// What the test of an unsaved connector ends with.
 fn tested(client: &Client, connector: &Value) -> Value {
@@ -47,7 +42,7 @@ fn target_is(client: &Client, name: &str, status: &str) -> Value {
 
 /// A connector that works, and the ways to spoil it: what is said, the member, its value, and the failure that follows.
 fn faults(good: &Value, wrong: &[(&str, &str, String, &str)]) {
-    let (host, _room) = host();
+    let (host, _room) = Host::fresh().unwrap();
     let client = host.client();
     let listed = tested(&client, good);
     assert!(listed.get("message").is_none_or(Value::is_null), "the good one is found wrong: {listed}");
@@ -180,7 +175,7 @@ fn open_late(port: u16, to: String) {
 #[test]
 fn a_target_that_nobody_calls_is_seen_to_be_away_and_to_have_come_back() {
     let rgw = server_or_skip!(Rgw::get());
-    let (host, _room) = host();
+    let (host, _room) = Host::fresh().unwrap();
     let client = host.client();
     let port = free_port().unwrap();
     let connector = json!({

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use capstan_e2e::{Cargo, Host, HostOptions, Route, Shape, Tree};
+use capstan_e2e::{Cargo, Host, Route, Shape, Tree};
 use capstan_test_servers::{Azurite, server_or_skip};
 use serde_json::json;
 
@@ -15,8 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 fn a_tree_goes_to_azure_and_comes_back_verified() {
     let server = server_or_skip!(Azurite::start());
     server.blob.create_container("cargo").unwrap();
-    let room = tempfile::Builder::new().prefix("capstan-e2e-").tempdir().unwrap();
-    let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() }).unwrap();
+    let (host, _room) = Host::fresh().unwrap();
     let cargo = Cargo::new(host.client());
     let connector = json!({
         "name": "account", "provider": "azure", "url": server.blob.endpoint,

@@ -18,12 +18,6 @@ fn case(what: &'static str, method: &'static str, path: &str, body: impl Into<Ve
     Case { what, method, path: path.to_owned(), content_type: Some("application/json"), body: body.into(), status }
 }
 
-fn host() -> (Host, tempfile::TempDir) {
-    let room = tempfile::tempdir().unwrap();
-    let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() }).unwrap();
-    (host, room)
-}
-
 /// `{details: {attribute: [{error}]}, messages: [text]}`
 fn is_in_shape(text: &str) -> bool {
     let body: Value = serde_json::from_str(text).unwrap_or_default();
@@ -43,7 +37,7 @@ fn check(client: &Client, cases: &[Case]) {
 
 #[test]
 fn every_bad_request_gets_a_typed_error() {
-    let (mut host, _room) = host();
+    let (mut host, _room) = Host::fresh().unwrap();
     let client = host.client();
     client.post("/api/v2/containers", &json!({"name": "taken"})).unwrap();
     let task = json!({"name": "t", "workflow_type": "data_exchange", "workflow_action": "copy"});
@@ -138,7 +132,7 @@ fn every_bad_request_gets_a_typed_error() {
 
 #[test]
 fn who_is_not_known_or_not_allowed_is_told_so() {
-    let (host, _room) = host();
+    let (host, _room) = Host::fresh().unwrap();
     let client = host.client();
     let strangers = [
         ("nobody", None),
@@ -165,7 +159,7 @@ fn who_is_not_known_or_not_allowed_is_told_so() {
 
 #[test]
 fn a_content_type_on_a_request_without_a_body_is_ignored() {
-    let (host, _room) = host();
+    let (host, _room) = Host::fresh().unwrap();
     let answer = host.client().raw("GET", "/api/v2/pools", Some("application/json"), b"").unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
 }

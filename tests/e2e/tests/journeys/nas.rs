@@ -16,12 +16,6 @@ use crate::mount_table::{self, has_fuse, without_fuse};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn host() -> (Host, tempfile::TempDir) {
-    let room = tempfile::tempdir().unwrap();
-    let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() }).unwrap();
-    (host, room)
-}
-
 fn id(answer: &Value) -> i64 {
     answer["id"].as_i64().unwrap_or_else(|| panic!("no id in {answer}"))
 }
@@ -117,7 +111,7 @@ fn a_share_is_tested_pooled_mounted_scanned_and_copied() {
 }
 
 fn round(served: &Served<'_>) {
-    let (host, room) = host();
+    let (host, room) = Host::fresh().unwrap();
     let client = host.client();
     let on_server = &served.on_server;
     fs::create_dir_all(on_server.join("in/deep")).unwrap();
@@ -229,7 +223,7 @@ fn what_is_wrong_with_a_share_is_told_and_seen_at_its_target() {
 }
 
 fn faults(served: &Served<'_>, wrong: &[(&str, Value, &[&str])]) {
-    let (host, _room) = host();
+    let (host, _room) = Host::fresh().unwrap();
     let client = host.client();
     let nas = id(&client.post("/api/v2/nas", &json!({"name": "n", "host": "127.0.0.1", "type": served.protocol})).unwrap());
     for (what, share, kinds) in wrong {
@@ -263,7 +257,7 @@ fn faults(served: &Served<'_>, wrong: &[(&str, Value, &[&str])]) {
 
 /// What cannot be stored is told to whoever syncs or closes.
 fn read_only(protocol: &str, share: &Value) {
-    let (host, _room) = host();
+    let (host, _room) = Host::fresh().unwrap();
     let client = host.client();
     let nas = id(&client.post("/api/v2/nas", &json!({"name": "n", "host": "127.0.0.1", "type": protocol})).unwrap());
     let share = client.post(&format!("/api/v2/nas/{nas}/nas_shares"), share).unwrap();
@@ -308,7 +302,7 @@ fn a_protocol_that_is_not_served_says_what_to_use_and_a_missing_plugin_what_to_i
 
 #[test]
 fn a_nas_and_its_shares_are_kept_as_they_were_given() {
-    let (host, _room) = host();
+    let (host, _room) = Host::fresh().unwrap();
     let client = host.client();
     let nas =
         client.post("/api/v2/nas", &json!({"name": "n", "host": "nas.invalid", "type": "nfs_v3", "comment": "c", "price": "2"}));
@@ -356,7 +350,7 @@ fn a_person_mounts_a_container_by_the_command_line_and_a_host_that_dies_gives_no
     if !has_fuse() {
         return without_fuse("nothing is mounted by the command line");
     }
-    let (host, room) = host();
+    let (host, room) = Host::fresh().unwrap();
     host.client().post("/api/v2/containers", &json!({"name": "c"})).unwrap();
     let directory = room.path().join("there");
     fs::create_dir(&directory).unwrap();

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use capstan_e2e::{Cargo, Host, HostOptions, Route, Shape, Tree};
+use capstan_e2e::{Cargo, Host, Route, Shape, Tree};
 use capstan_test_servers::{Cloud, Swift, SwiftAccount, server_or_skip};
 use serde_json::{Value, json};
 
@@ -65,8 +65,7 @@ fn by_keystone(cloud: &Cloud) -> (String, String) {
 fn there_and_back(connector: &Value, more: &Value, account: &Account<'_>) {
     let container = format!("cargo-{}", std::process::id());
     account.make_container(&container);
-    let room = tempfile::Builder::new().prefix("capstan-e2e-").tempdir().unwrap();
-    let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() }).unwrap();
+    let (host, _room) = Host::fresh().unwrap();
     let cargo = Cargo::new(host.client());
     let made = cargo.client.post("/api/v2/cloud_connectors", connector).unwrap();
     let connector_path = format!("/api/v2/cloud_connectors/{}", made["id"]);

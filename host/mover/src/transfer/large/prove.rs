@@ -15,9 +15,14 @@ use crate::local::{LocalFile, on_disk};
 use crate::measured::{Digest, not_what_was_stored};
 use crate::tree::{Opened, Tree};
 
-/// Fails with `Corrupt` at the first block that is not what it should be.
+/// Of what was stored just now.
 pub(super) async fn read_back(run: &Run, tree: &Arc<dyn Tree>, item: &Item, digest: &Digest) -> Outcome<()> {
-    let opened = open(tree, item).await?;
+    let opened = open_stored(tree, item).await?;
+    compare(run, &opened, item, digest).await
+}
+
+/// Fails with `Corrupt` at the first block that is not what it should be.
+async fn compare(run: &Run, opened: &Opened, item: &Item, digest: &Digest) -> Outcome<()> {
     // What went past the page cache is not in it; and where the source is to go, only the disk's own answer counts.
     if let Some(file) = opened.file.as_ref().filter(|_| run.transfer.options.remove_source || item.size > BLOCK) {
         file.ask_the_disk();
@@ -34,7 +39,8 @@ pub(super) async fn read_back(run: &Run, tree: &Arc<dyn Tree>, item: &Item, dige
     blocks.buffer_unordered(run.transfer.limits.verify_streams.max(1)).try_collect().await
 }
 
-async fn open(tree: &Arc<dyn Tree>, item: &Item) -> Outcome<Opened> {
+/// Some stores show what they took only a moment later.
+async fn open_stored(tree: &Arc<dyn Tree>, item: &Item) -> Outcome<Opened> {
     for wait in backoff::UNSEEN {
         match tree.open(item).await {
             Err(failure) if failure.kind == Kind::NotFound => tokio::time::sleep(wait).await,
@@ -44,9 +50,10 @@ async fn open(tree: &Arc<dyn Tree>, item: &Item) -> Outcome<Opened> {
     tree.open(item).await
 }
 
-/// The same as a question.
+/// The same as a question, of what stood there before.
 pub(super) async fn matches(run: &Run, tree: &Arc<dyn Tree>, item: &Item, digest: &Digest) -> Outcome<bool> {
-    match read_back(run, tree, item, digest).await {
+    let opened = tree.open(item).await?;
+    match compare(run, &opened, item, digest).await {
         Ok(()) => Ok(true),
         Err(failure) if failure.kind == Kind::Corrupt && failure.code.as_deref() == Some("hash-mismatch") => Ok(false),
         Err(failure) => Err(failure),
