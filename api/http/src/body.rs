@@ -5,6 +5,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
@@ -23,6 +24,9 @@ pub struct BodyLimit(pub usize);
 
 /// How long a body may take to arrive; a slower one is refused.
 pub const BODY_READ_LIMIT: Duration = Duration::from_secs(30);
+
+/// Bytes of a body that is taken in before the request is looked at.
+const SETTLED_BYTES: u64 = 16 * 1024;
 
 /// Wrong members that are named at once; the rest is found after these are corrected.
 const WRONG_MEMBERS_NAMED: usize = 32;
@@ -50,9 +54,23 @@ where
     }
 }
 
+/// Takes a small body in before anybody looks at the request. An answer that is given while its body is still on the way costs the
+/// client its connection, and clients send bodies nobody asked for, in a packet of their own.
+pub(crate) async fn settle(request: &mut Request) -> Result<(), Problem> {
+    if request.body().size_hint().exact().is_some_and(|size| (1..=SETTLED_BYTES).contains(&size)) {
+        let bytes = collect(std::mem::take(request.body_mut()), BODY_LIMIT_BYTES).await?;
+        *request.body_mut() = bytes.into();
+    }
+    Ok(())
+}
+
 async fn read(request: Request) -> Result<bytes::Bytes, Problem> {
     let limit = request.extensions().get::<BodyLimit>().map_or(BODY_LIMIT_BYTES, |limit| limit.0);
-    let limited = Limited::new(request.into_body(), limit);
+    collect(request.into_body(), limit).await
+}
+
+async fn collect(body: Body, limit: usize) -> Result<bytes::Bytes, Problem> {
+    let limited = Limited::new(body, limit);
     match tokio::time::timeout(BODY_READ_LIMIT, limited.collect()).await {
         Err(_) => Err(Problem::TooSlow),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::Method;
 
 use crate::authenticator::{Authenticator, NotAuthenticated};
+use crate::body::settle;
 use crate::caller::Caller;
 use crate::credentials::Credentials;
 use crate::operation::Access;
@@ -27,6 +28,9 @@ pub(crate) async fn guard<E>(State(guard): State<Arc<Guard>>, mut request: Reque
 where
     E: From<Problem> + IntoResponse + Send,
 {
+    if let Err(problem) = settle(&mut request).await {
+        return E::from(problem).into_response();
+    }
     let credentials = Credentials::of(request.headers());
     let access = guard.access(&request);
     match guard.admit(credentials, access).await {

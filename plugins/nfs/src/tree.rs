@@ -1,10 +1,10 @@
 //! Names: directories, links, renames, removals. NFS has each of them on the disk when it answers (RFC 1813, section 4.8).
 
-use capstan_nfs3::procedures::{Create, Handle, Link, Made, MakeDirectory, Remove, RemoveDirectory, Rename, Symlink};
+use capstan_nfs3::procedures::{Create, Handle, Link, Lookup, Made, MakeDirectory, Remove, RemoveDirectory, Rename, Symlink};
 use capstan_nfs3::{FileKind, SetAttributes, Status};
 use capstan_sdk::failure::{Failure, already_exists, invalid};
 use capstan_sdk::types::Node;
-use capstan_sdk::{Outcome, crypto};
+use capstan_sdk::{Outcome, clock, crypto};
 
 use crate::attributes::full_node;
 use crate::failures::refused;
@@ -14,6 +14,8 @@ use crate::path::{self, Found, Place, find};
 
 /// Of a directory that nobody gave attributes to.
 const DIRECTORY_MODE: u32 = 0o755;
+/// Waits between RENAMEs of what is there while the server says that it is not.
+const RENAME_PAUSES_MS: [u64; 4] = [5, 20, 100, 500];
 
 pub(crate) async fn make_directories(place: &Place) -> Outcome<()> {
     let subject = place.subject();
@@ -114,9 +116,20 @@ pub(crate) struct Way<'a> {
 }
 
 impl Way<'_> {
+    /// A server that looks at the name to be replaced before it replaces it says "no such file" when that name is removed in between
+    /// (nfs-ganesha does): while the old name is there, it is asked again.
     pub(crate) async fn rename(&self, lane: &mut Lane, subject: &str) -> Outcome<()> {
         let Self { from, from_name, to, to_name } = self;
-        done(lane.link.ask(&Rename { from: from.clone(), from_name, to: to.clone(), to_name }).await?, subject)
+        let rename = Rename { from: from.clone(), from_name, to: to.clone(), to_name };
+        for pause in RENAME_PAUSES_MS {
+            let answer = lane.link.ask(&rename).await?;
+            if answer != Err(Status::NOENT) || lane.link.ask(&Lookup { directory: from.clone(), name: from_name }).await?.is_err()
+            {
+                return done(answer, subject);
+            }
+            clock::wait(pause).await;
+        }
+        done(lane.link.ask(&rename).await?, subject)
     }
 
     /// RENAME replaces what is there, so a file gets its new name by LINK, which never does, and loses the old one after. A directory

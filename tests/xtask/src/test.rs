@@ -64,6 +64,8 @@ fn tests(environment: &[(String, String)]) -> Command {
     };
     command
         .envs(environment.iter().map(|(name, value)| (name, value)))
+        // A failed test says in its first lines what is wrong; backtraces of its runner would push those out of a log's excerpt.
+        .env("RUST_BACKTRACE", "0")
         .env("CAPSTAN_TEST_BINARIES", workspace::target().join("debug"))
         .env("CAPSTAN_TEST_DIST", workspace::dist());
     command

@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "everything here is a test")]
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::Duration;
+
 use capstan_e2e::{Client, Host, HostOptions};
 use serde_json::{Value, json};
 
@@ -162,6 +167,25 @@ fn a_content_type_on_a_request_without_a_body_is_ignored() {
     let (host, _room) = Host::fresh().unwrap();
     let answer = host.client().raw("GET", "/api/v2/pools", Some("application/json"), b"").unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[test]
+fn a_body_nobody_asked_for_that_comes_later_costs_nobody_the_connection() {
+    let (host, _room) = Host::fresh().unwrap();
+    let address = host.base().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    for _ in 0..3 {
+        let head = "POST /capstan/v1/targets/nobody/probe HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        sleep(Duration::from_millis(100));
+        stream.write_all(b"{}").unwrap();
+        let mut answer = [0; 4096];
+        let count = stream.read(&mut answer).unwrap();
+        let text = String::from_utf8_lossy(&answer[..count]).to_ascii_lowercase();
+        assert!(text.starts_with("http/1.1 401 ") && !text.contains("connection: close"), "{text}");
+    }
 }
 
 #[test]

@@ -108,10 +108,10 @@ async fn put_and_remove(stand: &Stand<'_>) -> Check {
         let putting = store.put(stand.location, &key, seeded(SIZE, round), &attempt, PutOptions::default());
         let removing = store.remove(stand.location, &key, "remove");
         let (put, removed) = join(putting, removing).await;
-        put.map_err(told)?;
-        removed.map_err(told)?;
+        put.map_err(told).with_context(|| format!("put {round}"))?;
+        removed.map_err(told).with_context(|| format!("removal {round}"))?;
         if store.is_there(stand.location, &key).await?.is_some() {
-            one_of(stand, &key, 0..5).await?;
+            one_of(stand, &key, 0..5).await.with_context(|| format!("after put {round}"))?;
         }
     }
     Ok(())
