@@ -327,7 +327,7 @@ async fn a_full_disk_is_said_to_be_full_and_nothing_is_left_on_it() {
     assert!(failure.next_step.as_deref().is_some_and(|step| step.contains("room")), "{failure:?}");
     put(&*port, "small", "little", 100_000).await;
     assert_eq!(disk.names().unwrap(), ["little"]);
-    // With room the same attempt goes well.
+    // With more room it fits.
     disk.grow(64).unwrap();
     put(&*port, "small", "large", size).await;
     let (_, body) = port.read("small", "large", None).await.unwrap();
