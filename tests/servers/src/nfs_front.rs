@@ -110,8 +110,8 @@ fn message(stream: &mut impl Read) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(message))
 }
 
-/// The answer to a call that was accepted and failed: xid, reply, accepted, no verifier (two words), carried out (RFC 5531, section 9);
-/// the status, and of what it was about nothing from before and after (`wcc_data` of RFC 1813, section 2.6).
+/// The answer to a call that was accepted and failed: xid, reply, accepted, no verifier (two words), carried out (RFC 5531,
+/// section 9); the status, and of what it was about nothing from before and after (`wcc_data` of RFC 1813, section 2.6).
 fn refusal(xid: u32, status: u32) -> Vec<u8> {
     const WORDS: u32 = 9;
     let header = 0x8000_0000 | (WORDS * 4);

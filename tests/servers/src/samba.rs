@@ -107,9 +107,12 @@ impl Samba {
             std::fs::create_dir_all(self.share(name))?;
         }
         self.small = SmallDisk::over(&self.share("small"), SMALL_MIB).ok();
-        for name in ["share", "encrypted", "read-only", "small"] {
-            run("chown", [self.user.as_str(), &self.share(name).display().to_string()])?;
+        let given = |name: &str| run("chown", [self.user.as_str(), &self.share(name).display().to_string()]);
+        for name in ["share", "encrypted", "read-only"] {
+            given(name)?;
         }
+        // Whoever mounted it with another's rights may not; it is open to all.
+        let _ = given("small");
         open_way(self.root())?;
         let state = self.root().join("state");
         for name in ["lock", "state", "cache", "private", "pid", "ncalrpc"] {

@@ -1,4 +1,5 @@
-//! A server whose disk is full, whose user's quota is used up, that fetches from a slower medium: told as what it is, nothing half-written.
+//! A server whose disk is full, whose user's quota is used up, that fetches from a slower medium: told as what it is, and nothing is
+//! half-written.
 
 use capstan_conformance::content::{bytes, counting, same};
 use capstan_domain::failure::{Blame, Kind, Retry};
