@@ -118,7 +118,7 @@ impl Refusal {
             503 if self.retry_after_ms.is_some() => busy("the target asks to slow down"),
             500 | 502 | 503 => unavailable("the target has an internal error, or too few of its servers answer"),
             504 => timed_out("the target did not answer in time"),
-            507 => no_space("the target is full"),
+            507 => no_space("the target is full").next_step("Delete something, or give the cluster more room."),
             status => unavailable(format!("the target answered {status}")).retry(Retry::Never),
         }
     }
