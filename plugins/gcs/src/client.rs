@@ -24,7 +24,7 @@ pub(crate) const MAX_ANSWER: u32 = 8 << 20;
 /// Bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 64 << 10;
 /// How often a control call is made, and how long it waits between: short, because the host asks again as well.
-const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
+const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000, patience_ms: 10_000 };
 /// Times a request is sent when the token was refused or the clock learned.
 const TURNS: usize = 3;
 /// A clock that is further off than this is news, seconds.
