@@ -109,8 +109,11 @@ impl Tokens {
 
     /// The token and the seconds it lasts.
     async fn ask(&self) -> Outcome<(String, i64)> {
-        let secret = String::from_utf8(secrets::reveal(CLIENT_SECRET)?)
-            .map_err(|_| unauthenticated("the client secret is no text").next_step("Set \"client-secret\" of the target."))?;
+        // That it is missing is a matter of the credentials, not of anything that could be absent from the target.
+        let unset =
+            || unauthenticated("the target has no usable \"client-secret\"").next_step("Set \"client-secret\" of the target.");
+        let secret = secrets::reveal(CLIENT_SECRET).map_err(|_| unset())?;
+        let secret = String::from_utf8(secret).map_err(|_| unset())?;
         let mut form = String::from("grant_type=client_credentials");
         let secret = secret.trim();
         for (name, value) in [("client_id", self.client_id.as_str()), ("client_secret", secret), ("scope", &self.scope)] {

@@ -152,7 +152,8 @@ impl Failure {
         self
     }
 
-    /// Takes a secret out of every text, as it stands, percent-encoded, and as JSON writes it: a service may repeat what it was sent.
+    /// Takes a secret out of every text, as it stands, percent-encoded, and as JSON writes it: a service may repeat what it was
+    /// sent.
     #[must_use]
     pub fn without(mut self, secret: &str) -> Self {
         if secret.len() < SHORTEST_SECRET {

@@ -49,7 +49,7 @@ pub async fn collect(response: Response, limit: usize) -> Reply {
     Reply { status, headers, body: bytes }
 }
 
-/// The host's `exchange`. A plugin collects more than a service has to say, so that an answer beyond `limit` is the service's fault.
+/// The host's `exchange`. A plugin collects more than a service has to say: an answer beyond `limit` is the service's fault.
 pub async fn exchange(request: Request, body: Body, limit: u32) -> Outcome<Reply> {
     host::exchange(request, body, limit).await.map_err(too_long)
 }
@@ -65,8 +65,8 @@ fn too_long(failure: Failure) -> Failure {
 }
 
 /// A request to what lets in: a token endpoint, an authentication; `what` says in a failure which. One that hangs, never ends its
-/// answer, or answers more than `limit` bytes, is given up long before the call has to end. An answer that breaks off is handed on as
-/// far as it came: it is no document then.
+/// answer, or answers more than `limit` bytes, is given up long before the call has to end. An answer that breaks off is handed on
+/// as far as it came: it is no document then.
 pub async fn login(what: &str, mut request: Request, body: Body, limit: usize) -> Outcome<Reply> {
     let wait_ms = login_ms(&request.extras);
     request.extras.retain(|extra| extra.name != TIMEOUT);

@@ -249,6 +249,16 @@ mod tests {
     fn a_tokens_life_is_the_time_between_its_two_moments() {
         let admission = read(&config(r#", "region": "one""#), &answer(CATALOGUE)).unwrap();
         assert_eq!((admission.life, admission.token.reveal()), (Some(Duration::from_secs(3600)), "gAAAA1"));
+        let between = |issued: &str, expires: &str| {
+            life(&Issued { expires_at: Some(expires.to_owned()), issued_at: Some(issued.to_owned()), catalog: Vec::new() })
+        };
+        for (issued, expires) in [
+            ("2026-11-21T20:00:00Z", "2026-11-21T19:00:00Z"),
+            ("2026-11-21T20:00:00Z", "soon"),
+            ("2026-11-21T20:00:00Z", "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(between(issued, expires), None, "{expires}");
+        }
         assert_eq!(life(&Issued { expires_at: None, issued_at: None, catalog: Vec::new() }), None);
     }
 

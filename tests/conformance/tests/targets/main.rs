@@ -7,6 +7,8 @@ mod fronts;
 mod gcs;
 mod gcs_ways;
 mod liars;
+mod logins;
+mod logins_swift;
 mod memory;
 mod nfs;
 mod objects;
