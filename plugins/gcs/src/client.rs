@@ -155,6 +155,11 @@ impl Client {
         Ok(Self { config, endpoint, extras, tokens: Tokens::default(), ahead: Cell::new(0) })
     }
 
+    /// Before many requests are made at once: a login that fails is one failure then, and none of the requests'.
+    pub(crate) async fn ready(&self) -> Outcome<()> {
+        if self.config.has_account() { token::token(self).await.map(drop) } else { Ok(()) }
+    }
+
     /// The request, authorised, and the token it goes with.
     async fn request(&self, call: &Call<'_>, sent: Sent<'_>) -> Outcome<(Request, Option<std::rc::Rc<str>>)> {
         let path = format!("{}{}", self.endpoint.base, call.path);

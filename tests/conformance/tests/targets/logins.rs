@@ -155,8 +155,15 @@ async fn judged(login: &Login) {
         let failure = login.probe().await;
         assert_eq!(failure.kind, Kind::Unavailable, "{name}, {answer:?}: {failure:?}");
     }
-    // What a probe says, a call for data says.
+    // What a probe says, calls for data say.
     assert_eq!(login.head().await.kind, Kind::Unavailable, "{name}");
+    let port = login.host.connection.objects().unwrap();
+    match port.delete_many("container", vec!["a".to_owned(), "b".to_owned()], "delete").await {
+        Err(failure) => assert_eq!(failure.kind, Kind::Unavailable, "{name}: {failure:?}"),
+        Ok(outcomes) => {
+            assert!(outcomes.len() == 2 && outcomes.iter().all(|outcome| outcome.result.is_err()), "{name}: {outcomes:?}");
+        }
+    }
     login.front.answer(LoginAnswer::Drips);
     assert_eq!(login.probe().await.kind, Kind::TimedOut, "{name}");
     login.front.answer(says("503 Service Unavailable", &["Retry-After: 7"], ""));
