@@ -21,7 +21,7 @@ use crate::error::Refusal;
 
 /// Times in a row that nothing more arrives before the call fails.
 const FRUITLESS: u32 = 5;
-const BACKOFF: Policy = Policy { attempts: FRUITLESS, first_wait_ms: 200, longest_wait_ms: 5_000 };
+const BACKOFF: Policy = Policy { attempts: FRUITLESS, first_wait_ms: 200, longest_wait_ms: 5_000, patience_ms: u64::MAX };
 
 /// What an answer from a session means.
 #[derive(Debug)]

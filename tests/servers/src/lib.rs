@@ -15,6 +15,7 @@ mod ganesha;
 #[allow(clippy::indexing_slicing, reason = "members of JSON documents: one that is absent reads as null")]
 mod gcs;
 mod keystone;
+mod login_front;
 mod moto;
 mod nfs_front;
 mod npm;
@@ -46,6 +47,7 @@ pub use front::ChecksumFront;
 pub use ganesha::Ganesha;
 pub use gcs::{Account as GcsAccount, Cut, Gcs, TokenAnswer};
 pub use keystone::Cloud;
+pub use login_front::{LoginAnswer, LoginFront};
 pub use moto::Moto;
 pub use nfs_front::{NfsFront, Trick};
 pub use ports::{free_block, free_port};

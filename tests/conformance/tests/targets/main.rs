@@ -8,6 +8,8 @@ mod full;
 mod gcs;
 mod gcs_ways;
 mod liars;
+mod logins;
+mod logins_swift;
 mod memory;
 mod nfs;
 mod objects;
