@@ -7,6 +7,7 @@ mod fronts;
 mod gcs;
 mod gcs_ways;
 mod liars;
+mod liars_files;
 mod memory;
 mod nfs;
 mod objects;
