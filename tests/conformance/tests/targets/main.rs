@@ -8,6 +8,7 @@ mod full;
 mod gcs;
 mod gcs_ways;
 mod liars;
+mod liars_files;
 mod logins;
 mod logins_swift;
 mod memory;
