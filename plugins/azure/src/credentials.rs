@@ -19,7 +19,7 @@ pub(crate) enum Credentials {
     /// The key itself stays in the host.
     Key,
     Sas(Sas),
-    Tokens(Tokens),
+    Tokens(Box<Tokens>),
 }
 
 /// What one request was authorized with.
@@ -36,7 +36,7 @@ impl Credentials {
         if let Some(url) = config.token_url() {
             // A target may be older than what validates it now.
             Url::of_secrets(&url).map_err(|failure| failure.next_step("Correct \"token-endpoint\" of the target."))?;
-            return Ok(Self::Tokens(Tokens::new(config, url, extras)));
+            return Ok(Self::Tokens(Box::new(Tokens::new(config, url, extras))));
         }
         match secrets::reveal(SAS) {
             Ok(secret) if !secret.is_empty() => {
