@@ -14,8 +14,8 @@
 //!
 //! | beside it, others | the rescan |
 //! |---|---|
-//! | make, remove or rename a name in a folder after it was read | finds another time at the folder the next time, or is in doubt of it |
-//! | put something else in the place of a folder | takes all that was in the folder for gone, whichever of the two it looks at first |
+//! | make, remove or rename a name in a folder that was read | finds another time at it the next time, or is in doubt of it |
+//! | put something else in the place of a folder | takes all that was in it for gone, whichever of the two it looks at first |
 //! | remove a folder between the look and the reading | takes it for gone |
 //! | remove a new folder before it is walked | has nothing to record |
 
@@ -41,8 +41,8 @@ const LOOKED_AT: u32 = 512;
 const PAGE: u32 = 1000;
 /// Folders that changed or went; with more, a complete scan is made instead.
 const CHANGED_MAX: usize = 50_000;
-/// A folder that changed so shortly before it was read may have changed once more within the same tick of the target's clock, which may be
-/// behind the host's: it is read once more. A clock that is further behind is made good by the complete scan.
+/// A folder that changed so shortly before it was read may have changed once more within the same tick of the target's clock, which may
+/// be behind the host's: it is read once more. What a clock that is further behind hides, the complete scan finds.
 const DOUBT: std::time::Duration = std::time::Duration::from_secs(120);
 
 pub(super) async fn rescan(engine: &Engine, job: &Job, pool: PoolId, control: &Control, counters: &Counters) -> Outcome<End> {

@@ -19,8 +19,8 @@ use crate::ledger::Side;
 use crate::places::Plot;
 use crate::work::{End, transfer::side};
 
-/// Lists of found items between the walk and the catalogue; the walk waits. A list is often one small folder: with a few of them the walk
-/// would stand still whenever a batch is written.
+/// Lists of found items between the walk and the catalogue; the walk waits. A list is often one small folder: with a few of them the
+/// walk would stand still whenever a batch is written.
 const QUEUE: usize = 64;
 
 pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: &Control, counters: &Counters) -> Outcome<End> {
@@ -56,8 +56,8 @@ pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: 
     })
 }
 
-/// A pool without its mark of completeness: broken off from here on, the scan is not what a rescan may build on. A folder may be recorded
-/// as it is now, and what is in it not.
+/// A pool without its mark of completeness: broken off from here on, the scan is not what a rescan may build on. A folder may be
+/// recorded as it is now, and what is in it not.
 struct Marked {
     pool: PoolId,
     /// The mark that it gets if all goes well.
