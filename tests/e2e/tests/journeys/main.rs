@@ -17,6 +17,7 @@ mod interrupted;
 mod mount_table;
 mod names;
 mod nas;
+mod rescans;
 mod signatures;
 mod swap;
 mod swift;
