@@ -1,7 +1,7 @@
 //! Handles of directories as they were when they were last seen: guesses, to be checked by whoever uses them.
 //!
-//! In two generations, so that memory has a bound and a walk over more directories than that does not forget those it is in: what is used
-//! comes into the young one, and when that is full the old one is forgotten.
+//! In two generations, so that memory has a bound and a walk over more directories than that does not forget those it is in: what is
+//! used comes into the young one, and when that is full the old one is forgotten.
 
 use std::collections::HashMap;
 

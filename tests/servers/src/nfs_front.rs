@@ -30,8 +30,8 @@ pub enum Trick {
     Forgets,
     /// The connection ends instead of the answer to this procedure: it was carried out, and nobody hears of it.
     Loses(u32),
-    /// The answer to this procedure waits until another call of it is under way on its connection, or for a moment: what a client has
-    /// under way at once is seen then, however quick the server is.
+    /// The answer to this procedure waits until another call of it is under way on its connection, or for a moment: what a client
+    /// has under way at once is seen then, however quick the server is.
     Gathers(u32),
 }
 
