@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use capstan_nfs3::procedures::{
-    Cursor, DirectoryEntry, DirectoryPage, Handle, Lookup, ReadDirectory, ReadDirectoryPlus, ReadLink,
+    Cursor, DirectoryEntry, DirectoryPage, GetAttributes, Handle, Lookup, ReadDirectory, ReadDirectoryPlus, ReadLink,
 };
 use capstan_nfs3::{Attributes, FileKind, Status};
 use capstan_sdk::failure::{invalid, malformed};
@@ -114,11 +114,25 @@ async fn dress(
     let untold = told.iter().enumerate().filter(|(_, (_, known))| known.is_none());
     let looks: Vec<_> =
         untold.map(|(at, (name, _))| (at, lane.link.post(&Lookup { directory: directory.clone(), name }))).collect();
-    let (mut found, mut wrong) = (Vec::new(), None);
+    let (mut found, mut bare, mut wrong) = (Vec::new(), Vec::new(), None);
     for (at, look) in looks {
         match lane.link.answer(look).await? {
             Ok((handle, Some(attributes))) => found.push((at, (handle, attributes))),
-            Ok((_, None)) | Err(Status::NOENT) => {}
+            // A server need not tell attributes beside a handle; what is there must be in the list all the same.
+            Ok((handle, None)) => bare.push((at, handle)),
+            Err(Status::NOENT) => {}
+            Err(status) => wrong = Some(status),
+        }
+    }
+    let mut asked = Vec::with_capacity(bare.len());
+    for (at, handle) in bare {
+        let ticket = lane.link.post(&GetAttributes { file: handle.clone() });
+        asked.push((at, handle, ticket));
+    }
+    for (at, handle, ticket) in asked {
+        match lane.link.answer(ticket).await? {
+            Ok(attributes) => found.push((at, (handle, attributes))),
+            Err(Status::NOENT | Status::STALE) => {}
             Err(status) => wrong = Some(status),
         }
     }
