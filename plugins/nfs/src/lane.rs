@@ -1,7 +1,6 @@
 //! What a call works with: a connection of its own, and what is known of the export. Between calls, connections wait here.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,14 +10,13 @@ use capstan_sdk::{Failure, Kept, Outcome, clock, job};
 
 use crate::config::Config;
 use crate::link::{LOST, Link};
+use crate::remembered::Directories;
 use crate::session::Session;
 
 /// Connections kept for the next calls. More are closed: the host counts those of all instances together.
 const KEPT: usize = 8;
 /// A connection that was not used for so long is likely closed on the other side.
 const KEPT_FOR: Duration = Duration::from_secs(30);
-/// Directories whose handles are remembered.
-const REMEMBERED: usize = 1024;
 /// How often a call is made in all when its connection breaks, and the waits between: a server that restarts takes a moment.
 const PAUSES_MS: [u64; 4] = [0, 500, 1_500, 3_000];
 
@@ -30,7 +28,7 @@ const UNREACHABLE: &str = "unreachable";
 struct State {
     session: Option<Rc<Session>>,
     idle: Vec<Link>,
-    directories: HashMap<Vec<u8>, Handle>,
+    directories: Directories<Handle>,
 }
 
 thread_local! {
@@ -166,14 +164,9 @@ async fn again<T>(mut work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Result<
 
 /// The handle a directory had when it was last seen: a guess, to be checked by whoever uses it.
 pub(crate) fn remembered(path: &[u8]) -> Option<Handle> {
-    STATE.with_borrow(|state| state.directories.get(path).cloned())
+    STATE.with_borrow_mut(|state| state.directories.get(path))
 }
 
 pub(crate) fn remember(path: Vec<u8>, handle: &Handle) {
-    STATE.with_borrow_mut(|state| {
-        if state.directories.len() >= REMEMBERED {
-            state.directories.clear();
-        }
-        state.directories.insert(path, handle.clone());
-    });
+    STATE.with_borrow_mut(|state| state.directories.put(path, handle.clone()));
 }

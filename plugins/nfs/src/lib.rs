@@ -27,6 +27,7 @@ mod link;
 mod lister;
 mod path;
 mod reader;
+mod remembered;
 mod session;
 mod tree;
 mod writer;

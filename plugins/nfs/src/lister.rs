@@ -1,12 +1,14 @@
 //! Directories, a page at a time, in the server's own order.
 
+use std::time::{Duration, Instant};
+
 use capstan_nfs3::procedures::{
-    Cursor, DirectoryEntry, DirectoryPage, Handle, Lookup, ReadDirectory, ReadDirectoryPlus, ReadLink,
+    Cursor, DirectoryEntry, DirectoryPage, GetAttributes, Handle, Lookup, ReadDirectory, ReadDirectoryPlus, ReadLink,
 };
 use capstan_nfs3::{Attributes, FileKind, Status};
 use capstan_sdk::failure::{invalid, malformed};
 use capstan_sdk::types::NodePage;
-use capstan_sdk::{Outcome, names, whole_file};
+use capstan_sdk::{Outcome, names as spelling, whole_file};
 
 use crate::attributes::node;
 use crate::failures::refused;
@@ -16,6 +18,10 @@ use crate::path::{Place, directory};
 
 /// Bytes that one name takes in an answer, about.
 const NAME_BYTES: u32 = 250;
+/// Names of one page at most: what is not told of them is looked up all at once.
+const NAMES: u32 = 1000;
+/// After so long a page ends where it is: a slow server's names are handed on as they come.
+const LONG: Duration = Duration::from_secs(5);
 
 pub(crate) async fn page(place: &Place, after: Option<&str>, limit: u32) -> Outcome<NodePage> {
     if limit == 0 {
@@ -23,22 +29,49 @@ pub(crate) async fn page(place: &Place, after: Option<&str>, limit: u32) -> Outc
     }
     let cursor = after.map_or(Ok(Cursor::default()), read_marker)?;
     let subject = place.subject();
+    let most = limit.min(NAMES) as usize;
     run(async |lane: &mut Lane| {
         let directory = directory(lane, &place.names, &subject).await?;
-        let page = done(read(lane, &directory, cursor, limit).await?, &subject)?;
+        let (mut entries, next) = names(lane, &directory, cursor, most, &subject).await?;
+        entries.retain(|entry| is_shown(&entry.name));
+        let nodes = dress(lane, &directory, entries, &subject).await?;
+        Ok(NodePage { nodes, next: next.map(marker) })
+    })
+    .await
+}
+
+/// Up to `most` names from the cursor on, and where the others begin. Servers answer a few dozen at a time: asking for all of them in
+/// one call spares the way here, and the way to the directory.
+async fn names(
+    lane: &mut Lane,
+    directory: &Handle,
+    mut cursor: Cursor,
+    most: usize,
+    subject: &str,
+) -> Outcome<(Vec<DirectoryEntry>, Option<Cursor>)> {
+    let begun = Instant::now();
+    let mut names: Vec<DirectoryEntry> = Vec::new();
+    loop {
+        let room = most.saturating_sub(names.len());
+        let page = done(read(lane, directory, cursor, u32::try_from(room).unwrap_or(u32::MAX)).await?, subject)?;
         if page.entries.is_empty() && !page.end {
             return Err(malformed("the server lists no names and no end", "READDIRPLUS"));
         }
-        let more = page.entries.len() > limit as usize;
-        let mut entries = page.entries;
-        entries.truncate(limit as usize);
-        let last = entries.last().map(|entry| Cursor { cookie: entry.cookie, verifier: page.verifier });
-        entries.retain(|entry| is_shown(&entry.name));
-        let nodes = dress(lane, &directory, entries, &subject).await?;
-        let next = if more || !page.end { last.map(marker) } else { None };
-        Ok(NodePage { nodes, next })
-    })
-    .await
+        let ended = page.end && page.entries.len() <= room;
+        names.extend(page.entries.into_iter().take(room));
+        if ended {
+            return Ok((names, None));
+        }
+        if let Some(last) = names.last() {
+            if last.cookie == cursor.cookie {
+                return Err(malformed("the server's list does not get on", "READDIRPLUS"));
+            }
+            cursor = Cursor { cookie: last.cookie, verifier: page.verifier };
+        }
+        if names.len() >= most || begun.elapsed() > LONG {
+            return Ok((names, Some(cursor)));
+        }
+    }
 }
 
 fn is_shown(name: &[u8]) -> bool {
@@ -81,11 +114,25 @@ async fn dress(
     let untold = told.iter().enumerate().filter(|(_, (_, known))| known.is_none());
     let looks: Vec<_> =
         untold.map(|(at, (name, _))| (at, lane.link.post(&Lookup { directory: directory.clone(), name }))).collect();
-    let (mut found, mut wrong) = (Vec::new(), None);
+    let (mut found, mut bare, mut wrong) = (Vec::new(), Vec::new(), None);
     for (at, look) in looks {
         match lane.link.answer(look).await? {
             Ok((handle, Some(attributes))) => found.push((at, (handle, attributes))),
-            Ok((_, None)) | Err(Status::NOENT) => {}
+            // A server need not tell attributes beside a handle; what is there must be in the list all the same.
+            Ok((handle, None)) => bare.push((at, handle)),
+            Err(Status::NOENT) => {}
+            Err(status) => wrong = Some(status),
+        }
+    }
+    let mut asked = Vec::with_capacity(bare.len());
+    for (at, handle) in bare {
+        let ticket = lane.link.post(&GetAttributes { file: handle.clone() });
+        asked.push((at, handle, ticket));
+    }
+    for (at, handle, ticket) in asked {
+        match lane.link.answer(ticket).await? {
+            Ok(attributes) => found.push((at, (handle, attributes))),
+            Err(Status::NOENT | Status::STALE) => {}
             Err(status) => wrong = Some(status),
         }
     }
@@ -109,11 +156,11 @@ async fn dress(
     let mut nodes = Vec::with_capacity(told.len());
     for ((name, known), link) in told.into_iter().zip(links) {
         let target = match link {
-            Some(link) => lane.link.answer(link).await?.ok().map(|target| names::escape(&target)),
+            Some(link) => lane.link.answer(link).await?.ok().map(|target| spelling::escape(&target)),
             None => None,
         };
         if let Some((_, attributes)) = known {
-            nodes.push(node(&names::escape(&name), &attributes, target));
+            nodes.push(node(&spelling::escape(&name), &attributes, target));
         }
     }
     Ok(nodes)

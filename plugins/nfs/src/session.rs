@@ -16,8 +16,8 @@ use crate::link::{Link, done};
 /// Bytes of one READ and of one WRITE at most, whatever the server takes. Larger ones gain nothing; a READ lies in the plugin's memory.
 const READ_BYTES: u32 = 512 << 10;
 const WRITE_BYTES: u32 = 1 << 20;
-/// Bytes of one page of a directory.
-const DIRECTORY_BYTES: (u32, u32) = (8 << 10, 128 << 10);
+/// Bytes of one page of a directory: at least, and at most. What a server prefers is often small; one that has less room answers less.
+const DIRECTORY_BYTES: (u32, u32) = (64 << 10, 128 << 10);
 /// The least a server must take; less would be no server for files.
 const LEAST_BYTES: u32 = 512;
 

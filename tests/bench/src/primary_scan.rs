@@ -3,9 +3,10 @@
 //! A pool's scan over an unchanged export looks at its folders and at none of its files; the third line says what it takes when one
 //! file came into every fiftieth folder.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 use capstan_e2e::{Cargo, Client, Host, HostOptions};
@@ -24,12 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 
 pub(crate) fn run(files: usize, rounds: usize) -> anyhow::Result<()> {
     let room = tempfile::Builder::new().prefix("capstan-bench-").tempdir()?;
-    let server = Ganesha::start()?;
+    let mut server = Ganesha::start()?;
     let export = server.export("open");
     plant(&export, files)?;
     let (mut lists, mut whole, mut again, mut changed) =
         (Series::default(), Series::default(), Series::default(), Series::default());
     for round in 0..rounds {
+        // A folder that is read soon after it changed is read once more. A server that begins anew sees what was done beside it.
+        settle(&export, files)?;
+        server.restart()?;
         // A host that knows nothing of the export.
         let host = Host::start(HostOptions { data: room.path().join(format!("data-{round}")), ..HostOptions::default() })?;
         let pool = Pool::open(host.client(), &server, &export)?;
@@ -37,12 +41,11 @@ pub(crate) fn run(files: usize, rounds: usize) -> anyhow::Result<()> {
         let (took, seen) = pool.scanned("POST")?;
         whole.push(files as f64 / took.as_secs_f64());
         ensure!(seen >= files as u64, "{seen} of {files} files were seen");
-        // A folder read within seconds of a change of it is read once more.
-        std::thread::sleep(Duration::from_secs(6));
         again.push(files as f64 / pool.scanned("PUT")?.0.as_secs_f64());
         for folder in (0..files.div_ceil(FOLDER)).step_by(CHANGED) {
             std::fs::write(export.join(format!("folder-{folder:04}/new-{round}")), b"")?;
         }
+        server.restart()?;
         changed.push(files as f64 / pool.scanned("PUT")?.0.as_secs_f64());
         host.stop()?;
     }
@@ -69,6 +72,16 @@ fn plant(export: &Path, files: usize) -> anyhow::Result<()> {
             std::fs::create_dir_all(&folder)?;
         }
         std::fs::write(folder.join(format!("file-{index:07}")), b"")?;
+    }
+    Ok(())
+}
+
+/// All folders changed an hour ago.
+fn settle(export: &Path, files: usize) -> anyhow::Result<()> {
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let folders = (0..files.div_ceil(FOLDER)).map(|folder| export.join(format!("folder-{folder:04}")));
+    for folder in folders.chain([export.to_owned()]) {
+        File::open(folder)?.set_modified(long_ago)?;
     }
     Ok(())
 }

@@ -11,6 +11,13 @@
 //! | folders and files are recorded, in any order | some are newer than others | the same |
 //! | what vanished is removed | all is as it is | the same |
 //! | the mark is set again | all is as it is | a rescan |
+//!
+//! | beside it, others | the rescan |
+//! |---|---|
+//! | make, remove or rename a name in a folder that was read | finds another time at it the next time, or is in doubt of it |
+//! | put something else in the place of a folder | takes all that was in it for gone, whichever of the two it looks at first |
+//! | remove a folder between the look and the reading | takes it for gone |
+//! | remove a new folder before it is walked | has nothing to record |
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,7 +26,7 @@ use capstan_catalogue::{Crawl, KnownFolder, Missing};
 use capstan_domain::ids::{Number, PoolId};
 use capstan_domain::job::{Job, Place};
 use capstan_domain::time::Timestamp;
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 use capstan_mover::{Control, Counters, Item, ItemKind};
 
 use super::scan;
@@ -34,19 +41,16 @@ const LOOKED_AT: u32 = 512;
 const PAGE: u32 = 1000;
 /// Folders that changed or went; with more, a complete scan is made instead.
 const CHANGED_MAX: usize = 50_000;
-/// A folder that changed so shortly before it was read may have changed once more within the same tick of the target's clock.
-const TICK: std::time::Duration = std::time::Duration::from_secs(5);
+/// A folder that changed so shortly before it was read may have changed once more within the same tick of the target's clock, which may
+/// be behind the host's: it is read once more. What a clock that is further behind hides, the complete scan finds.
+const DOUBT: std::time::Duration = std::time::Duration::from_secs(120);
 
 pub(super) async fn rescan(engine: &Engine, job: &Job, pool: PoolId, control: &Control, counters: &Counters) -> Outcome<End> {
     let place = Place::Pool { pool, path: String::new() };
     let places = std::slice::from_ref(&place);
     let ground = engine.places.source(&place).await?;
     // A scan that was taken away meanwhile leaves nothing to build on.
-    let since = match engine.catalogue.scan_of(pool).await {
-        Ok(scan) => scan.last_complete,
-        Err(failure) if failure.kind == capstan_domain::Kind::NotFound => None,
-        Err(failure) => return Err(failure),
-    };
+    let since = scan::complete_since(engine, pool).await?;
     let complete = since.is_none_or(|before| before.plus(engine.limits.complete_every) <= Timestamp::now());
     let Some(tree) = ground.catalogued else { return scan::scan(engine, job, places, control, counters).await };
     if complete || !ground.plots.iter().all(|plot| plot.tree.folder_times()) {
@@ -96,6 +100,11 @@ struct Looks {
 }
 
 impl Looks {
+    /// Whether this folder, or one above it, is gone.
+    fn has_gone(&self, path: &str) -> bool {
+        self.gone.contains(path) || lies_in(&self.gone, path)
+    }
+
     fn add(&mut self, other: &Self) {
         self.files += other.files;
         self.failed += other.failed;
@@ -120,16 +129,18 @@ impl Look<'_> {
         let (mut after, mut known) = (0, false);
         loop {
             self.control.ready().await?;
-            let folders = self.crawl.folders(&under, after, LOOKED_AT).await?;
+            let mut folders = self.crawl.folders(&under, after, LOOKED_AT).await?;
             let Some(last) = folders.last() else {
                 // A location that came into the pool since has never been looked at.
                 return Ok(if known { Through::Looked } else { Through::TooMuch });
             };
             known |= folders.iter().any(|folder| folder.path == under);
             after = last.number;
+            // What stands in a folder that went is then no longer asked after.
+            folders.sort_unstable_by(|a, b| a.path.cmp(&b.path));
             let (folders, paths): (Vec<KnownFolder>, Vec<String>) = folders
                 .into_iter()
-                .filter(|folder| !lies_in(&self.found.gone, &folder.path))
+                .filter(|folder| !self.found.has_gone(&folder.path))
                 .filter_map(|folder| {
                     let path = capstan_mover::names::below(&folder.path, &self.side.shown_under)?.to_owned();
                     Some((folder, path))
@@ -137,6 +148,9 @@ impl Look<'_> {
                 .unzip();
             let looks = self.plot.tree.stat_many(&paths).await;
             for ((folder, path), look) in folders.into_iter().zip(paths).zip(looks) {
+                if self.found.has_gone(&folder.path) {
+                    continue;
+                }
                 self.judge(folder, &path, look).await?;
                 if self.found.read.len() + self.found.gone.len() > CHANGED_MAX {
                     return Ok(Through::TooMuch);
@@ -158,7 +172,7 @@ impl Look<'_> {
             }
             Err(failure) => return self.failed(path, failure).await,
         };
-        let settled = known.modified.plus(TICK) < known.seen;
+        let settled = known.modified.plus(DOUBT) < known.seen;
         if settled && item.modified == known.modified && item.changed == known.changed {
             return Ok(());
         }
@@ -176,17 +190,23 @@ impl Look<'_> {
             self.control.ready().await?;
             let page = match self.plot.tree.children(&item.path, after.as_deref(), PAGE).await {
                 Ok(page) => page,
-                Err(failure) => return self.failed(&item.path, failure).await,
+                Err(failure) => {
+                    if self.went(&item.path, &failure).await {
+                        self.found.gone.insert(known.path);
+                        return Ok(());
+                    }
+                    return self.failed(&item.path, failure).await;
+                }
             };
             let (folders, files): (Vec<Item>, Vec<Item>) =
                 page.items.into_iter().partition(|item| matches!(item.kind, ItemKind::Folder { .. }));
             self.found.files += files.iter().filter(|item| item.kind == ItemKind::File).count() as u64;
+            // Its row is about to be that of a file or a link, and no folder any more that could be looked at.
+            self.found.gone.extend(files.iter().map(|item| self.side.shown(&item.path)).filter(|path| before.contains(path)));
             self.crawl.found(files.iter().filter_map(|item| self.side.entry(item, item.blake3)).collect()).await?;
             fresh.extend(folders.into_iter().filter(|folder| !before.contains(&self.side.shown(&folder.path))));
             if page.next.is_some() && page.next == after {
-                return Err(
-                    Failure::new(capstan_domain::Kind::PluginFault, "The target's list does not get on").with_code("list-loops")
-                );
+                return Err(Failure::new(Kind::PluginFault, "The target's list does not get on").with_code("list-loops"));
             }
             after = page.next;
             if after.is_none() {
@@ -195,14 +215,27 @@ impl Look<'_> {
         }
         for folder in fresh {
             let new = Plot { path: folder.path, ..self.plot.clone() };
-            let tally = scan::walk(self.engine, self.job, &new, self.side, self.crawl, self.control, self.counters).await?;
-            self.found.files += tally.files;
-            self.found.failed += tally.failed;
+            match scan::walk(self.engine, self.job, &new, self.side, self.crawl, self.control, self.counters).await {
+                Ok(tally) => {
+                    self.found.files += tally.files;
+                    self.found.failed += tally.failed;
+                }
+                Err(failure) => {
+                    if !self.went(&new.path, &failure).await {
+                        return Err(failure);
+                    }
+                }
+            }
         }
         self.crawl.found(self.side.entry(&item, None).into_iter().collect()).await?;
         self.found.read.push(known.number);
         self.told();
         Ok(())
+    }
+
+    /// Whether a folder that was there a moment ago could not be read because it has gone since: another look says so too.
+    async fn went(&self, path: &str, failure: &Failure) -> bool {
+        failure.kind == Kind::NotFound && path != self.plot.path && matches!(self.plot.tree.stat(path).await, Ok(None))
     }
 
     async fn folders_in(&self, known: &KnownFolder) -> Outcome<HashSet<String>> {

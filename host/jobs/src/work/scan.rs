@@ -7,6 +7,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use capstan_catalogue::{Crawl, Missing, Record};
+use capstan_domain::ids::PoolId;
 use capstan_domain::job::{Job, PathOutcome, PathState, Place};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
@@ -18,25 +19,19 @@ use crate::ledger::Side;
 use crate::places::Plot;
 use crate::work::{End, transfer::side};
 
-/// Lists of found items between the walk and the catalogue; the walk waits.
-const QUEUE: usize = 16;
+/// Lists of found items between the walk and the catalogue; the walk waits. A list is often one small folder: with a few of them the
+/// walk would stand still whenever a batch is written.
+const QUEUE: usize = 64;
 
 pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: &Control, counters: &Counters) -> Outcome<End> {
     let (mut good, mut bad, mut kept) = (0, 0, None);
     for place in places {
-        let whole = match place {
-            Place::Pool { pool, path } if path.is_empty() => Some(*pool),
-            _ => None,
-        };
-        // Broken off from here on, it is not what the next one may build on.
-        if let Some(pool) = whole {
-            engine.catalogue.mark_scan(pool, None).await?;
-        }
         let (began, bad_before) = (Timestamp::now(), bad);
         let ground = engine.places.source(place).await?;
         let Some(tree) = ground.catalogued else {
             return Err(Failure::unsupported("only spaces and primary pools are scanned").with_code("not-catalogued"));
         };
+        let marked = Marked::take(engine, place, began).await?;
         for plot in &ground.plots {
             let side = side(&ground, plot);
             let mut crawl = engine.catalogue.begin_crawl(tree).await?;
@@ -50,8 +45,8 @@ pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: 
         if let Place::Pool { pool, .. } = place {
             engine.catalogue.finish_scan(*pool, Timestamp::now()).await?;
         }
-        if let Some(pool) = whole.filter(|_| bad == bad_before && kept.is_none()) {
-            engine.catalogue.mark_scan(pool, Some(began)).await?;
+        if let Some(marked) = marked.filter(|_| bad == bad_before && kept.is_none()) {
+            engine.catalogue.mark_scan(marked.pool, Some(marked.again)).await?;
         }
     }
     counters.walked.store(1, Relaxed);
@@ -59,6 +54,34 @@ pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: 
         Some(failure) => End::warning(failure),
         None => End::of_paths(good, bad),
     })
+}
+
+/// A pool without its mark of completeness: broken off from here on, the scan is not what a rescan may build on. A folder may be
+/// recorded as it is now, and what is in it not.
+struct Marked {
+    pool: PoolId,
+    /// The mark that it gets if all goes well.
+    again: Timestamp,
+}
+
+impl Marked {
+    /// None: no pool, or one that has no mark and gets none, since only a part of it is looked at.
+    async fn take(engine: &Engine, place: &Place, began: Timestamp) -> Outcome<Option<Self>> {
+        let Place::Pool { pool, path } = place else { return Ok(None) };
+        let again = if path.is_empty() { Some(began) } else { complete_since(engine, *pool).await? };
+        let Some(again) = again else { return Ok(None) };
+        engine.catalogue.mark_scan(*pool, None).await?;
+        Ok(Some(Self { pool: *pool, again }))
+    }
+}
+
+/// When all of the pool was last looked at, if nothing was left unfinished since.
+pub(super) async fn complete_since(engine: &Engine, pool: PoolId) -> Outcome<Option<Timestamp>> {
+    match engine.catalogue.scan_of(pool).await {
+        Ok(scan) => Ok(scan.last_complete),
+        Err(failure) if failure.kind == Kind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 #[derive(Default)]

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use capstan_domain::entry::Tree;
 use capstan_domain::ids::PoolId;
-use capstan_domain::job::{Job, JobState, Work};
+use capstan_domain::job::{Job, JobState, Place, Work};
+use capstan_domain::time::Timestamp;
 
 use crate::world::{POOL, World};
 
@@ -19,8 +20,12 @@ async fn size(world: &World, pool: PoolId, path: &str) -> Option<u64> {
     world.catalogue.entry_at(Tree::Pool(pool), &format!("{POOL}/{path}")).await.ok().map(|entry| entry.size)
 }
 
+async fn completed(world: &World, pool: PoolId) -> Option<Timestamp> {
+    world.catalogue.scan_of(pool).await.unwrap().last_complete
+}
+
 async fn complete(world: &World, pool: PoolId) -> bool {
-    world.catalogue.scan_of(pool).await.unwrap().last_complete.is_some()
+    completed(world, pool).await.is_some()
 }
 
 /// Folders changed so long ago that nothing is doubtful.
@@ -31,7 +36,12 @@ fn settle(directory: &Path) {
             settle(&path);
         }
     }
-    File::open(directory).unwrap().set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    age(directory, Duration::from_secs(3600));
+}
+
+/// A folder that changed so long ago.
+fn age(directory: &Path, ago: Duration) {
+    File::open(directory).unwrap().set_modified(SystemTime::now() - ago).unwrap();
 }
 
 fn plant(directory: &Path) {
@@ -119,5 +129,87 @@ async fn a_pool_whose_source_is_away_loses_nothing() {
     fs::rename(&aside, &directory).unwrap();
     assert_eq!(rescan(&world, pool.id).await.state, JobState::Done);
     assert_eq!(size(&world, pool.id, "a/f7").await, Some(5));
+    world.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_changed_shortly_before_it_was_read_is_read_once_more() {
+    let world = World::new().await;
+    let (pool, directory) = world.primary_pool().await;
+    plant(&directory);
+    // By a clock that is a minute behind this might be now.
+    age(&directory.join("a"), Duration::from_secs(60));
+    rescan(&world, pool.id).await;
+    // Changes no folder: who sees it has read the folder.
+    for folder in ["a", "c"] {
+        fs::write(directory.join(folder).join("f1"), "longer than before").unwrap();
+    }
+    assert_eq!(rescan(&world, pool.id).await.state, JobState::Done);
+    assert_eq!((size(&world, pool.id, "a/f1").await, size(&world, pool.id, "c/f1").await), (Some(18), Some(5)));
+    world.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_became_a_file_takes_all_that_was_in_it_along_and_a_file_becomes_a_folder() {
+    let world = World::new().await;
+    let (pool, directory) = world.primary_pool().await;
+    plant(&directory);
+    // So many that what stands in "z" is looked at after "z" itself was read.
+    for folder in 0..600 {
+        fs::create_dir_all(directory.join(format!("many/{folder}"))).unwrap();
+        fs::write(directory.join(format!("many/{folder}/f")), "12345").unwrap();
+    }
+    let replaced = ["b/z", "z/q"];
+    for folder in replaced {
+        fs::create_dir_all(directory.join(folder).join("deep/er")).unwrap();
+        fs::write(directory.join(folder).join("f"), "12345").unwrap();
+        fs::write(directory.join(folder).join("deep/er/f"), "12345").unwrap();
+    }
+    fs::write(directory.join("file"), "12345").unwrap();
+    settle(&directory);
+    assert_eq!(rescan(&world, pool.id).await.state, JobState::Done);
+    assert_eq!(size(&world, pool.id, "z/q/deep/er/f").await, Some(5));
+
+    for folder in replaced {
+        fs::remove_dir_all(directory.join(folder)).unwrap();
+        fs::write(directory.join(folder), "file").unwrap();
+    }
+    fs::remove_file(directory.join("file")).unwrap();
+    fs::create_dir_all(directory.join("file/with")).unwrap();
+    fs::write(directory.join("file/with/f"), "1").unwrap();
+    let job = rescan(&world, pool.id).await;
+    assert_eq!(job.state, JobState::Done, "{:?}", job.failure);
+    for folder in replaced {
+        assert_eq!(size(&world, pool.id, folder).await, Some(4), "{folder}");
+        for path in ["f", "deep", "deep/er", "deep/er/f"] {
+            assert_eq!(size(&world, pool.id, &format!("{folder}/{path}")).await, None, "{folder}/{path}");
+        }
+    }
+    assert_eq!(size(&world, pool.id, "file/with/f").await, Some(1));
+    assert_eq!(size(&world, pool.id, "a/f7").await, Some(5));
+    assert!(complete(&world, pool.id).await);
+    world.jobs.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_of_a_part_that_leaves_something_undone_is_made_good_by_a_complete_one() {
+    let world = World::new().await;
+    let (pool, directory) = world.primary_pool().await;
+    plant(&directory);
+    rescan(&world, pool.id).await;
+    let before = completed(&world, pool.id).await;
+    assert!(before.is_some());
+    let part = || Work::Scan { places: vec![Place::Pool { pool: pool.id, path: POOL.to_owned() }] };
+    let job = world.submit(part()).await;
+    assert_eq!(world.ended(job.id).await.state, JobState::Done);
+    assert_eq!(completed(&world, pool.id).await, before);
+
+    // More than may go by inference: the folder above is recorded as it is now, what was in it stays.
+    fs::remove_dir_all(directory.join("a")).unwrap();
+    let job = world.submit(part()).await;
+    assert_eq!(world.ended(job.id).await.state, JobState::DoneWithWarnings);
+    assert!(!complete(&world, pool.id).await);
+    let job = rescan(&world, pool.id).await;
+    assert_eq!(job.failure.unwrap().code.as_deref(), Some("deletion-guard"));
     world.jobs.close().await;
 }

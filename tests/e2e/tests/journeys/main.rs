@@ -18,6 +18,7 @@ mod mount_table;
 mod names;
 mod nas;
 mod quota;
+mod rescans;
 mod signatures;
 mod swap;
 mod swift;
