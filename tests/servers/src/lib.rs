@@ -34,6 +34,7 @@ mod swift_account;
 mod tgt;
 mod tls_front;
 mod token_front;
+mod wrong_clock;
 
 pub use azurite::Azurite;
 pub use blob::Blob;
@@ -61,6 +62,7 @@ pub use swift_account::{SwiftAccount, SwiftAnswer};
 pub use tgt::Tgt;
 pub use tls_front::{Identity, TlsFront};
 pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer as OAuthAnswer, TokenFront};
+pub use wrong_clock::WrongClock;
 
 /// A skipped test says why, in words CI can look for; where servers are required it fails instead.
 ///

@@ -28,7 +28,7 @@ fn tested(client: &Client, connector: &Value) -> Value {
     }
 }
 
-fn target_is(client: &Client, name: &str, status: &str) -> Value {
+pub(crate) fn target_is(client: &Client, name: &str, status: &str) -> Value {
     let until = Instant::now() + PATIENCE;
     loop {
         let target = client.get(&format!("/capstan/v1/targets/{name}")).unwrap();

@@ -5,6 +5,7 @@ mod azure;
 mod bad_input;
 mod busy;
 mod checksums;
+mod clocks;
 mod cloud_mount;
 mod cold;
 mod every_target;
