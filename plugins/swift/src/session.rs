@@ -139,8 +139,8 @@ impl Sessions {
 }
 
 impl Session {
-    /// Why the storage does not take a token that was just had, if its clock is why: by the time that the refusal tells, the token has
-    /// ended. Another token would end as well.
+    /// Why the storage does not take a token that was just had, if its clock is why: by the time that the refusal tells, the token
+    /// has ended. Another one would have as well.
     pub(crate) fn untimely(&self, headers: &[(String, String)]) -> Option<Failure> {
         let there = header(headers, "date").and_then(time::http)?;
         let late = there.saturating_sub(self.ends?);
