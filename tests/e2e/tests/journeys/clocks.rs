@@ -1,8 +1,8 @@
 //! A host whose clock is two hours ahead, before servers whose clocks are right: what checks the time is followed, by how much the
 //! clock is off is told, and a tree goes there and back verified. And what is seen at a target whose clock cannot be followed.
 //!
-//! The gateway refuses a signature that is older than a quarter of an hour; a token of Keystone ends an hour after it is given, which
-//! is in this host's past.
+//! The gateway refuses a signature that is older than a quarter of an hour; a token of Keystone ends an hour after it is given,
+//! which is in this host's past.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "everything here is a test")]
 

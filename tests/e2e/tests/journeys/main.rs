@@ -13,6 +13,7 @@ mod examples;
 mod filters;
 mod first_cargo;
 mod full_disk;
+mod host_death;
 mod hostile;
 mod interrupted;
 mod mount_table;
