@@ -12,6 +12,7 @@ mod ceph;
 mod demo_s3;
 mod front;
 mod ganesha;
+mod gate;
 #[allow(clippy::indexing_slicing, reason = "members of JSON documents: one that is absent reads as null")]
 mod gcs;
 mod keystone;
@@ -44,6 +45,7 @@ pub use ceph::Rgw;
 pub use demo_s3::DemoS3;
 pub use front::ChecksumFront;
 pub use ganesha::Ganesha;
+pub use gate::Gate;
 pub use gcs::{Account as GcsAccount, Cut, Gcs, TokenAnswer};
 pub use keystone::Cloud;
 pub use moto::Moto;

@@ -1,5 +1,5 @@
-//! A host that dies under a mounted pool, over NFS and over S3: what is open fails, and gives neither zeros nor an early end; what was
-//! written is at the target whole or not at all; the next host shows that, and goes on.
+//! A host that dies under a mounted pool, over NFS and over S3: what is open fails, and gives neither zeros nor an early end; what
+//! was written is at the target whole or not at all; the next host shows that, and goes on.
 //!
 //! A file that is written is stored when it is synced or closed. So before that the target has what it had, and during that what it
 //! had or the new file.

@@ -22,5 +22,6 @@ mod nas;
 mod signatures;
 mod swap;
 mod swift;
+mod switched_off;
 mod tls;
 mod vanishing;
