@@ -194,7 +194,7 @@ impl Client {
             return turn == 0;
         }
         match header(headers, "date").and_then(capstan_sdk::time::http) {
-            Some(there) if used.is_none() && refusal.is_clock_skew() => {
+            Some(there) if used.is_none() && refusal.may_be_clock() => {
                 let ahead = there.saturating_sub(now());
                 self.ahead.set(ahead);
                 ahead.abs_diff(signed) > SKEW
@@ -332,7 +332,9 @@ mod tests {
         assert!(client.again(0, &refusal, &headers, None, 0));
         assert!(client.again(0, &refusal, &headers, None, 0), "signed before another call learned");
         assert!(!client.again(1, &refusal, &headers, None, client.ahead.get()));
-        assert!(!client.again(0, &Refusal::new(403, &headers, b""), &headers, None, 0));
+        assert!(client.again(0, &Refusal::new(403, &headers, b""), &headers, None, 0), "HEAD is refused without a document");
+        let denied = Refusal::new(403, &headers, b"<Error><Code>AccessDenied</Code></Error>");
+        assert!(!client.again(0, &denied, &headers, None, 0));
     }
 
     #[test]
