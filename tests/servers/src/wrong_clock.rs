@@ -1,6 +1,7 @@
 //! libfaketime of Debian: a process that is started with it has a wrong clock, and nothing else is different for it.
 //!
-//! Only the time of day is another one. How long something takes is still measured by the right clock, so nothing waits longer.
+//! Only the time of day is another one. How long something takes is still measured by the right clock, so nothing waits longer; and
+//! files have the times that they have.
 
 use std::path::PathBuf;
 
@@ -26,11 +27,12 @@ impl WrongClock {
     }
 
     /// What the process is to find in its environment.
-    pub fn environment(&self) -> [(&'static str, String); 3] {
+    pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("LD_PRELOAD", self.library.display().to_string()),
             ("FAKETIME", format!("{:+}", self.ahead)),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("NO_FAKE_STAT", "1".to_owned()),
         ]
     }
 }
