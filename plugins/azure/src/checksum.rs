@@ -8,7 +8,7 @@ use capstan_sdk::content::Content;
 use capstan_sdk::finding::Finding;
 use capstan_sdk::http::{Headers, header};
 use capstan_sdk::text::{base64, unbase64};
-use capstan_sdk::types::Checksum;
+use capstan_sdk::types::{Checksum, PutOptions};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -33,6 +33,11 @@ impl Mode {
 
     fn by_name(name: &str) -> Option<Self> {
         [Self::None, Self::Md5, Self::Crc64Nvme].into_iter().find(|mode| mode.name() == name)
+    }
+
+    /// What the caller says that the whole content has.
+    pub(crate) fn given(self, options: &PutOptions) -> Option<Checksum> {
+        capstan_sdk::checksum::given(options, self.algorithm()?)
     }
 
     /// The checksum of a range, from the host's knowledge or by one read.

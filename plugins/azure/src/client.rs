@@ -25,7 +25,7 @@ const MAX_ANSWER: u32 = 24 << 20;
 /// Bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 64 << 10;
 /// How often a control call is made, and how long it waits between: short, because the host asks again as well.
-const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
+const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000, patience_ms: 10_000 };
 /// Seconds of skew that are news; the service takes requests of the last fifteen minutes.
 const SKEW: u64 = 60;
 

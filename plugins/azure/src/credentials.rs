@@ -65,6 +65,14 @@ impl Credentials {
         }
     }
 
+    /// Before many requests are made at once: a login that fails is one failure then, and none of the requests'.
+    pub(crate) async fn ready(&self) -> Outcome<()> {
+        match self {
+            Self::Tokens(tokens) => tokens.token().await.map(drop),
+            Self::Key | Self::Sas(_) => Ok(()),
+        }
+    }
+
     /// What an administrator can do about credentials that are not accepted, or do not suffice.
     pub(crate) fn advice(&self) -> String {
         match self {

@@ -187,7 +187,7 @@ impl Refusal {
             429 | 503 => busy("the target asks to slow down"),
             500 | 502 => unavailable("the target has an internal error"),
             504 => timed_out("the target did not answer in time"),
-            507 => no_space("the target is full"),
+            507 => full(),
             status => unavailable(format!("the target answered {status}")).retry(Retry::Never),
         }
     }
@@ -222,9 +222,13 @@ fn about_state(code: &str, what: &str) -> Option<Failure> {
         }
         "OperationTimedOut" => timed_out("the target did not finish in time"),
         "InternalError" => unavailable("the target has an internal error"),
-        "AccountLimitExceeded" | "StorageAccountCapacityExceeded" => no_space("the account is full"),
+        "AccountLimitExceeded" | "StorageAccountCapacityExceeded" => full(),
         _ => return None,
     })
+}
+
+fn full() -> Failure {
+    no_space("the account is full").next_step("Delete something, have the account's limit raised, or use another account.")
 }
 
 #[cfg(test)]

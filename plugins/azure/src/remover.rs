@@ -20,6 +20,7 @@ fn delete<'a>(client: &Client, container: &'a str, key: &'a str) -> Call<'a> {
 }
 
 pub(crate) async fn delete_many(client: &Client, container: &str, keys: Vec<String>) -> Outcome<Vec<KeyOutcome>> {
+    client.credentials.ready().await?;
     let mut outcomes = Vec::with_capacity(keys.len());
     for chunk in keys.chunks(MAX_REQUESTS) {
         let mut done = HashMap::new();

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use capstan_sdk::failure::{Failure, busy, malformed, timed_out, unauthenticated, unavailable};
-use capstan_sdk::http::{self, Body, Reply, Request, retry_after_ms};
+use capstan_sdk::http::{self, Body, Reply, Request, is_oauth_code, retry_after_ms};
 use capstan_sdk::text::percent;
 use capstan_sdk::turn::Turns;
 use capstan_sdk::{NamedValue, Outcome, Retry, secrets, time};
@@ -14,11 +14,13 @@ use serde::Deserialize;
 use crate::config::{CLIENT_SECRET, Config};
 
 /// Bytes of an answer that are read.
-const MAX_ANSWER: u32 = 256 << 10;
+const MAX_ANSWER: usize = 256 << 10;
 /// Bytes of a token; Microsoft's have about two thousand.
 const MAX_TOKEN: usize = 16 << 10;
 /// Seconds before its end a token is asked for anew, so that none ends on its way.
 const EARLY: i64 = 300;
+/// Characters of a refusal's text that go to the log.
+const MAX_TEXT: usize = 500;
 /// A token is kept no longer than this, whatever its answer says.
 const LONGEST: i64 = 24 * 3600;
 
@@ -87,14 +89,11 @@ impl Tokens {
 
     /// A token that is good for a while.
     pub(crate) async fn token(&self) -> Outcome<String> {
-        if let Some(token) = self.good() {
-            return Ok(token);
-        }
-        let _turn = self.asking.take().await?;
-        if let Some(token) = self.good() {
-            return Ok(token);
-        }
-        let (token, lasts) = read(&self.ask().await?)?;
+        self.asking.shared(|| self.good(), self.renewed()).await
+    }
+
+    async fn renewed(&self) -> Outcome<String> {
+        let (token, lasts) = self.ask().await?;
         // A token that ends very soon is used once all the same.
         self.kept.replace(Some(Kept { token: token.clone(), until: time::now() + lasts.min(LONGEST) - EARLY }));
         Ok(token)
@@ -108,11 +107,16 @@ impl Tokens {
         was_kept
     }
 
-    async fn ask(&self) -> Outcome<Reply> {
-        let secret = String::from_utf8(secrets::reveal(CLIENT_SECRET)?)
-            .map_err(|_| unauthenticated("the client secret is no text").next_step("Set \"client-secret\" of the target."))?;
+    /// The token and the seconds it lasts.
+    async fn ask(&self) -> Outcome<(String, i64)> {
+        // That it is missing is a matter of the credentials, not of anything that could be absent from the target.
+        let unset =
+            || unauthenticated("the target has no usable \"client-secret\"").next_step("Set \"client-secret\" of the target.");
+        let secret = secrets::reveal(CLIENT_SECRET).map_err(|_| unset())?;
+        let secret = String::from_utf8(secret).map_err(|_| unset())?;
         let mut form = String::from("grant_type=client_credentials");
-        for (name, value) in [("client_id", self.client_id.as_str()), ("client_secret", secret.trim()), ("scope", &self.scope)] {
+        let secret = secret.trim();
+        for (name, value) in [("client_id", self.client_id.as_str()), ("client_secret", secret), ("scope", &self.scope)] {
             form.push_str(&format!("&{name}="));
             percent(value, false, &mut form);
         }
@@ -121,17 +125,12 @@ impl Tokens {
             ("accept".to_owned(), "application/json".to_owned()),
         ];
         let request = Request { method: "POST".to_owned(), url: self.url.clone(), headers, extras: self.extras.clone() };
-        http::exchange(request, Body::Bytes(form.into_bytes()), MAX_ANSWER).await.map_err(|mut failure| {
-            let fault = failure.fault_mut();
-            fault.message = format!("the token endpoint cannot be asked: {}", fault.message);
-            // Nothing but a token was asked for.
-            fault.maybe_done = false;
-            failure
-        })
+        let reply = http::login("the token endpoint", request, Body::Bytes(form.into_bytes()), MAX_ANSWER).await?;
+        // What it refuses it may repeat.
+        read(&reply).map_err(|failure| failure.without(secret))
     }
 }
 
-/// The token and the seconds it lasts.
 fn read(reply: &Reply) -> Outcome<(String, i64)> {
     if reply.status != 200 {
         return Err(denied(reply));
@@ -164,7 +163,7 @@ fn read(reply: &Reply) -> Outcome<(String, i64)> {
 
 fn denied(reply: &Reply) -> Failure {
     let said: Denied = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let first_line = said.error_description.lines().next().unwrap_or_default();
+    let first_line: String = said.error_description.lines().next().unwrap_or_default().chars().take(MAX_TEXT).collect();
     let failure = match (reply.status, said.error.as_str()) {
         (_, "invalid_client" | "unauthorized_client") => {
             unauthenticated("the token endpoint does not accept the client id with this secret")
@@ -184,7 +183,7 @@ fn denied(reply: &Reply) -> Failure {
             .next_step("Correct \"tenant\", \"client-id\" and \"client-secret\" of the target."),
         (status, _) => unavailable(format!("the token endpoint answered {status}")).retry(Retry::Never),
     };
-    let code = if said.error.is_empty() { format!("HTTP {}", reply.status) } else { said.error.clone() };
+    let code = if is_oauth_code(&said.error) { said.error.clone() } else { format!("HTTP {}", reply.status) };
     let failure = failure.code(code).detail(format!("token endpoint, status {}: {first_line}", reply.status));
     match retry_after_ms(&reply.headers) {
         Some(wait) if failure.may_retry() => failure.after_ms(wait),
@@ -206,6 +205,8 @@ mod tests {
         assert_eq!(read(&reply(200, body)).unwrap(), ("eyJ.a.b".to_owned(), 3599));
         let text = r#"{"token_type": "bearer", "expires_in": "3599", "access_token": "t"}"#;
         assert_eq!(read(&reply(200, text)).unwrap().1, 3599);
+        let for_ever = r#"{"token_type": "Bearer", "expires_in": 9223372036854775807, "access_token": "t"}"#;
+        assert_eq!(read(&reply(200, for_ever)).unwrap().1, i64::MAX);
     }
 
     #[test]
@@ -218,6 +219,9 @@ mod tests {
             r#"{"token_type": "mac", "expires_in": 3599, "access_token": "t"}"#,
             r#"{"token_type": "Bearer", "expires_in": 0, "access_token": "t"}"#,
             r#"{"token_type": "Bearer", "expires_in": "soon", "access_token": "t"}"#,
+            r#"{"token_type": "Bearer", "expires_in": -5, "access_token": "t"}"#,
+            r#"{"token_type": "Bearer", "expires_in": 1e30, "access_token": "t"}"#,
+            r#"{"token_type": "Bearer", "expires_in": 3599, "access_token": 7}"#,
             r#"{"token_type": "Bearer", "expires_in": 3599, "access_token": "t\r\nx-ms-evil: 1"}"#,
             r#"{"token_type": "Bearer", "expires_in": 3599, "access_token": ""}"#,
         ] {
@@ -238,5 +242,7 @@ mod tests {
         assert!(matches!(read(&reply(503, "")).unwrap_err(), Failure::Busy(_)));
         assert!(!read(&reply(302, "")).unwrap_err().may_retry());
         assert!(matches!(read(&reply(400, "<html>")).unwrap_err(), Failure::Unauthenticated(_)));
+        let wordy = read(&reply(400, r#"{"error": "client_secret=hush was refused"}"#)).unwrap_err();
+        assert_eq!(wordy.fault().code.as_deref(), Some("HTTP 400"));
     }
 }

@@ -4,7 +4,7 @@ use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::already_exists;
 use capstan_sdk::http::header;
-use capstan_sdk::types::{Checksum, Object, PutOptions};
+use capstan_sdk::types::{Object, PutOptions};
 
 use crate::attributes;
 use crate::call::{Call, Payload, Place};
@@ -21,7 +21,8 @@ pub(crate) async fn put(
 ) -> Outcome<Object> {
     let size = content.size();
     let mode = client.checksum_mode(place.0).await;
-    let checksum = match given(mode, &options) {
+    // The service takes one sum of a body: the MD5 that every endpoint checks before the one that some do.
+    let checksum = match Mode::Md5.given(&options).or_else(|| mode.given(&options)) {
         Some(known) => Some(known),
         None => mode.of(content, 0, size).await?,
     };
@@ -47,11 +48,6 @@ pub(crate) async fn put(
         metadata: options.metadata,
         extras: Vec::new(),
     })
-}
-
-/// The checksum the caller knows already.
-fn given(mode: Mode, options: &PutOptions) -> Option<Checksum> {
-    options.checksums.iter().find(|checksum| Some(checksum.algorithm.as_str()) == mode.algorithm()).cloned()
 }
 
 /// A precondition failed: it may be this very attempt that made the blob, its answer lost.

@@ -17,9 +17,8 @@ const MD5: &str = "md5";
 
 /// The CRC32C of a range, from what the caller or the host knows, or by one read.
 pub(crate) async fn of(content: &Content, offset: u64, length: u64, options: Option<&PutOptions>) -> Outcome<Checksum> {
-    let given = options.and_then(|options| options.checksums.iter().find(|checksum| checksum.algorithm == CRC32C));
-    if let Some(given) = given {
-        return Ok(given.clone());
+    if let Some(given) = options.and_then(|options| capstan_sdk::checksum::given(options, CRC32C)) {
+        return Ok(given);
     }
     capstan_sdk::checksum::of(content, CRC32C, offset, length).await
 }

@@ -24,7 +24,7 @@ pub(crate) const MAX_ANSWER: u32 = 8 << 20;
 /// Bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 64 << 10;
 /// How often a control call is made, and how long it waits between: short, because the host asks again as well.
-const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
+const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000, patience_ms: 10_000 };
 /// Times a request is sent when the token was refused or the clock learned.
 const TURNS: usize = 3;
 /// A clock that is further off than this is news, seconds.
@@ -153,6 +153,11 @@ impl Client {
         extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
         extras.extend(config.timeout_ms.map(|timeout| named("timeout-ms", timeout.to_string())));
         Ok(Self { config, endpoint, extras, tokens: Tokens::default(), ahead: Cell::new(0) })
+    }
+
+    /// Before many requests are made at once: a login that fails is one failure then, and none of the requests'.
+    pub(crate) async fn ready(&self) -> Outcome<()> {
+        if self.config.has_account() { token::token(self).await.map(drop) } else { Ok(()) }
     }
 
     /// The request, authorised, and the token it goes with.

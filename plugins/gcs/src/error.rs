@@ -116,6 +116,7 @@ impl Refusal {
             "RequestTimeout" | "uploadBrokenConnection" => timed_out("the service waited too long for data").retry(Retry::AtOnce),
             "quotaExceeded" | "dailyLimitExceeded" | "QuotaExceeded" | "TooManyBuckets" => {
                 no_space("the project's quota is used up")
+                    .next_step("Have the quota raised in the console (IAM & Admin, Quotas), or delete something.")
             }
             "BadDigest" | "InvalidDigest" | "XGoogHashMismatch" => {
                 corrupt(format!("the data of {what} did not arrive as it was sent")).retry(Retry::AtOnce)
@@ -164,7 +165,7 @@ impl Refusal {
             429 | 503 => busy("the service asks to slow down"),
             500 | 502 => unavailable("the service has an internal error"),
             504 => timed_out("the service did not answer in time"),
-            507 => no_space("the service is full"),
+            507 => no_space("the service is full").next_step("Delete something, or give the service more room."),
             status => unavailable(format!("the service answered {status}")).retry(Retry::Never),
         }
     }

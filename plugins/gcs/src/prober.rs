@@ -9,16 +9,14 @@ use capstan_sdk::types::Report;
 use capstan_sdk::{NamedValue, Outcome, named};
 
 use crate::client::{Client, bucket_subject};
-use crate::{api, locations, token};
+use crate::{api, locations};
 
 /// Configured buckets that are looked at: a probe ends soon, also with a list of a thousand.
 const MAX_LOOKED_AT: usize = 16;
 
 pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
-    if client.config.has_account() {
-        // Before the clock starts: a token is asked for once an hour, not with every call.
-        token::token(client).await?;
-    }
+    // Before the clock starts: a token is asked for once an hour, not with every call.
+    client.ready().await?;
     let buckets = &client.config.buckets;
     let first = buckets.first().map(String::as_str);
     let started = Instant::now();

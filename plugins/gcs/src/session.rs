@@ -12,7 +12,7 @@
 
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::{Failure, malformed, unavailable};
-use capstan_sdk::http::{Headers, Reply, header, retry_after_ms};
+use capstan_sdk::http::{Headers, Reply, header};
 use capstan_sdk::retry::Policy;
 use capstan_sdk::{Outcome, Retry, clock, job};
 
@@ -21,7 +21,7 @@ use crate::error::Refusal;
 
 /// Times in a row that nothing more arrives before the call fails.
 const FRUITLESS: u32 = 5;
-const BACKOFF: Policy = Policy { attempts: FRUITLESS, first_wait_ms: 200, longest_wait_ms: 5_000 };
+const BACKOFF: Policy = Policy { attempts: FRUITLESS, first_wait_ms: 200, longest_wait_ms: 5_000, patience_ms: u64::MAX };
 
 /// What an answer from a session means.
 #[derive(Debug)]
@@ -113,13 +113,8 @@ fn read(answer: Outcome<Reply>) -> Told {
             Ok(bytes) => Told::Arrived(bytes),
             Err(failure) => Told::Trouble(failure),
         },
-        408 | 429 | 500.. => {
-            let failure = Refusal::new(reply.status, &reply.headers, &reply.body).failure("upload session");
-            Told::Trouble(match retry_after_ms(&reply.headers) {
-                Some(wait) => failure.after_ms(wait),
-                None => failure,
-            })
-        }
+        // One that is full, for good, among them: the failure says whether and when to ask again.
+        408 | 429 | 500.. => Told::Trouble(Refusal::new(reply.status, &reply.headers, &reply.body).failure("upload session")),
         status => Told::Refused(Refusal::new(status, &reply.headers, &reply.body)),
     }
 }
@@ -164,6 +159,10 @@ mod tests {
         for status in [400, 403, 404, 410, 412] {
             assert!(matches!(read(reply(status, &[])), Told::Refused(_)), "{status}");
         }
+        // A proxy on the way may say of anything when to come back.
+        assert!(matches!(read(reply(507, &[("Retry-After", "1")])), Told::Trouble(failure) if !failure.may_retry()));
+        let busy = read(reply(503, &[("Retry-After", "1")]));
+        assert!(matches!(busy, Told::Trouble(failure) if failure.fault().retry_after_ms == Some(1_000)));
         assert!(matches!(read(reply(200, &[("x-goog-generation", "7")])), Told::Whole(_)));
         assert!(matches!(read(reply(200, &[])), Told::Trouble(_)), "that is somebody else's answer");
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use capstan_sdk::endpoint::Endpoint;
 use capstan_sdk::failure::{busy, invalid, malformed, unauthenticated, unavailable};
-use capstan_sdk::http::{self, Body, Reply, Request, header, retry_after_ms};
+use capstan_sdk::http::{self, Body, Reply, Request, header, is_oauth_code, retry_after_ms};
 use capstan_sdk::text::percent;
 use capstan_sdk::time::now;
 use capstan_sdk::turn::Turns;
@@ -18,11 +18,15 @@ use crate::client::Client;
 use crate::jwt;
 
 /// Bytes of an answer of the token endpoint.
-const MAX_ANSWER: u32 = 1 << 20;
+const MAX_ANSWER: usize = 1 << 20;
+/// Bytes of a token; Google's have some hundred.
+const MAX_TOKEN: usize = 16 << 10;
 /// A token is renewed so many seconds before it ends, or at four fifths of a short life.
 const MARGIN: i64 = 300;
 /// The life of a token whose answer names none.
 const UNSAID_LIFE: i64 = 300;
+/// A token is kept no longer than this, whatever its answer says.
+const LONGEST: i64 = 24 * 3600;
 /// Bytes of the refusal's text that go to the log.
 const MAX_TEXT: usize = 500;
 /// A clock that is further off is the reason of a refusal, seconds.
@@ -60,16 +64,13 @@ impl Tokens {
 /// A token that holds now.
 pub(crate) async fn token(client: &Client) -> Outcome<Rc<str>> {
     let tokens = &client.tokens;
-    if let Some(text) = tokens.fresh() {
-        return Ok(text);
-    }
-    let _turn = tokens.renewing.take().await?;
-    if let Some(text) = tokens.fresh() {
-        return Ok(text);
-    }
+    tokens.renewing.shared(|| tokens.fresh(), renewed(client)).await
+}
+
+async fn renewed(client: &Client) -> Outcome<Rc<str>> {
     let token = renew(client).await?;
     let text = Rc::clone(&token.text);
-    tokens.kept.replace(Some(token));
+    client.tokens.kept.replace(Some(token));
     Ok(text)
 }
 
@@ -90,7 +91,7 @@ async fn renew(client: &Client) -> Outcome<Token> {
             headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
             extras: client.extras.clone(),
         };
-        let reply = http::exchange(request, Body::Bytes(form.into_bytes()), MAX_ANSWER).await?;
+        let reply = http::login("the token endpoint", request, Body::Bytes(form.into_bytes()), MAX_ANSWER).await?;
         if reply.status == 200 {
             return read(&reply.body);
         }
@@ -98,7 +99,9 @@ async fn renew(client: &Client) -> Outcome<Token> {
             return Err(refused(&reply));
         }
     }
-    Err(unauthenticated("the clock of the token endpoint cannot be followed").code("invalid_grant"))
+    Err(unauthenticated("the clock of the token endpoint cannot be followed")
+        .code("invalid_grant")
+        .next_step("Check the clocks of host and token endpoint."))
 }
 
 /// An assertion from the future or the past is refused as any other; whether the clock is why, the answer's date tells.
@@ -133,10 +136,14 @@ fn read(body: &[u8]) -> Outcome<Token> {
     if !answer.token_type.is_empty() && !answer.token_type.eq_ignore_ascii_case("bearer") {
         return Err(nonsense("not a bearer token"));
     }
-    if answer.access_token.is_empty() || !answer.access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let token = &answer.access_token;
+    if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(nonsense("a token that fits into no header"));
     }
-    let life = answer.expires_in.unwrap_or(UNSAID_LIFE);
+    let life = answer.expires_in.unwrap_or(UNSAID_LIFE).min(LONGEST);
+    if life < 0 {
+        return Err(nonsense("a token that ended before it was given"));
+    }
     let margin = MARGIN.min(life / 5);
     // One that has ended already serves the call that asked and is not kept.
     Ok(Token { text: answer.access_token.into(), renew_at: now().saturating_add(life.saturating_sub(margin)) })
@@ -170,8 +177,10 @@ fn refused(reply: &Reply) -> Failure {
             unauthenticated("the token endpoint gives this service account no token")
                 .next_step("Check \"client-email\" and \"private-key\" of the target, and that the account is enabled.")
         }
-        (_, "invalid_scope") => unauthenticated("the service account may not ask for access to storage"),
-        (400..=403, code) if !code.is_empty() => unauthenticated("the token endpoint refuses the service account"),
+        (_, "invalid_scope") => unauthenticated("the service account may not ask for access to storage")
+            .next_step("Allow the service account the use of Cloud Storage."),
+        (400..=403, code) if !code.is_empty() => unauthenticated("the token endpoint refuses the service account")
+            .next_step("Check \"client-email\", \"private-key\" and \"token-endpoint\" of the target."),
         // Not the words of a token endpoint: something else stands there, or in between.
         (401 | 403, _) => unauthenticated("what stands at the token endpoint refuses the request")
             .next_step("Check \"token-endpoint\" of the target, and whether a proxy answers in its place."),
@@ -181,8 +190,8 @@ fn refused(reply: &Reply) -> Failure {
             .next_step("Check \"token-endpoint\" of the target."),
     };
     let code = match said.error.as_str() {
-        "" => failure.fault().code.clone().unwrap_or_else(|| format!("HTTP {}", reply.status)),
-        code => code.to_owned(),
+        code if is_oauth_code(code) => code.to_owned(),
+        _ => failure.fault().code.clone().unwrap_or_else(|| format!("HTTP {}", reply.status)),
     };
     let text: String = text.chars().take(MAX_TEXT).collect();
     let failure = failure.code(code).detail(format!("status {}: {text}", reply.status));
@@ -207,6 +216,8 @@ mod tests {
         assert!(&*token.text == "ya29.x" && (3298..=3299).contains(&left), "{left}");
         let ended = read(br#"{"access_token": "t", "expires_in": 0}"#).unwrap();
         assert!(ended.renew_at <= now());
+        let for_ever = read(br#"{"access_token": "t", "expires_in": 9223372036854775807}"#).unwrap();
+        assert!(for_ever.renew_at <= now() + LONGEST);
     }
 
     #[test]
@@ -219,6 +230,10 @@ mod tests {
             r#"{"access_token": "a b"}"#,
             r#"{"access_token": "a\r\nx: y"}"#,
             r#"{"access_token": "a", "token_type": "mac"}"#,
+            r#"{"access_token": 7}"#,
+            r#"{"access_token": "a", "expires_in": -5}"#,
+            r#"{"access_token": "a", "expires_in": 1e30}"#,
+            r#"{"access_token": "a", "expires_in": "soon"}"#,
         ] {
             let failure = read(body.as_bytes()).err().unwrap();
             assert_eq!(failure.fault().code.as_deref(), Some("malformed-answer"), "{body}");

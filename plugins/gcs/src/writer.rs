@@ -116,6 +116,7 @@ pub(crate) async fn refused(
 }
 
 pub(crate) async fn delete_many(client: &Client, location: &str, keys: Vec<String>) -> Outcome<Vec<KeyOutcome>> {
+    client.ready().await?;
     let mut outcomes = Vec::with_capacity(keys.len());
     let mut waiting = keys.into_iter();
     let mut going = FuturesUnordered::new();

@@ -19,7 +19,7 @@ pub(crate) fn describe() -> Description {
             named("list-order", "bytewise"),
             named("conditional-put", "true"),
             named("max-key-bytes", crate::backend::MAX_KEY_BYTES.to_string()),
-            named("checksums", "blake3"),
+            named("checksums", crate::writer::ALGORITHMS.join(" ")),
         ],
         extras: Vec::new(),
     }

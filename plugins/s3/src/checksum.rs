@@ -2,13 +2,14 @@
 //!
 //! `auto` sends what the probe saw the service refuse when it was wrong; a service that checks nothing is sent nothing, since
 //! the host reads back what it must be sure of. What the host knows already costs nothing; else the data is read once more.
+//! Only MD5 is claimed for every endpoint: `Content-MD5` is as old as the protocol, the rest depends on who speaks it.
 
 use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;
 use capstan_sdk::finding::Finding;
 use capstan_sdk::http::Headers;
 use capstan_sdk::text::{base64, unbase64};
-use capstan_sdk::types::Checksum;
+use capstan_sdk::types::{Checksum, PutOptions};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -71,6 +72,11 @@ impl Mode {
             Self::Crc64Nvme => Some("ChecksumCRC64NVME"),
             Self::Sha256 => Some("ChecksumSHA256"),
         }
+    }
+
+    /// What the caller says that the whole content has.
+    pub(crate) fn given(self, options: &PutOptions) -> Option<Checksum> {
+        capstan_sdk::checksum::given(options, self.algorithm()?)
     }
 
     /// The checksum of a range, from the host's knowledge or by one read.

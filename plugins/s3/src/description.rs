@@ -28,7 +28,8 @@ pub(crate) fn describe() -> Description {
             named("min-part-bytes", MIN_PART_BYTES.to_string()),
             named("max-parts", MAX_PARTS.to_string()),
             named("max-delete-keys", crate::writer::MAX_DELETE_KEYS.to_string()),
-            named("checksums", "md5 crc32c crc64-nvme sha256"),
+            // What every service holds a body against; the probe tells what else this one does.
+            named("checksums", "md5"),
         ],
         extras: Vec::new(),
     }

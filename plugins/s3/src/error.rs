@@ -111,6 +111,8 @@ impl Refusal {
             }
             "RestoreAlreadyInProgress" => busy(format!("{what} is being restored already")),
             "GlacierExpeditedRetrievalNotAvailable" => unavailable("expedited retrieval is not available now"),
+            // Backblaze's way to say that nothing more is paid for.
+            "AccessDenied" if self.message.to_ascii_lowercase().contains("storage cap exceeded") => quota_used_up(),
             "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "InvalidPayer" => {
                 denied(format!("the target does not allow this on {what}"))
                     .next_step("Check the access key's permissions at the target.")
@@ -139,10 +141,14 @@ impl Refusal {
             "ServiceUnavailable" | "Busy" => busy("the target is too busy"),
             "InternalError" | "InternalServerError" => unavailable("the target has an internal error"),
             "RequestTimeout" | "RequestTimeTooLong" => timed_out("the target waited too long for data").retry(Retry::AtOnce),
-            "QuotaExceeded" | "EntityTooLargeForQuota" | "ServiceQuotaExceeded" | "StorageQuotaExceeded" | "TooManyBuckets" => {
-                no_space("the target's quota is used up")
-            }
-            "InsufficientStorage" | "XMinioStorageFull" => no_space("the target is full"),
+            "QuotaExceeded"
+            | "EntityTooLargeForQuota"
+            | "ServiceQuotaExceeded"
+            | "StorageQuotaExceeded"
+            | "XMinioAdminBucketQuotaExceeded" => quota_used_up(),
+            "TooManyBuckets" => no_space("the account may have no more buckets")
+                .next_step("Delete a bucket that nobody needs, or have the limit raised."),
+            "InsufficientStorage" | "XMinioStorageFull" => full(),
             "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "ChecksumMismatch" => {
                 corrupt(format!("the data of {what} did not arrive as it was sent")).retry(Retry::AtOnce)
             }
@@ -200,10 +206,18 @@ impl Refusal {
             429 | 503 | 509 => busy("the target asks to slow down"),
             500 | 502 => unavailable("the target has an internal error"),
             504 => timed_out("the target did not answer in time"),
-            507 => no_space("the target is full"),
+            507 => full(),
             status => unavailable(format!("the target answered {status}")).retry(Retry::Never),
         }
     }
+}
+
+fn quota_used_up() -> Failure {
+    no_space("the target's quota is used up").next_step("Raise the quota of the user or the bucket, or delete something.")
+}
+
+fn full() -> Failure {
+    no_space("the target is full").next_step("Delete something, or give the target more room.")
 }
 
 #[cfg(test)]
@@ -248,6 +262,27 @@ mod tests {
         for (seconds, signed) in [(0, 0), (1_800, 1_800)] {
             assert!(matches!(bare(seconds, signed), Failure::Denied(_)), "{seconds} and {signed}");
         }
+    }
+
+    #[test]
+    fn a_store_that_is_full_says_so_in_the_words_of_each_and_what_to_do() {
+        for (status, code) in [
+            (403, "QuotaExceeded"),
+            (400, "XMinioAdminBucketQuotaExceeded"),
+            (507, "XMinioStorageFull"),
+            (500, "XMinioStorageFull"),
+            (507, "InsufficientStorage"),
+            (507, ""),
+            (400, "TooManyBuckets"),
+        ] {
+            let failure = failure(status, code, &[("Retry-After", "1")]);
+            assert!(matches!(failure, Failure::NoSpace(_)) && !failure.may_retry(), "{status} {code}: {failure:?}");
+            assert_eq!(failure.fault().blame, Blame::Target, "{status} {code}");
+            assert!(failure.fault().extras.iter().any(|extra| extra.name == "next-step"), "{status} {code}: {failure:?}");
+        }
+        let cap = b"<Error><Code>AccessDenied</Code><Message>Cannot upload files, storage cap exceeded.</Message></Error>";
+        assert!(matches!(Refusal::new(403, &[], cap).failure("object"), Failure::NoSpace(_)));
+        assert!(matches!(failure(403, "AccessDenied", &[]), Failure::Denied(_)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use capstan_sdk::content::Content;
 use capstan_sdk::failure::{Failure, already_exists};
 use capstan_sdk::http::header;
 use capstan_sdk::text::{base64, hex};
-use capstan_sdk::types::{Checksum, Object, Outcome as KeyOutcome, PutOptions};
+use capstan_sdk::types::{Object, Outcome as KeyOutcome, PutOptions};
 use capstan_sdk::xml;
 use capstan_sdk::{Outcome, crypto};
 
@@ -27,15 +27,18 @@ pub(crate) async fn put(
 ) -> Outcome<Object> {
     let size = content.size();
     let mode = client.checksum_mode(location).await;
-    let checksum = match given(mode, &options) {
+    let checksum = match mode.given(&options) {
         Some(known) => Some(known),
         None => mode.of(content, 0, size).await?,
     };
+    // Every service holds a body against its MD5. It costs nothing where the caller knows it, so it goes along.
+    let md5 = Mode::Md5.given(&options).filter(|_| mode != Mode::Md5);
     let reply = loop {
         let mut call = Call::object("PUT", location, key);
         attributes::put(client, &options, &mut call.headers);
         let conditional = attributes::condition(client, attempt, &options, &mut call.headers);
         checksum::add_header(mode, checksum.as_ref(), &mut call.headers);
+        checksum::add_header(Mode::Md5, md5.as_ref(), &mut call.headers);
         let refusal = match client.upload(&call, Payload { content, offset: 0, length: size }).await.map_err(unclear)? {
             Ok(reply) => break reply,
             Err(refusal) => refusal,
@@ -56,15 +59,10 @@ pub(crate) async fn put(
         modified: None,
         etag,
         version: header(&reply.headers, "x-amz-version-id").map(str::to_owned),
-        checksums: checksum.into_iter().collect(),
+        checksums: checksum.into_iter().chain(md5).collect(),
         metadata: options.metadata,
         extras: Vec::new(),
     })
-}
-
-/// The checksum the caller knows already.
-fn given(mode: Mode, options: &PutOptions) -> Option<Checksum> {
-    options.checksums.iter().find(|checksum| Some(checksum.algorithm.as_str()) == mode.algorithm()).cloned()
 }
 
 /// The tag of a whole object is often its MD5. Only a tag that looks like one and differs from what is known for sure says

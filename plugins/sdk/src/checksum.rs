@@ -1,8 +1,13 @@
-//! Checksums of what is sent: from the host's knowledge, or by one read of it.
+//! Checksums of what is sent: from the caller, from the host's knowledge, or by one read of it.
 
 use crate::Outcome;
 use crate::content::Content;
-use crate::types::Checksum;
+use crate::types::{Checksum, PutOptions};
+
+/// What the caller says that the whole content has, by the contract's name of an algorithm.
+pub fn given(options: &PutOptions, algorithm: &str) -> Option<Checksum> {
+    options.checksums.iter().find(|checksum| checksum.algorithm == algorithm).cloned()
+}
 
 /// What the host knows of this range without reading it, by the contract's name of an algorithm.
 pub fn known(content: &Content, algorithm: &str, offset: u64, length: u64) -> Option<Vec<u8>> {

@@ -4,6 +4,10 @@
 
 use crate::bindings::capstan::host::types::{Blame, OtherFault, Retry};
 pub use crate::bindings::capstan::host::types::{Failure, Fault};
+use crate::text::percent;
+
+/// Bytes from which on a secret is looked for in texts: shorter ones are parts of words.
+const SHORTEST_SECRET: usize = 4;
 
 pub type Outcome<T> = Result<T, Failure>;
 
@@ -148,6 +152,29 @@ impl Failure {
         self
     }
 
+    /// Takes a secret out of every text, as it stands, percent-encoded, and as JSON writes it: a service may repeat what it was
+    /// sent.
+    #[must_use]
+    pub fn without(mut self, secret: &str) -> Self {
+        if secret.len() < SHORTEST_SECRET {
+            return self;
+        }
+        let mut encoded = String::new();
+        percent(secret, false, &mut encoded);
+        let quoted = serde_json::to_string(secret).unwrap_or_default();
+        let escaped = quoted.get(1..quoted.len().saturating_sub(1)).filter(|inner| !inner.is_empty()).unwrap_or(secret);
+        let fault = self.fault_mut();
+        let texts = [Some(&mut fault.message), fault.detail.as_mut(), fault.code.as_mut()];
+        for text in texts.into_iter().flatten().chain(fault.extras.iter_mut().map(|extra| &mut extra.value)) {
+            for form in [secret, &encoded, escaped] {
+                if text.contains(form) {
+                    *text = text.replace(form, "…");
+                }
+            }
+        }
+        self
+    }
+
     pub fn may_retry(&self) -> bool {
         self.fault().retry != Retry::Never
     }
@@ -163,6 +190,16 @@ mod tests {
         assert_eq!(failure.fault().retry, Retry::Later);
         assert_eq!(failure.fault().retry_after_ms, Some(1500));
         assert!(failure.may_retry());
+    }
+
+    #[test]
+    fn a_secret_that_a_service_repeats_is_told_nobody() {
+        let failure = invalid("no: a/b=hush").detail("sent a%2Fb%3Dhush").code("a/b=hush").next_step("Set a/b=hush.");
+        let told = format!("{:?}", failure.without("a/b=hush"));
+        assert!(!told.contains("hush") && told.contains("no: …"), "{told}");
+        let escaped = invalid(r#"{"password":"pass\"word"}"#).without("pass\"word");
+        assert_eq!(escaped.fault().message, r#"{"password":"…"}"#);
+        assert_eq!(invalid("as it is").without("is").fault().message, "as it is");
     }
 
     #[test]

@@ -1,12 +1,26 @@
 //! Requests over the host's pooled client, and what is read off their answers.
 
-pub use crate::bindings::capstan::host::http::{Body, Reply, Request, Response, SizedStream, exchange, send};
-use wit_bindgen::StreamResult;
+use std::time::{Duration, Instant};
 
+use wit_bindgen::{StreamReader, StreamResult};
+
+use crate::bindings::capstan::host::http as host;
+pub use crate::bindings::capstan::host::http::{Body, Reply, Request, Response, SizedStream, send};
 use crate::content::Content;
+use crate::failure::{Failure, Outcome, malformed, timed_out};
+use crate::{NamedValue, find, named};
 
-/// Bytes of a refusal that are read at a time.
-const REFUSAL_CHUNK: usize = 8 << 10;
+/// Bytes of an answer that are read at a time.
+const CHUNK: usize = 8 << 10;
+/// The host's code for an answer that is longer than it was to collect.
+const TOO_LONG: &str = "answer-too-long";
+/// How long a login may take, milliseconds: calls wait for it, and must have time left to tell that it failed.
+const LOGIN_MS: u64 = 15_000;
+/// The same where the configuration says how long a request may take.
+const LONGEST_LOGIN_MS: u64 = 20_000;
+const TIMEOUT: &str = "timeout-ms";
+/// Bytes of an error code of a token endpoint.
+const OAUTH_CODE_BYTES: usize = 40;
 
 pub type Headers = Vec<(String, String)>;
 
@@ -25,7 +39,7 @@ pub async fn collect(response: Response, limit: usize) -> Reply {
     let Response { status, headers, mut body, end } = response;
     let mut bytes = Vec::new();
     while bytes.len() < limit {
-        let (result, chunk) = body.read(Vec::with_capacity(REFUSAL_CHUNK)).await;
+        let (result, chunk) = body.read(Vec::with_capacity(CHUNK)).await;
         bytes.extend_from_slice(&chunk);
         if result == StreamResult::Dropped {
             break;
@@ -33,6 +47,70 @@ pub async fn collect(response: Response, limit: usize) -> Reply {
     }
     drop((body, end));
     Reply { status, headers, body: bytes }
+}
+
+/// The host's `exchange`. A plugin collects more than a service has to say: an answer beyond `limit` is the service's fault.
+pub async fn exchange(request: Request, body: Body, limit: u32) -> Outcome<Reply> {
+    host::exchange(request, body, limit).await.map_err(too_long)
+}
+
+fn too_long(failure: Failure) -> Failure {
+    match failure {
+        Failure::Invalid(fault) if fault.code.as_deref() == Some(TOO_LONG) => {
+            let told = malformed("the target's answer is longer than any it has to give", fault.message);
+            if fault.maybe_done { told.maybe_done() } else { told }
+        }
+        other => other,
+    }
+}
+
+/// A request to what lets in: a token endpoint, an authentication; `what` says in a failure which. One that hangs, never ends its
+/// answer, or answers more than `limit` bytes, is given up long before the call has to end. An answer that breaks off is handed on
+/// as far as it came: it is no document then.
+pub async fn login(what: &str, mut request: Request, body: Body, limit: usize) -> Outcome<Reply> {
+    let wait_ms = login_ms(&request.extras);
+    request.extras.retain(|extra| extra.name != TIMEOUT);
+    request.extras.push(named(TIMEOUT, wait_ms.to_string()));
+    let ends = Instant::now() + Duration::from_millis(wait_ms);
+    let response = send(request, body).await.map_err(|mut failure| {
+        let fault = failure.fault_mut();
+        fault.message = format!("{what} cannot be asked: {}", fault.message);
+        // Nothing but a token was asked for.
+        fault.maybe_done = false;
+        failure
+    })?;
+    let Response { status, headers, mut body, end } = response;
+    let whole = whole(what, &mut body, limit, ends).await;
+    drop((body, end));
+    Ok(Reply { status, headers, body: whole? })
+}
+
+/// Whether this is an error code as token endpoints give them (RFC 6749, section 5.2). What else stands in its place is not shown.
+pub fn is_oauth_code(text: &str) -> bool {
+    (1..=OAUTH_CODE_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// What the configuration says, as far as a login may take it.
+fn login_ms(extras: &[NamedValue]) -> u64 {
+    let configured: Option<u64> = find(extras, TIMEOUT).and_then(|text| text.parse().ok());
+    configured.unwrap_or(LOGIN_MS).min(LONGEST_LOGIN_MS)
+}
+
+async fn whole(what: &str, body: &mut StreamReader<u8>, limit: usize, ends: Instant) -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let (result, chunk) = body.read(Vec::with_capacity(CHUNK)).await;
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > limit {
+            return Err(malformed(format!("{what} answers more than belongs to a token"), format!("more than {limit} bytes")));
+        }
+        if Instant::now() >= ends {
+            return Err(timed_out(format!("{what} did not end its answer in time")));
+        }
+        if result == StreamResult::Dropped {
+            return Ok(bytes);
+        }
+    }
 }
 
 /// `Retry-After` in milliseconds, when it is a number of seconds.
@@ -43,6 +121,21 @@ pub fn retry_after_ms(headers: &[(String, String)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_takes_as_long_as_was_configured_and_leaves_the_call_time() {
+        assert_eq!(login_ms(&[]), LOGIN_MS);
+        assert_eq!(login_ms(&[named("proxy", "http://p"), named(TIMEOUT, "400")]), 400);
+        assert_eq!(login_ms(&[named(TIMEOUT, "3600000")]), LONGEST_LOGIN_MS);
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_is_the_services_fault() {
+        let told = too_long(crate::failure::invalid("more").code(TOO_LONG).blame(crate::Blame::Plugin).maybe_done());
+        assert!(matches!(told, Failure::Unavailable(_)) && told.fault().blame == crate::Blame::Target);
+        assert!(told.fault().maybe_done && told.may_retry());
+        assert!(matches!(too_long(crate::failure::invalid("a name")), Failure::Invalid(_)));
+    }
 
     #[test]
     fn header_names_have_no_case() {

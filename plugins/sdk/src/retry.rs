@@ -4,6 +4,7 @@
 //! the host cannot see: the hundredth part of a copy inside the target.
 
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use crate::failure::Outcome;
 use crate::{Retry, clock, job};
@@ -16,11 +17,13 @@ pub struct Policy {
     /// The wait before the second one; doubles from there.
     pub first_wait_ms: u64,
     pub longest_wait_ms: u64,
+    /// Once it went on for so long the call is not made again: it is part of one of the host's, which has an end.
+    pub patience_ms: u64,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { attempts: 4, first_wait_ms: 200, longest_wait_ms: 5_000 }
+        Self { attempts: 4, first_wait_ms: 200, longest_wait_ms: 5_000, patience_ms: u64::MAX }
     }
 }
 
@@ -34,6 +37,7 @@ impl Policy {
 
 /// Makes the call until it succeeds, fails for good, or the policy is used up. Only for calls that may be made twice.
 pub async fn with<T, F: Future<Output = Outcome<T>>>(policy: Policy, mut call: impl FnMut() -> F) -> Outcome<T> {
+    let (started, patience) = (Instant::now(), Duration::from_millis(policy.patience_ms));
     let mut failures = 0;
     loop {
         let failure = match call().await {
@@ -42,7 +46,8 @@ pub async fn with<T, F: Future<Output = Outcome<T>>>(policy: Policy, mut call: i
         };
         failures += 1;
         let fault = failure.fault();
-        if fault.retry == Retry::Never || failures >= policy.attempts || job::cancelled() {
+        let over = failures >= policy.attempts || started.elapsed() >= patience;
+        if fault.retry == Retry::Never || over || job::cancelled() {
             return Err(failure);
         }
         if fault.retry == Retry::Later || failures > 1 {

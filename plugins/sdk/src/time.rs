@@ -72,7 +72,8 @@ pub fn http(text: &str) -> Option<i64> {
     let day = words.next()?.parse().ok()?;
     let name = words.next()?;
     let month = MONTHS.iter().position(|month| *month == name)? as i64 + 1;
-    let year = words.next()?.parse().ok()?;
+    // Four digits: what a server writes there must not overflow anything.
+    let year = words.next().filter(|year| year.len() == 4)?.parse().ok()?;
     let clock = words.next()?;
     seconds((year, month, day), (field(clock, 0, 2)?, field(clock, 3, 5)?, field(clock, 6, 8)?))
 }
@@ -106,6 +107,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_time() {
+        assert_eq!(http("Sat, 21 Nov 9223372036854775807 09:12:17 GMT"), None);
         assert_eq!((iso("yesterday"), http("yesterday"), iso("2026-13-01T00:00:00Z")), (None, None, None));
     }
 }

@@ -3,9 +3,11 @@
 //! Calls are tasks of their own, and none can wake another: a task that waits for nothing but another one traps, so the locks of
 //! `futures` are no use across calls. Who waits here looks again after a moment that the host ends.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::time::Instant;
 
-use crate::failure::{Outcome, cancelled, timed_out};
+use crate::failure::{Failure, Outcome, cancelled, timed_out};
 use crate::{clock, job};
 
 /// Milliseconds before the second look; they double from look to look, so that many who wait for long cost little.
@@ -17,6 +19,8 @@ const LONGEST_WAIT_MS: u64 = 45_000;
 #[derive(Debug, Default)]
 pub struct Turns {
     taken: Cell<bool>,
+    /// When what is shared could last not be made, and why.
+    failed: RefCell<Option<(Instant, Failure)>>,
 }
 
 /// Given back when it is dropped, also with a call that is cut.
@@ -45,6 +49,34 @@ impl Turns {
         }
         Err(timed_out("what another call makes does not get ready"))
     }
+
+    /// What is shared: as `look` finds it, or as `make` makes it, for which one call at a time has the turn. Who waited for a call that
+    /// failed shares its failure: a service that hangs would hold them up one after the other. The next call tries anew.
+    pub async fn shared<T>(&self, look: impl Fn() -> Option<T>, make: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        if let Some(there) = look() {
+            return Ok(there);
+        }
+        let since = Instant::now();
+        let _turn = self.take().await?;
+        if let Some(there) = look() {
+            return Ok(there);
+        }
+        if let Some(failure) = self.failed(since) {
+            return Err(failure);
+        }
+        make.await.inspect_err(|failure| self.fail(failure))
+    }
+
+    fn fail(&self, failure: &Failure) {
+        // That one job was cancelled is nothing to the calls of others.
+        if !matches!(failure, Failure::Cancelled(_)) {
+            self.failed.replace(Some((Instant::now(), failure.clone())));
+        }
+    }
+
+    fn failed(&self, since: Instant) -> Option<Failure> {
+        self.failed.borrow().as_ref().filter(|(moment, _)| *moment >= since).map(|(_, failure)| failure.clone())
+    }
 }
 
 fn next_look_ms(looks: u32) -> u64 {
@@ -67,6 +99,27 @@ mod tests {
     #[test]
     fn who_waits_long_looks_seldom() {
         assert_eq!([0, 1, 2, 5, 6, 100, u32::MAX].map(next_look_ms), [10, 20, 40, 320, 500, 500, 500]);
+    }
+
+    #[test]
+    fn who_waited_for_a_call_that_failed_shares_its_failure_and_the_next_call_does_not() {
+        let turns = Turns::default();
+        let before = Instant::now();
+        turns.fail(&timed_out("it hangs"));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert!(turns.failed(before).is_some() && turns.failed(Instant::now()).is_none());
+        let turns = Turns::default();
+        turns.fail(&cancelled("the job was cancelled"));
+        assert!(turns.failed(before).is_none());
+    }
+
+    #[test]
+    fn what_is_there_needs_no_turn() {
+        let turns = Turns::default();
+        turns.taken.set(true);
+        let mut looking = pin!(turns.shared(|| Some(7), async { Err(timed_out("it is not asked")) }));
+        let ready = looking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(ready, Poll::Ready(Ok(7))));
     }
 
     #[test]

@@ -28,15 +28,15 @@ use crate::session::{Session, Sessions};
 /// Bytes of a collected answer. A page of 1,000 names of 1,024 bytes needs up to 7 MB where JSON escapes all of them.
 pub(crate) const MAX_ANSWER: u32 = 8 << 20;
 /// Bytes of an answer to an authentication; a service catalogue has some 100 KB.
-const MAX_ADMISSION: u32 = 1 << 20;
+const MAX_ADMISSION: usize = 1 << 20;
+/// Bytes of what a service says of itself.
+const MAX_INFO: u32 = 1 << 20;
 /// Bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 64 << 10;
 /// How often a control call is made, and how long it waits between: short, because the host asks again as well.
-pub(crate) const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000 };
-/// Longest a login waits for its answer: calls wait for it, and must have time left to tell that it failed.
-const LOGIN_WAIT_MS: u64 = 15_000;
-/// How often a login is tried in one go.
-pub(crate) const LOGIN: Policy = Policy { attempts: 2, first_wait_ms: 100, longest_wait_ms: 1_000 };
+pub(crate) const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000, patience_ms: 10_000 };
+/// How often a login is tried in one go; one that hung is not.
+pub(crate) const LOGIN: Policy = Policy { attempts: 2, first_wait_ms: 100, longest_wait_ms: 1_000, patience_ms: 10_000 };
 /// The header that names an answer, and the one with what the name ends in.
 const ANSWER_NAME: &str = "x-trans-id";
 const ANSWER_MARK: &str = "x-trans-id-extra";
@@ -208,8 +208,8 @@ impl Client {
     pub(crate) async fn authenticate(&self, method: &str, url: String, mut headers: Headers, body: Body) -> Outcome<Reply> {
         let mark = self.mark();
         headers.push((ANSWER_MARK.to_owned(), mark.clone()));
-        let request = Request { method: method.to_owned(), url, headers, extras: self.extras(Some(LOGIN_WAIT_MS)) };
-        let reply = http::exchange(request, body, MAX_ADMISSION).await?;
+        let request = Request { method: method.to_owned(), url, headers, extras: self.extras(None) };
+        let reply = http::login("the authentication", request, body, MAX_ADMISSION).await?;
         // Not every service that hands out tokens names its answers.
         answers(&reply.headers, &mark)?;
         Ok(reply)
@@ -230,7 +230,7 @@ impl Client {
             vec![("x-auth-token".to_owned(), session.token.reveal().to_owned()), (ANSWER_MARK.to_owned(), mark.clone())];
         let url = session.storage.with_path(path).to_string();
         let request = Request { method: "GET".to_owned(), url, headers, extras: self.extras(None) };
-        let reply = http::exchange(request, Body::Empty, MAX_ADMISSION).await?;
+        let reply = http::exchange(request, Body::Empty, MAX_INFO).await?;
         check(reply, &mark)
     }
 

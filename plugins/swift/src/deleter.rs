@@ -87,6 +87,8 @@ fn by_name<'a>(container: &str, names: &'a [String], failed: Vec<(String, Refusa
 }
 
 pub(crate) async fn delete_many(client: &Client, location: &str, keys: Vec<String>) -> Outcome<Vec<KeyOutcome>> {
+    // A login that fails is one failure, and none of each key's.
+    client.session().await?;
     let mut looks = futures::stream::iter(keys)
         .map(|key| async move {
             let make =

@@ -77,6 +77,23 @@ impl Refusal {
         self.dress(self.by_status(what))
     }
 
+    /// The failure of an authentication that says nothing of the credentials: never one that could be taken for an object's.
+    pub(crate) fn of_login(&self) -> Failure {
+        let failure = match self.status {
+            301 | 302 | 303 | 307 | 308 => {
+                invalid("the authentication is somewhere else").next_step("Correct \"auth-url\" of the target.")
+            }
+            400..408 | 409..429 => invalid(format!("the authentication answers {} to what it is asked", self.status))
+                .next_step("Check \"auth-url\" and \"auth-version\" of the target, and what stands between."),
+            408 | 504 => timed_out("the authentication did not answer in time"),
+            429 | 498 => busy("the authentication asks to slow down"),
+            503 if self.retry_after_ms.is_some() => busy("the authentication asks to slow down"),
+            500.. => unavailable("the authentication has an internal error"),
+            status => unavailable(format!("the authentication answered {status}")).retry(Retry::Never),
+        };
+        self.dress(failure)
+    }
+
     /// Adds what the answer tells besides.
     pub(crate) fn dress(&self, failure: Failure) -> Failure {
         let code = self.code.clone().unwrap_or_else(|| format!("HTTP {}", self.status));
@@ -118,7 +135,7 @@ impl Refusal {
             503 if self.retry_after_ms.is_some() => busy("the target asks to slow down"),
             500 | 502 | 503 => unavailable("the target has an internal error, or too few of its servers answer"),
             504 => timed_out("the target did not answer in time"),
-            507 => no_space("the target is full"),
+            507 => no_space("the target is full").next_step("Delete something, or give the cluster more room."),
             status => unavailable(format!("the target answered {status}")).retry(Retry::Never),
         }
     }

@@ -22,11 +22,13 @@ pub(crate) async fn admission(client: &Client) -> Outcome<Admission> {
     let url = client.config.token_url()?.to_string();
     retry::with(LOGIN, || async {
         let name = if client.config.application_credential().is_some() { APPLICATION_SECRET } else { PASSWORD };
-        let request = request(&client.config, secret(name)?.reveal());
+        let secret = secret(name)?;
+        let request = request(&client.config, secret.reveal());
         let headers: Headers =
             ["content-type", "accept"].map(|name| (name.to_owned(), "application/json".to_owned())).into_iter().collect();
-        let reply = client.authenticate("POST", url.clone(), headers, Body::Bytes(request.to_string().into_bytes())).await?;
-        read(&client.config, &reply)
+        let reply = client.authenticate("POST", url.clone(), headers, Body::Bytes(request.to_string().into_bytes())).await;
+        // It may repeat what it was sent.
+        reply.and_then(|reply| read(&client.config, &reply)).map_err(|failure| failure.without(secret.reveal()))
     })
     .await
 }
@@ -113,7 +115,7 @@ fn read(config: &Config, reply: &Reply) -> Outcome<Admission> {
         None => storage(config, &answer.token.catalog)?,
     };
     let ends = moment(answer.token.expires_at.as_deref()).map(|moment| moment.div_euclid(1_000_000_000));
-    Ok(Admission { token: Token::new(token), life: life(&answer.token), ends, storage })
+    Ok(Admission { token: Token::told(token)?, life: life(&answer.token), ends, storage })
 }
 
 /// Nanoseconds since 1970.
@@ -173,7 +175,7 @@ fn refusal(config: &Config, refusal: &Refusal) -> Failure {
         403 => refusal.dress(denied("the user may not have a token for the project").next_step("Give the user a role in the project.")),
         300 | 404 | 405 => refusal
             .dress(invalid("there is no Keystone of version 3 at this URL").next_step("Correct \"auth-url\", or \"auth-version\", of the target.")),
-        _ => refusal.unnamed("authentication"),
+        _ => refusal.of_login(),
     }
 }
 
@@ -253,6 +255,16 @@ mod tests {
         let admission = read(&config(r#", "region": "one""#), &answer(CATALOGUE)).unwrap();
         assert_eq!((admission.life, admission.token.reveal()), (Some(Duration::from_secs(3600)), "gAAAA1"));
         assert_eq!(admission.ends, Some(1_795_294_800));
+        let between = |issued: &str, expires: &str| {
+            life(&Issued { expires_at: Some(expires.to_owned()), issued_at: Some(issued.to_owned()), catalog: Vec::new() })
+        };
+        for (issued, expires) in [
+            ("2026-11-21T20:00:00Z", "2026-11-21T19:00:00Z"),
+            ("2026-11-21T20:00:00Z", "soon"),
+            ("2026-11-21T20:00:00Z", "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(between(issued, expires), None, "{expires}");
+        }
         assert_eq!(life(&Issued { expires_at: None, issued_at: None, catalog: Vec::new() }), None);
     }
 
@@ -263,6 +275,10 @@ mod tests {
         assert!(matches!(status(403), Failure::Denied(_)));
         assert!(matches!(status(404), Failure::Invalid(_)) && matches!(status(300), Failure::Invalid(_)));
         assert!(status(500).may_retry() && status(503).may_retry());
+        // What is gone is the authentication: nobody asked for an object yet.
+        for other in [400, 409, 410, 411, 412, 413, 416, 418, 422, 501, 507] {
+            assert!(matches!(status(other), Failure::Invalid(_) | Failure::Unavailable(_)), "{other}");
+        }
         let garbage = read(&config(""), &answer("<html>")).unwrap_err();
         assert_eq!(garbage.fault().code.as_deref(), Some("malformed-answer"));
     }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use capstan_sdk::failure::{Failure, unauthenticated};
+use capstan_sdk::failure::{Failure, malformed, unauthenticated};
 use capstan_sdk::http::header;
 use capstan_sdk::turn::Turns;
 use capstan_sdk::{Blame, Outcome, secrets, time};
@@ -24,6 +24,10 @@ use crate::{keystone, tempauth};
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long a service that tells no end is taken to keep a token; a refused one is replaced in any case.
 const UNTOLD_LIFE: Duration = Duration::from_secs(3600);
+/// A token is kept no longer than this, whatever the service says.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of a token; Keystone's have some hundred.
+const MAX_TOKEN: usize = 16 << 10;
 /// Refusals in a row of which each is tried again by the next call; usual locks begin at five.
 const FREE_TRIES: u32 = 3;
 /// How long a refusal of the credentials stands beyond those.
@@ -36,6 +40,14 @@ pub(crate) struct Token(String);
 impl Token {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// One that a service tells: a header has to carry it.
+    pub(crate) fn told(text: &str) -> Outcome<Self> {
+        if text.len() <= MAX_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self::new(text));
+        }
+        Err(malformed("the authentication answered a token that fits into no header", format!("{} bytes", text.len())))
     }
 
     pub(crate) fn reveal(&self) -> &str {
@@ -157,6 +169,7 @@ impl Session {
 
 /// How long a token of this life is used.
 fn usable(life: Duration) -> Duration {
+    let life = life.min(LONGEST_LIFE);
     life.saturating_sub(MARGIN.min(life / 5))
 }
 
@@ -190,6 +203,15 @@ mod tests {
         assert_eq!(usable(Duration::from_secs(3600)), Duration::from_secs(3540));
         assert_eq!(usable(Duration::from_secs(10)), Duration::from_secs(8));
         assert_eq!(usable(Duration::ZERO), Duration::ZERO);
+        assert_eq!(usable(Duration::from_secs(u64::MAX)), LONGEST_LIFE - MARGIN);
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_none() {
+        assert_eq!(Token::told("gAAAA1").unwrap().reveal(), "gAAAA1");
+        for text in ["a b", "a\u{e9}", &"a".repeat(MAX_TOKEN + 1)] {
+            assert!(matches!(Token::told(text), Err(Failure::Unavailable(_))), "{text}");
+        }
     }
 
     #[test]

@@ -16,12 +16,12 @@ use crate::url::Url;
 pub(crate) async fn admission(client: &Client) -> Outcome<Admission> {
     let url = client.config.token_url()?.to_string();
     retry::with(LOGIN, || async {
-        let headers: Headers = vec![
-            ("x-auth-user".to_owned(), client.config.user.clone()),
-            ("x-auth-key".to_owned(), secret(PASSWORD)?.reveal().to_owned()),
-        ];
-        let reply = client.authenticate("GET", url.clone(), headers, Body::Empty).await?;
-        read(&reply)
+        let password = secret(PASSWORD)?;
+        let headers: Headers =
+            vec![("x-auth-user".to_owned(), client.config.user.clone()), ("x-auth-key".to_owned(), password.reveal().to_owned())];
+        let reply = client.authenticate("GET", url.clone(), headers, Body::Empty).await;
+        // It may repeat what it was sent.
+        reply.and_then(|reply| read(&reply)).map_err(|failure| failure.without(password.reveal()))
     })
     .await
 }
@@ -38,7 +38,7 @@ fn read(reply: &Reply) -> Outcome<Admission> {
     let token = told("x-auth-token").or_else(|| told("x-storage-token")).ok_or_else(|| missing("token"))?;
     let storage = Url::told(told("x-storage-url").ok_or_else(|| missing("storage URL"))?)?;
     let life = told("x-auth-token-expires").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-    Ok(Admission { token: Token::new(token), life, ends: None, storage })
+    Ok(Admission { token: Token::told(token)?, life, ends: None, storage })
 }
 
 /// Ceph's gateway says 403 of a user it does not know, and 401 of a wrong key.
@@ -52,7 +52,7 @@ fn refusal(refusal: &Refusal) -> Failure {
             invalid("there is no v1 authentication at this URL")
                 .next_step("Correct \"auth-url\", or \"auth-version\", of the target."),
         ),
-        _ => refusal.unnamed("authentication"),
+        _ => refusal.of_login(),
     }
 }
 

@@ -28,8 +28,7 @@ impl Url {
         };
         let authority = authority.strip_suffix(own).unwrap_or(authority).to_ascii_lowercase();
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
-        let of_a_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-        if authority.is_empty() || !authority.bytes().all(of_a_host) || !path.bytes().all(plain) {
+        if !is_authority(&authority) || !path.bytes().all(plain) {
             return Err(invalid("a URL has a scheme, a host, and perhaps a port and a path"));
         }
         Ok(Self { scheme, authority, path: path.trim_end_matches('/').to_owned() })
@@ -37,7 +36,10 @@ impl Url {
 
     /// One that a service tells; it always says the scheme. What is none of a server would be kept as long as the token.
     pub(crate) fn told(text: &str) -> Outcome<Self> {
-        let none = |why: &str| malformed("the service tells a URL of the object store that is none", why);
+        let none = |why: &str| {
+            malformed("the service tells a URL of the object store that is none", why)
+                .next_step("Correct what the service tells, or set \"storage-url\" of the target.")
+        };
         if !text.contains("://") {
             return Err(none("it has no scheme"));
         }
@@ -48,6 +50,18 @@ impl Url {
     pub(crate) fn with_path(&self, path: impl Into<String>) -> Self {
         Self { path: path.into(), ..self.clone() }
     }
+}
+
+/// A name or an address, and perhaps a port. The colons of an address stand in brackets.
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let name = |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let address = |host: &str| host.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte));
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inside.map_or_else(|| name(host), address) && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 impl fmt::Display for Url {
@@ -68,6 +82,11 @@ mod tests {
         assert_eq!(url.with_path("/info").to_string(), "http://swift.example.com:8080/info");
         for bad in ["ftp://x", "https://", "https://user@host", "https://host/?x", "http://h/a b", "http://h/ü"] {
             assert!(Url::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Url::parse("http://[::1]:8080/v1").unwrap().authority, "[::1]:8080");
+        assert_eq!(Url::parse("http://[::1]").unwrap().authority, "[::1]");
+        for garbled in ["http://h:99999/v1", "http://h:0/v1", "http://h:/v1", "http://a:b:80/v1", "http://:80/v1"] {
+            assert_eq!(Url::told(garbled).unwrap_err().fault().code.as_deref(), Some("malformed-answer"), "{garbled}");
         }
         for garbled in ["http;//127.0.0.1:80/v1", "127.0.0.1/v1", "http://127,0.0.1/v1", "https://http;/"] {
             assert_eq!(Url::told(garbled).unwrap_err().fault().code.as_deref(), Some("malformed-answer"), "{garbled}");

@@ -30,9 +30,9 @@ pub(crate) async fn put(
 ) -> Outcome<Object> {
     conditions::check(client, location, &options).await?;
     let size = content.size();
-    let given = options.checksums.iter().find(|checksum| checksum.algorithm == MD5).cloned();
     let payload = Payload { content, offset: 0, length: size };
-    let md5 = match given.filter(|_| client.config.checksum != ChecksumSetting::None) {
+    // What the caller knows goes along whatever is configured: that says what is computed.
+    let md5 = match checksum::given(&options, MD5) {
         Some(known) => Some(known),
         None => md5(client, payload).await?,
     };

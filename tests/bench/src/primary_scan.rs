@@ -34,15 +34,16 @@ pub(crate) fn run(files: usize, rounds: usize) -> anyhow::Result<()> {
         let host = Host::start(HostOptions { data: room.path().join(format!("data-{round}")), ..HostOptions::default() })?;
         let pool = Pool::open(host.client(), &server, &export)?;
         lists.push(files as f64 / rivals::run(list(&server, &export))?.as_secs_f64());
-        whole.push(files as f64 / pool.scanned("POST")?.as_secs_f64());
-        ensure!(pool.files()? >= files as u64, "{} of {files} files are in the catalogue", pool.files()?);
+        let (took, seen) = pool.scanned("POST")?;
+        whole.push(files as f64 / took.as_secs_f64());
+        ensure!(seen >= files as u64, "{seen} of {files} files were seen");
         // A folder read within seconds of a change of it is read once more.
         std::thread::sleep(Duration::from_secs(6));
-        again.push(files as f64 / pool.scanned("PUT")?.as_secs_f64());
+        again.push(files as f64 / pool.scanned("PUT")?.0.as_secs_f64());
         for folder in (0..files.div_ceil(FOLDER)).step_by(CHANGED) {
             std::fs::write(export.join(format!("folder-{folder:04}/new-{round}")), b"")?;
         }
-        changed.push(files as f64 / pool.scanned("PUT")?.as_secs_f64());
+        changed.push(files as f64 / pool.scanned("PUT")?.0.as_secs_f64());
         host.stop()?;
     }
     let row = |name: &str, series: &Series| {
@@ -91,14 +92,8 @@ impl Pool {
         Ok(Self { client })
     }
 
-    /// How many files the catalogue has of it.
-    fn files(&self) -> anyhow::Result<u64> {
-        let counted = self.client.get("/api/v2/pools/pool/files?limit=1")?;
-        counted.get("count").and_then(Value::as_u64).with_context(|| format!("no count in {counted}"))
-    }
-
-    /// Makes or changes the pool's scan, which is due at once then; how long it ran.
-    fn scanned(&self, method: &str) -> anyhow::Result<Duration> {
+    /// Makes or changes the pool's scan, which is due at once then; how long it ran, and the files it saw.
+    fn scanned(&self, method: &str) -> anyhow::Result<(Duration, u64)> {
         let before = self.newest()?;
         let setting = json!({ "enabled": true, "operand": 1, "unit": "weeks" });
         let answer = self.client.send(method, "/api/v2/pools/pool/primary_scan", &setting)?;
@@ -114,7 +109,8 @@ impl Pool {
             }
             if let (Some(started), Some(finished)) = (moment("started"), moment("finished")) {
                 ensure!(text("state") == Some("done"), "{job}");
-                return Ok(Duration::try_from(finished.duration_since(started))?);
+                let seen = job.pointer("/progress/files_processed").and_then(Value::as_u64);
+                return Ok((Duration::try_from(finished.duration_since(started))?, seen.context("no count of files")?));
             }
         }
         anyhow::bail!("the scan did not end within {PATIENCE:?}")

@@ -20,6 +20,8 @@ pub enum Want {
     Store,
     /// A capability with this value. `conditional-put` = `if-absent` is also held by a plugin that says `true`.
     Capability(&'static str, &'static str),
+    /// A capability, with whatever value.
+    Claimed(&'static str),
     /// The plugin does not claim this capability.
     Without(&'static str),
     /// Data lives in the target, not in the instance.

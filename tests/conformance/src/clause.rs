@@ -28,6 +28,7 @@ clauses! {
     RETRIES = "wit/README.md#retries";
     EXTRAS = "wit/README.md#extras";
     PAGES = "wit/README.md#pages";
+    CHECKSUMS = "wit/README.md#checksums";
     SUCCESS = "wit/README.md#success";
     // target
     DESCRIBE = "wit/README.md#target-describe";

@@ -7,6 +7,8 @@ use anyhow::ensure;
 use bytes::Bytes;
 use capstan_domain::content::{Body, Content, Source};
 use capstan_domain::failure::{Failure, Kind};
+use capstan_domain::ports::Checksum;
+use capstan_services::digest::Digest;
 use futures::StreamExt;
 
 use crate::{Check, told};
@@ -14,6 +16,8 @@ use crate::{Check, told};
 const CHUNK: u64 = 256 << 10;
 /// A sparse content holds its offset once in so many bytes, zeros otherwise.
 const SPARSE: u64 = 1 << 20;
+/// What `checksum` of a content and of an object may be named.
+const CHECKSUMS: [&str; 5] = ["md5", "sha256", "crc32c", "crc64-nvme", "blake3"];
 
 /// Every eight bytes hold their own offset, mixed.
 pub struct Counting {
@@ -171,6 +175,30 @@ async fn compare(mut body: Body, offset: u64, length: u64, expected: impl Fn(u64
         at += size;
     }
     ensure!(at == offset + length, "{} bytes came instead of {length}", at - offset);
+    Ok(())
+}
+
+/// The digest of this part of the content, by the contract's name of an algorithm.
+pub async fn digest(content: &Content, algorithm: &str, offset: u64, length: u64) -> anyhow::Result<Vec<u8>> {
+    let mut digest = Digest::new(algorithm).map_err(told)?;
+    let mut body = content.open(offset, length);
+    while let Some(chunk) = body.next().await {
+        digest.update(&chunk.map_err(told)?);
+    }
+    Ok(digest.finish())
+}
+
+/// What is told of this part of the content is true of it.
+pub async fn has(content: &Content, (offset, length): (u64, u64), checksums: &[Checksum]) -> Check {
+    for checksum in checksums.iter().filter(|checksum| CHECKSUMS.contains(&checksum.algorithm.as_str())) {
+        let right = digest(content, &checksum.algorithm, offset, length).await?;
+        ensure!(
+            checksum.value == right,
+            "{:02x?} is told as {}, the bytes have {right:02x?}",
+            checksum.value,
+            checksum.algorithm
+        );
+    }
     Ok(())
 }
 

@@ -97,6 +97,7 @@ impl<'a> Stand<'a> {
                 let more = name == "conditional-put" && value == "if-absent" && said == Some("true");
                 (said != Some(value) && !more).then(|| format!("capability {name} = {value} is not claimed"))
             }
+            Want::Claimed(name) => self.said(name).is_none().then(|| format!("capability {name} is not claimed")),
             Want::Without(name) => self.said(name).map(|_| format!("capability {name} is claimed")),
             Want::Durable => {
                 self.says("durability", "none").then(|| "data does not outlive the instance (durability = none)".to_owned())

@@ -7,7 +7,6 @@ mod client;
 mod harbour;
 mod host;
 mod outcomes;
-mod small_disk;
 mod tour;
 mod tree;
 
@@ -16,6 +15,5 @@ pub use client::{Answer, Client};
 pub use harbour::{Harbour, INBOUND, OUTBOUND, POOL};
 pub use host::{Host, HostOptions, PASSWORD, USER, binaries, dist};
 pub use outcomes::Outcomes;
-pub use small_disk::SmallDisk;
 pub use tour::{Leg, Tour};
 pub use tree::{Content, Shape, Tree};

@@ -31,6 +31,10 @@ const STORAGE_CLASSES: [&str; 2] = ["STANDARD_IA", "GLACIER"];
 /// A user of Swift's API, a part of the test user, and its key.
 const SUBUSER: &str = "tester:swift";
 const SUBUSER_KEY: &str = "swiftsecret";
+/// A user each of whose buckets may hold `BUCKET_QUOTA` bytes, and its keys.
+const BOUNDED: &str = "bounded";
+const BOUNDED_KEY: &str = "boundedkey";
+const BOUNDED_SECRET: &str = "boundedsecret";
 /// The role whose temporary credentials the test user may have.
 pub(crate) const ROLE: &str = "visitor";
 const MAY_TAKE_ROLE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/tester"]},"Action":["sts:AssumeRole"]}]}"#;
@@ -47,6 +51,9 @@ pub struct Rgw {
 }
 
 impl Rgw {
+    /// Bytes that a bucket of the bounded user holds; the gateway counts each object in steps of 4 KiB.
+    pub const BUCKET_QUOTA: u64 = 4 << 20;
+
     /// The run's gateway, or a fresh one.
     pub fn get() -> anyhow::Result<Self> {
         match std::env::var(SHARED).ok().as_deref().and_then(S3::parse) {
@@ -66,6 +73,11 @@ impl Rgw {
         let (head, port) = self.s3.endpoint.rsplit_once(':').context("the gateway's port")?;
         let port: u16 = port.parse().context("the gateway's port")?;
         Ok(S3 { endpoint: format!("{head}:{}", port + TOKEN_GATEWAY), ..self.s3.clone() })
+    }
+
+    /// A user of the same gateway whose buckets are small.
+    pub fn bounded(&self) -> S3 {
+        S3 { access_key: BOUNDED_KEY.to_owned(), secret_key: BOUNDED_SECRET.to_owned(), ..self.s3.clone() }
     }
 
     /// The test user of Swift's API, which sees the same buckets.
@@ -199,11 +211,20 @@ impl Cluster<'_> {
         self.tool("radosgw-admin", &["subuser", "create", "--uid=tester", &subuser, "--access=full"]).context("the subuser")?;
         let key = format!("--secret={SUBUSER_KEY}");
         self.tool("radosgw-admin", &["key", "create", &subuser, "--key-type=swift", &key]).context("the subuser's key")?;
+        self.bounded_user().context("the user with a quota")?;
         let role = format!("--role-name={ROLE}");
         let (who, what) = (format!("--assume-role-policy-doc={MAY_TAKE_ROLE}"), format!("--policy-doc={ROLE_MAY}"));
         self.tool("radosgw-admin", &["role", "create", &role, &who]).context("the role")?;
         self.tool("radosgw-admin", &["role-policy", "put", &role, "--policy-name=all", &what]).context("the role's policy")?;
         Ok(gateway)
+    }
+
+    fn bounded_user(&self) -> anyhow::Result<()> {
+        let (who, bytes) = (format!("--uid={BOUNDED}"), format!("--max-size={}", Rgw::BUCKET_QUOTA));
+        let keys = [format!("--access-key={BOUNDED_KEY}"), format!("--secret={BOUNDED_SECRET}")];
+        self.tool("radosgw-admin", &["user", "create", &who, "--display-name=Bounded", &keys[0], &keys[1]])?;
+        self.tool("radosgw-admin", &["quota", "set", "--quota-scope=bucket", &who, &bytes])?;
+        self.tool("radosgw-admin", &["quota", "enable", "--quota-scope=bucket", &who]).map(drop)
     }
 
     fn token_gateway(&self) -> anyhow::Result<Keeper> {

@@ -13,6 +13,7 @@ use crate::portmapper;
 use crate::ports::free_block;
 use crate::process::Keeper;
 use crate::program::{find, run};
+use crate::small_disk::SmallDisk;
 
 const CURE: &str = "apt-get install nfs-ganesha nfs-ganesha-vfs";
 /// NFS, mount, and two that the server would bind by itself.
@@ -27,6 +28,8 @@ pub struct Ganesha {
     pub port: u16,
     pub mount_port: u16,
     process: Option<Keeper>,
+    /// What the export `open` lies on, if not on the disk of the others. Before `data`, which it is mounted in.
+    small: Option<SmallDisk>,
     data: TempDir,
 }
 
@@ -39,6 +42,15 @@ const EXPORTS: [(&str, &str); 3] = [
 
 impl Ganesha {
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(None)
+    }
+
+    /// The export `open` has a file system of its own, of so many MiB.
+    pub fn on_small_disk(mebibytes: u64) -> anyhow::Result<Self> {
+        Self::start_with(Some(mebibytes))
+    }
+
+    fn start_with(small: Option<u64>) -> anyhow::Result<Self> {
         let program = find("ganesha.nfsd", &["/usr/bin", "/usr/sbin"], CURE)?;
         portmapper::ensure_running()?;
         // Where it writes whatever it was told.
@@ -50,8 +62,9 @@ impl Ganesha {
             fs::create_dir(&directory)?;
             fs::set_permissions(&directory, fs::Permissions::from_mode(0o777))?;
         }
+        let small = small.map(|mebibytes| SmallDisk::over(&data.path().join("open"), mebibytes)).transpose()?;
         fs::write(data.path().join("ganesha.conf"), configuration(data.path(), base))?;
-        let mut server = Self { port: base, mount_port: base + 1, process: None, data };
+        let mut server = Self { port: base, mount_port: base + 1, process: None, small, data };
         server.run(&program)?;
         Ok(server)
     }
@@ -77,6 +90,11 @@ impl Ganesha {
     /// The path under which "open", "sealed" or "privileged" is exported; the same on the disk.
     pub fn export(&self, name: &str) -> PathBuf {
         self.data.path().join(name)
+    }
+
+    /// More room below `open`.
+    pub fn grow(&self, mebibytes: u64) -> anyhow::Result<()> {
+        self.small.as_ref().context("it lies on no small disk")?.grow(mebibytes)
     }
 
     pub fn stop(&mut self) {

@@ -22,6 +22,8 @@ pub enum Trick {
     Forgets,
     /// The connection ends instead of the answer to this procedure: it was carried out, and nobody hears of it.
     Loses(u32),
+    /// This procedure, one that changes something, is answered with this status, whatever became of it.
+    Refuses(u32, u32),
 }
 
 const COMMIT: u32 = 21;
@@ -59,7 +61,7 @@ impl NfsFront {
                 let procedure = word(&answer, 1).and_then(|xid| lock(&asked).remove(&xid));
                 let meant = match trick {
                     Trick::Forgets => procedure == Some(COMMIT),
-                    Trick::Loses(lost) => procedure == Some(lost),
+                    Trick::Loses(meant) | Trick::Refuses(meant, _) => procedure == Some(meant),
                 };
                 let due = meant && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
                 match trick {
@@ -69,6 +71,7 @@ impl NfsFront {
                         }
                     }
                     Trick::Loses(_) if due => break,
+                    Trick::Refuses(_, status) if due => answer = refusal(word(&answer, 1).unwrap_or_default(), status),
                     _ => {}
                 }
                 to_client.write_all(&answer)?;
@@ -105,6 +108,14 @@ fn message(stream: &mut impl Read) -> anyhow::Result<Option<Vec<u8>>> {
     message.resize(4 + length, 0);
     stream.read_exact(message.get_mut(4..).unwrap_or_default())?;
     Ok(Some(message))
+}
+
+/// The answer to a call that was accepted and failed: xid, reply, accepted, no verifier (two words), carried out (RFC 5531,
+/// section 9); the status, and of what it was about nothing from before and after (`wcc_data` of RFC 1813, section 2.6).
+fn refusal(xid: u32, status: u32) -> Vec<u8> {
+    const WORDS: u32 = 9;
+    let header = 0x8000_0000 | (WORDS * 4);
+    [header, xid, 1, 0, 0, 0, 0, status, 0, 0].into_iter().flat_map(u32::to_be_bytes).collect()
 }
 
 fn word(message: &[u8], at: usize) -> Option<u32> {

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::ports::free_port;
 use crate::process::Keeper;
 use crate::program::{find, run};
+use crate::small_disk::SmallDisk;
 
 const CURE: &str = "apt-get install samba";
 const SBIN: [&str; 2] = ["/usr/sbin", "/usr/local/samba/sbin"];
@@ -21,17 +22,16 @@ const SBIN: [&str; 2] = ["/usr/sbin", "/usr/local/samba/sbin"];
 const ACCOUNT: &str = "capstan-smb";
 pub const PASSWORD: &str = "Passw0rd!";
 /// MiB of the small disk.
-const SMALL_MIB: u32 = 16;
+const SMALL_MIB: u64 = 16;
 
 #[derive(Debug)]
 pub struct Samba {
     pub port: u16,
     pub user: String,
-    /// Whether there is a share `small`.
-    pub small: bool,
+    /// What the share `small` lies on; none where this host may not mount one. Before `data`, which it is mounted in.
+    pub small: Option<SmallDisk>,
     process: Option<Keeper>,
     data: TempDir,
-    mounted: Option<PathBuf>,
 }
 
 impl Samba {
@@ -45,7 +45,7 @@ impl Samba {
         // Not /tmp, which may be in memory, where files have no extended attributes.
         let data = TempDir::with_prefix_in("capstan-samba-", room())?;
         let user = account()?;
-        let mut samba = Self { port: free_port()?, user, small: false, process: None, data, mounted: None };
+        let mut samba = Self { port: free_port()?, user, small: None, process: None, data };
         samba.lay_out(more)?;
         samba.enrol(PASSWORD)?;
         samba.begin()?;
@@ -106,11 +106,13 @@ impl Samba {
         for name in ["share", "encrypted", "read-only", "small"] {
             std::fs::create_dir_all(self.share(name))?;
         }
-        self.mounted = mount_small(&self.share("small"));
-        self.small = self.mounted.is_some();
-        for name in ["share", "encrypted", "read-only", "small"] {
-            run("chown", [self.user.as_str(), &self.share(name).display().to_string()])?;
+        self.small = SmallDisk::over(&self.share("small"), SMALL_MIB).ok();
+        let given = |name: &str| run("chown", [self.user.as_str(), &self.share(name).display().to_string()]);
+        for name in ["share", "encrypted", "read-only"] {
+            given(name)?;
         }
+        // Whoever mounted it with another's rights may not; it is open to all.
+        let _ = given("small");
         open_way(self.root())?;
         let state = self.root().join("state");
         for name in ["lock", "state", "cache", "private", "pid", "ncalrpc"] {
@@ -156,10 +158,8 @@ impl Samba {
 
 impl Drop for Samba {
     fn drop(&mut self) {
+        // Before the disk below its share goes.
         self.stop();
-        if let Some(mounted) = self.mounted.take() {
-            let _ = Command::new("umount").arg("--lazy").arg(mounted).status();
-        }
     }
 }
 
@@ -188,11 +188,4 @@ fn account() -> anyhow::Result<String> {
         }
     }
     Ok(ACCOUNT.to_owned())
-}
-
-/// A file system of its own with little room. None where this process may not mount one.
-fn mount_small(at: &Path) -> Option<PathBuf> {
-    let options = format!("size={SMALL_MIB}m,mode=0777");
-    let mounted = run("mount", ["-t", "tmpfs", "-o", &options, "tmpfs", &at.display().to_string()]);
-    mounted.is_ok().then(|| at.to_owned())
 }

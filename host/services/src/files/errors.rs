@@ -30,9 +30,13 @@ pub(super) fn errno(what: &str, cause: Errno) -> Failure {
         Errno::LOOP => fail(Kind::Invalid, "it is a link, or links go round in a circle"),
         Errno::XDEV => fail(Kind::Unsupported, "it lies on another file system"),
         Errno::ACCESS | Errno::PERM => fail(Kind::Denied, "the host's user may not").with_blame(Blame::Target),
-        Errno::ROFS => fail(Kind::Denied, "the file system is read-only").with_blame(Blame::Target),
-        Errno::NOSPC => fail(Kind::NoSpace, "the disk is full"),
-        Errno::DQUOT => fail(Kind::NoSpace, "the quota is used up"),
+        Errno::ROFS => fail(Kind::Denied, "the file system is read-only")
+            .with_blame(Blame::Target)
+            .with_next_step("Mount it for writing, or use another directory."),
+        Errno::NOSPC => fail(Kind::NoSpace, "the disk is full").with_next_step("Make room on the file system."),
+        Errno::DQUOT => {
+            fail(Kind::NoSpace, "the quota is used up").with_next_step("Raise the quota on the file system, or make room in it.")
+        }
         Errno::FBIG => fail(Kind::NoSpace, "the file would be too large for the file system"),
         Errno::BUSY | Errno::TXTBSY => fail(Kind::Busy, "it is in use"),
         Errno::NOTSUP | Errno::NOSYS | Errno::NXIO | Errno::NODEV => fail(Kind::Unsupported, "the file system cannot"),

@@ -10,6 +10,7 @@ use capstan_domain::failure::Retry;
 use capstan_domain::{Failure, Kind, Outcome};
 use futures::StreamExt;
 use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 use tokio::task::JoinHandle;
 
 use super::directory::{Directory, Shared};
@@ -131,7 +132,11 @@ impl Shared {
         }
         rustix::fs::fsync(&file).map_err(|cause| {
             self.broken().insert(id);
-            unsynced(&cause.to_string())
+            match cause {
+                // File systems that look for room only when they write out what they took: NFS, disks handed out as they fill.
+                Errno::NOSPC | Errno::DQUOT => errors::errno("the file could not be made durable", cause),
+                _ => unsynced(&cause.to_string()),
+            }
         })
     }
 
@@ -163,12 +168,12 @@ fn write_all(file: &OwnedFd, chunks: &[Bytes], mut at: u64) -> Outcome<()> {
         let mut rest = chunk.as_ref();
         while !rest.is_empty() {
             match rustix::io::pwrite(file, rest, at) {
-                Ok(0) => return Err(Failure::new(Kind::NoSpace, "the file system takes no more bytes")),
+                Ok(0) => return Err(errors::errno("the file system takes no more bytes", Errno::NOSPC)),
                 Ok(written) => {
                     at += written as u64;
                     rest = rest.get(written..).unwrap_or_default();
                 }
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Err(cause) => return Err(errors::errno("the file cannot be written", cause)),
             }
         }

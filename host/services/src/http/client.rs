@@ -94,7 +94,7 @@ impl Client {
             let chunk = chunk.map_err(lost)?;
             if first.len() + collected.len() + chunk.len() > limit {
                 let failure = Failure::invalid(format!("the answer has more than the {limit} bytes that were asked for"));
-                return Err(lost(failure.with_blame(Blame::Plugin)));
+                return Err(lost(failure.with_code("answer-too-long").with_blame(Blame::Plugin)));
             }
             if first.is_empty() && collected.is_empty() {
                 first = chunk;

@@ -55,6 +55,17 @@ async fn a_server_that_stops_in_the_middle_times_out() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_longer_than_was_asked_for_is_known_by_its_code() {
+    let server = raw(|mut stream, _| async move {
+        head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789").await.unwrap();
+    })
+    .await;
+    let failure = server.client().exchange(&request("GET", server.url("/")), Payload::Empty, 9).await.unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_deref()), (Kind::Invalid, Some("answer-too-long")));
+}
+
+#[tokio::test]
 async fn a_server_that_closes_in_the_middle_is_unavailable_and_may_be_asked_again() {
     let server = raw(|mut stream, _| async move {
         head(&mut stream).await;

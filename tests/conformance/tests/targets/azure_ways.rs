@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here says where")]
 
 use capstan_conformance::azure::{configuration, container, host, host_with_signature};
+use capstan_conformance::check::kept;
 use capstan_conformance::content::counting;
 use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
+use capstan_conformance::target_file::TargetFile;
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::grant::Power;
 use capstan_domain::ports::{GetOptions, NamedValues, PutOptions};
@@ -241,6 +243,17 @@ fn with_tokens(server: &Azurite, tokens: &TokenFront, more: Value) -> Value {
     );
     all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_keeps_the_contract_with_an_applications_tokens() {
+    let server = server_or_skip!(Azurite::with_tokens());
+    let tokens = TokenFront::start().unwrap();
+    // How it comes in is what differs; the store behind that is the same.
+    let mut file = TargetFile::making(with_tokens(&server, &tokens, json!({}))).with_secret("client-secret", CLIENT_SECRET);
+    let nobody = json!({ "name": "an application nobody knows", "configuration": { "client-id": "nobody" } });
+    file.wrong_credentials.push(serde_json::from_value(nobody).unwrap());
+    kept("azure", file, &["target/*"]).await.unwrap();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails here says where")]
 
-use capstan_conformance::check::{CONTRACT, FAULTS, OBJECTS, kept};
+use capstan_conformance::check::{CONTRACT, FAULTS, kept};
 use capstan_conformance::content::{bytes, counting, same};
 use capstan_conformance::fails;
 use capstan_conformance::gcs::{WAYS, Way, configuration, host, target};
@@ -29,7 +29,8 @@ async fn gcs_endures_faults_between_it_and_the_simulator() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gcs_keeps_the_contract_with_an_hmac_key() {
-    held(Way::Key, OBJECTS).await;
+    // How it comes in, and what the XML API does where a service account has the JSON API's.
+    held(Way::Key, &["target/*", "objects/*", "uploads/*"]).await;
 }
 
 /// The failure of a probe with this configuration and this secret.

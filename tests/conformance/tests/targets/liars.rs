@@ -1,5 +1,7 @@
 //! The kit itself: each lie is found by the cases that are there to find it, and the same plugin without the lie passes them.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
+
 use capstan_conformance::kit::Kit;
 use capstan_conformance::size::Size;
 use capstan_conformance::target_file::TargetFile;
@@ -21,6 +23,14 @@ const LIES: &[(&str, &[&str])] = &[
     ("put-makes-locations", &["objects/put-absent-location"]),
     ("put-answers-another-key", &["objects/put-answers-key-and-size"]),
     ("etag-is-always-the-same", &["objects/put-new-tag"]),
+    ("checksums-are-believed", &["calls/checksum-wrong", "calls/checksum-wrong-keeps", "calls/checksum-large"]),
+    ("checksums-of-one-algorithm", &["calls/checksum-wrong", "calls/checksum-wrong-keeps"]),
+    ("checksums-are-always-wrong", &["calls/checksum-right", "calls/checksum-large"]),
+    ("checksums-fail-as-invalid", &["calls/checksum-wrong", "calls/checksum-wrong-keeps"]),
+    ("checksums-fail-too-late", &["calls/checksum-wrong", "calls/checksum-wrong-keeps", "calls/checksum-large"]),
+    ("checksums-unknown-fail", &["calls/checksum-unknown"]),
+    ("checksums-are-made-up", &["objects/checksums-told"]),
+    ("parts-make-up-checksums", &["uploads/checksums-told"]),
     ("keys-fold-case", &["objects/key-case-pairs", "objects/put-leaves-neighbours"]),
     ("keys-are-trimmed", &["objects/key-trailing-space"]),
     ("keys-are-composed", &["objects/key-composed-and-decomposed"]),
@@ -82,13 +92,18 @@ fn target(lie: Option<&str>) -> TargetFile {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_lie_is_found_by_the_cases_that_are_there_for_it() {
-    let honest = check::load(&host::staged("fixtures", "memory-mutant"), target(None), Size::Small).await.unwrap();
-    let mut all: Vec<&str> = LIES.iter().flat_map(|(_, cases)| *cases).copied().collect();
+    each_is_found("memory-mutant", target, LIES).await;
+}
+
+/// The fixture passes the cases of all its lies without one, and fails those of each with it.
+pub(crate) async fn each_is_found(fixture: &str, target: impl Fn(Option<&str>) -> TargetFile, lies: &[(&str, &[&str])]) {
+    let honest = check::load(&host::staged("fixtures", fixture), target(None), Size::Small).await.unwrap();
+    let mut all: Vec<&str> = lies.iter().flat_map(|(_, cases)| *cases).copied().collect();
     all.sort_unstable();
     all.dedup();
     check::run(&honest, &all, 4).await.unwrap().passed().unwrap();
     let mut missed = Vec::new();
-    for (lie, cases) in LIES {
+    for (lie, cases) in lies {
         let kit = Kit::beside(&honest, target(Some(lie))).await.unwrap();
         let report = check::run(&kit, cases, 4).await.unwrap();
         let failed = report.failed_ids();

@@ -4,6 +4,7 @@
 
 mod contract;
 mod faults;
+mod full;
 mod names;
 mod refusals;
 

@@ -14,7 +14,7 @@ use capstan_conformance::fails;
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::smb::{configuration, target};
 use capstan_domain::content::{Body, Source};
-use capstan_domain::failure::{Failure, Kind};
+use capstan_domain::failure::{Blame, Failure, Kind, Retry};
 use capstan_domain::ports::{Files, PutOptions};
 use capstan_test_servers::{SAMBA_PASSWORD, Samba, server_or_skip};
 use futures::StreamExt;
@@ -248,7 +248,7 @@ async fn a_server_that_is_started_again_is_found_again() {
     body.next().await.unwrap().unwrap();
     server.stop();
     let failure = until_over(body).await.unwrap_err();
-    assert!(failure.kind == Kind::Unavailable && failure.retry != capstan_domain::failure::Retry::Never, "{failure:?}");
+    assert!(failure.kind == Kind::Unavailable && failure.retry != Retry::Never, "{failure:?}");
     server.begin().unwrap();
     let (_, body) = port.read("share", "before", None).await.unwrap();
     same(body, 0, 20 << 20).await.unwrap();
@@ -315,15 +315,24 @@ async fn of_two_names_that_differ_in_case_alone_the_second_is_refused_and_the_fi
 #[tokio::test]
 async fn a_full_disk_is_said_to_be_full_and_nothing_is_left_on_it() {
     let server = server_or_skip!(Samba::start());
-    if !server.small {
+    let Some(disk) = &server.small else {
         return capstan_test_servers::skip(&anyhow::anyhow!("no file system of its own can be mounted here"));
-    }
+    };
     let host = host(&server, "small", json!({})).await;
     let port = port(&host);
-    let written = port.write("small", "large", counting(30 << 20), "large", PutOptions::default()).await;
-    fails(written, Kind::NoSpace, "more than the disk holds").unwrap();
+    let size = 30 << 20;
+    let failure = port.write("small", "large", counting(size), "large", PutOptions::default()).await.unwrap_err();
+    assert_eq!((failure.kind, failure.retry, failure.blame), (Kind::NoSpace, Retry::Never, Blame::Target), "{failure:?}");
+    assert_eq!((failure.code.as_deref(), failure.maybe_done), (Some("STATUS_DISK_FULL"), false), "{failure:?}");
+    assert!(failure.next_step.as_deref().is_some_and(|step| step.contains("room")), "{failure:?}");
     put(&*port, "small", "little", 100_000).await;
-    assert_eq!(std::fs::read_dir(server.share("small")).unwrap().count(), 1);
+    assert_eq!(disk.names().unwrap(), ["little"]);
+    // With more room it fits.
+    disk.grow(64).unwrap();
+    put(&*port, "small", "large", size).await;
+    let (_, body) = port.read("small", "large", None).await.unwrap();
+    same(body, 0, size).await.unwrap();
+    assert_eq!(disk.names().unwrap().len(), 2);
 }
 
 #[tokio::test]

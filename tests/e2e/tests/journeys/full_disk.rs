@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use capstan_e2e::{Harbour, Outcomes, Shape, SmallDisk, Tree};
-use capstan_test_servers::{Rgw, server_or_skip};
+use capstan_e2e::{Harbour, Outcomes, Shape, Tree};
+use capstan_test_servers::{Rgw, SmallDisk, server_or_skip};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 

@@ -19,6 +19,7 @@ mod interrupted;
 mod mount_table;
 mod names;
 mod nas;
+mod quota;
 mod signatures;
 mod swap;
 mod swift;

@@ -210,6 +210,13 @@ fn http_date(seconds: i64) -> String {
     moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
+/// Whether the path is one of the JSON API; all others are buckets of the XML API.
+fn is_json(path: &str) -> bool {
+    ["/storage/v1", "/upload/storage/v1", "/download/storage/v1", "/batch", "/resumable"]
+        .iter()
+        .any(|root| path.starts_with(root))
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -225,7 +232,7 @@ impl Shared {
         let now = i64::try_from(seconds)?.saturating_add(state.ahead);
         state.spoil_one(&mut request);
         let asked = Asked::new(&request);
-        let answer = match state.turned(asked.method()) {
+        let answer = match state.turned(&asked) {
             Some(away) => Some(away),
             None => self.answer(&mut state, &asked, now)?,
         };
@@ -254,9 +261,7 @@ impl Shared {
         if let Some(id) = asked.asks("upload_id").filter(|id| id.starts_with("session-")) {
             return state.sessions.go_on(asked, id, &xml);
         }
-        let json = ["/storage/v1", "/upload/storage/v1", "/download/storage/v1", "/batch", "/resumable"]
-            .iter()
-            .any(|root| asked.path.starts_with(root));
+        let json = is_json(asked.path);
         if let Err(refusal) = self.let_in(state, asked, json, now) {
             return Ok(Some(Answer { bodiless: asked.method() == "HEAD", ..refusal }));
         }
@@ -322,12 +327,14 @@ impl State {
         }
     }
 
-    fn turned(&mut self, method: &str) -> Option<Answer> {
+    fn turned(&mut self, asked: &Asked<'_>) -> Option<Answer> {
+        let method = asked.method();
         let (_, how, left) = self.turns.iter_mut().find(|(of, _, left)| *left > 0 && of == method)?;
         *left -= 1;
         self.turned_away += 1;
         let status = how.status.split(' ').next().and_then(|status| status.parse().ok()).unwrap_or(503);
         let mut answer = match how.code {
+            Some(reason) if is_json(asked.path) => Answer::json_error(status, reason, "The request cannot be served."),
             Some(code) => xml_api::refuse(status, code),
             None => Answer::empty(status),
         };

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod cancelled;
+mod checksums;
 mod crowd;
 mod deadline;
 mod failures;
@@ -9,5 +10,8 @@ mod failures;
 use crate::case::Case;
 
 pub fn all() -> Vec<Case> {
-    [attempts::all(), crowd::all(), cancelled::all(), deadline::all(), failures::all()].into_iter().flatten().collect()
+    [attempts::all(), checksums::all(), crowd::all(), cancelled::all(), deadline::all(), failures::all()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -11,12 +11,14 @@ use super::operation::{Operation, Success, tells_no_secret};
 use crate::content::counting;
 use crate::fronts::wire::Times;
 use crate::fronts::{http, wire};
-use crate::kit::Opened;
+use crate::kit::{IMPATIENT_CALL, Opened};
 use crate::stand::Stand;
 use crate::{Check, said, told};
 
 /// How often a call is made again after the fault is gone, as its failures ask for.
 const TRIES: usize = 4;
+/// An operation is over by then, whatever goes wrong: at most two calls, each up to its deadline, and what a busy machine adds.
+const LONGEST: Duration = Duration::from_secs(2 * IMPATIENT_CALL.as_secs() + 30);
 
 /// What a plugin may make of a fault that lasts.
 #[derive(Clone, Copy, Debug)]
@@ -59,28 +61,28 @@ pub(super) enum Front {
 }
 
 impl Front {
-    fn arm(&self, times: Times) {
+    pub(super) fn arm(&self, times: Times) {
         match self {
             Self::Http(front, fault) => front.arm(*fault, times),
             Self::Wire(front, fault) => front.arm(*fault, times),
         }
     }
 
-    fn calm(&self) {
+    pub(super) fn calm(&self) {
         match self {
             Self::Http(front, _) => front.calm(),
             Self::Wire(front, _) => front.calm(),
         }
     }
 
-    fn struck(&self) -> u64 {
+    pub(super) fn struck(&self) -> u64 {
         match self {
             Self::Http(front, _) => front.struck(),
             Self::Wire(front, _) => front.struck(),
         }
     }
 
-    fn address(&self) -> std::net::SocketAddr {
+    pub(super) fn address(&self) -> std::net::SocketAddr {
         match self {
             Self::Http(front, _) => front.address(),
             Self::Wire(front, _) => front.address(),
@@ -116,7 +118,7 @@ pub(super) async fn endure(stand: &Stand<'_>, front: Front, operation: Operation
     let store = target.store()?;
 
     front.arm(Times::Once);
-    let outcome = operation.make(stand, store, "first").await;
+    let outcome = timely(operation.make(stand, store, "first")).await.context("the fault came once")?;
     front.calm();
     ensure!(front.struck() > 0, "the fault struck nothing: the operation made no call");
     // A fault that comes once may be got over inside of the plugin.
@@ -125,10 +127,16 @@ pub(super) async fn endure(stand: &Stand<'_>, front: Front, operation: Operation
 
     operation.undo(stand).await?;
     front.arm(Times::Always);
-    let outcome = operation.make(stand, store, "second").await;
+    let outcome = timely(operation.make(stand, store, "second")).await.context("while the fault lasts")?;
     front.calm();
     judge(stand, operation, bearing, outcome).await.context("while the fault lasts")?;
     recover(stand, &target, operation, "second").await.context("after the fault was over")
+}
+
+/// The outcome, if it comes by the deadline of the calls.
+pub(super) async fn timely(operation: impl Future<Output = Outcome<Success>>) -> anyhow::Result<Outcome<Success>> {
+    let ended = tokio::time::timeout(LONGEST, operation).await;
+    ended.map_err(|_| anyhow::anyhow!("it did not end within {} s, beyond the deadline of its calls", LONGEST.as_secs()))
 }
 
 async fn judge(stand: &Stand<'_>, operation: Operation, bearing: Bearing, outcome: Outcome<Success>) -> Check {
@@ -166,7 +174,7 @@ async fn judge(stand: &Stand<'_>, operation: Operation, bearing: Bearing, outcom
 }
 
 /// The same attempt again is a success, as soon as its failures allow.
-async fn recover(stand: &Stand<'_>, target: &Opened, operation: Operation, attempt: &str) -> Check {
+pub(super) async fn recover(stand: &Stand<'_>, target: &Opened, operation: Operation, attempt: &str) -> Check {
     let mut last = None;
     for _ in 0..TRIES {
         match operation.make(stand, target.store()?, attempt).await {

@@ -6,10 +6,11 @@ mod http;
 mod lost;
 mod lost_files;
 mod operation;
+mod silent;
 mod wire;
 
 use crate::case::Case;
 
 pub fn all() -> Vec<Case> {
-    [http::all(), wire::all(), lost::all(), lost_files::all()].into_iter().flatten().collect()
+    [http::all(), wire::all(), silent::all(), lost::all(), lost_files::all()].into_iter().flatten().collect()
 }

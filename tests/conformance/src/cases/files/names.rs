@@ -1,10 +1,13 @@
 //! `rename` and `remove`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use capstan_domain::Outcome;
 use capstan_domain::failure::Kind;
 use capstan_domain::ports::NodeKind;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use super::{holds, make_directory, names_in, stat, write};
 use crate::case::{Case, Want};
@@ -12,12 +15,21 @@ use crate::cases::objects::locations::ABSENT;
 use crate::stand::Stand;
 use crate::{Check, clause, fails, fails_as, group, told};
 
+/// Bytes of the first file of a name that others replace, each by a byte longer.
+const FIRST: u64 = 1_000;
+/// Renames onto one name, and how often each is made again.
+const ROUNDS: u64 = 12;
+const TRIES: u32 = 20;
+/// Between two looks at a name, and before a rename that was refused is made again.
+const LOOK: Duration = Duration::from_millis(5);
+
 pub fn all() -> Vec<Case> {
     use Want::Files;
     group! { "files";
         "rename", clause::RENAME, [Files], "a renamed file is the same file, and its old name is gone", plain;
         "rename-onto-a-file", clause::RENAME, [Files], "a rename onto something is already-exists unless it may replace", onto;
         "rename-replaces", clause::RENAME, [Files], "a rename that may replace replaces", replaces;
+        "rename-replaces-at-once", clause::RENAME, [Files], "a name that renames replace again and again is never seen to be absent", replaces_at_once;
         "rename-a-directory", clause::RENAME, [Files], "a directory is renamed with all that is in it", directory;
         "rename-into-another-directory", clause::RENAME, [Files], "a rename goes into another directory", across;
         "rename-absent", clause::RENAME, [Files], "a rename of what is absent is not-found", absent;
@@ -73,6 +85,50 @@ async fn replaces(stand: &Stand<'_>) -> Check {
     rename(stand, "from", "to", true).await.map_err(told)?;
     holds(stand, "to", 1).await?;
     is_gone(stand, "from").await
+}
+
+/// A name is replaced by one file after another while somebody looks at it. What locks a file that is looked at may refuse a rename:
+/// it is made again.
+async fn replaces_at_once(stand: &Stand<'_>) -> Check {
+    write(stand, "to", FIRST).await?;
+    let done = AtomicBool::new(false);
+    let renaming = async {
+        let outcome = replace_again_and_again(stand).await;
+        done.store(true, Ordering::Release);
+        outcome
+    };
+    let looking = async {
+        let (port, path) = (stand.files()?, stand.key("to"));
+        while !done.load(Ordering::Acquire) {
+            match port.stat(stand.location, &path).await {
+                Ok(node) => ensure!((FIRST..=FIRST + ROUNDS).contains(&node.size), "a file of {} bytes was seen", node.size),
+                Err(failure) => ensure!(failure.kind != Kind::NotFound, "it was not there for a while"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        anyhow::Ok(())
+    };
+    let (renamed, looked) = join(renaming, looking).await;
+    renamed?;
+    looked
+}
+
+async fn replace_again_and_again(stand: &Stand<'_>) -> Check {
+    let (port, from, to) = (stand.files()?, stand.key("from"), stand.key("to"));
+    for round in 1..=ROUNDS {
+        let (size, attempt) = (FIRST + round, format!("round {round}"));
+        write(stand, "from", size).await?;
+        let mut last = port.rename(stand.location, &from, &to, true, &attempt).await;
+        for _ in 0..TRIES {
+            let Err(failure) = &last else { break };
+            ensure!(failure.kind != Kind::NotFound, "round {round}: what is renamed is not there");
+            tokio::time::sleep(LOOK).await;
+            last = port.rename(stand.location, &from, &to, true, &attempt).await;
+        }
+        last.map_err(told).with_context(|| format!("round {round}"))?;
+        holds(stand, "to", size).await?;
+    }
+    Ok(())
 }
 
 async fn directory(stand: &Stand<'_>) -> Check {

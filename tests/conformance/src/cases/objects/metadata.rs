@@ -1,10 +1,10 @@
 //! What an object carries beside its bytes.
 
-use anyhow::ensure;
-use capstan_domain::ports::{GetOptions, NamedValues, PutOptions};
+use anyhow::{Context, ensure};
+use capstan_domain::ports::{ByteRange, GetOptions, NamedValues, PutOptions};
 
 use crate::case::{Case, Want};
-use crate::content::counting;
+use crate::content::{counting, has};
 use crate::stand::Stand;
 use crate::{Check, clause, group, told};
 
@@ -17,6 +17,7 @@ pub fn all() -> Vec<Case> {
         "metadata-replaced", clause::PUT, [Objects], "a put replaces the metadata with the object", replaced;
         "metadata-of-none", clause::PUT, [Objects], "an object put without metadata has none", none;
         "content-type", clause::PUT, [Objects], "the content type that is told is the one that was given", content_type;
+        "checksums-told", clause::CHECKSUMS, [Objects], "a checksum that is told of an object is the one its bytes have", checksums_told;
         "attempt-is-not-metadata", clause::ATTEMPT, [Objects], "no mark of an attempt shows in the metadata", no_mark;
     }
 }
@@ -94,5 +95,21 @@ async fn no_mark(stand: &Stand<'_>) -> Check {
     port.put(stand.location, &key, counting(3), "the attempt 7", options).await.map_err(told)?;
     let head = port.head(stand.location, &key, GetOptions::default()).await.map_err(told)?;
     ensure!(head.metadata == values(&[("mine", "1")]), "{:?}", head.metadata);
+    Ok(())
+}
+
+async fn checksums_told(stand: &Stand<'_>) -> Check {
+    let (port, key) = (stand.objects()?, stand.key("told"));
+    for size in [1, 70_001] {
+        let (content, whole) = (counting(size), (0, size));
+        let put = port.put(stand.location, &key, counting(size), &format!("put {size}"), PutOptions::default()).await;
+        has(&content, whole, &put.map_err(told)?.checksums).await.context("put")?;
+        let head = port.head(stand.location, &key, GetOptions::default()).await.map_err(told)?;
+        has(&content, whole, &head.checksums).await.context("head")?;
+        // Of the whole object, whatever range was asked for.
+        let range = Some(ByteRange { offset: 0, length: Some(1) });
+        let (got, _) = port.get(stand.location, &key, range, GetOptions::default()).await.map_err(told)?;
+        has(&content, whole, &got.checksums).await.context("get of a range")?;
+    }
     Ok(())
 }

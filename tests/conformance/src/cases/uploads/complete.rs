@@ -10,7 +10,7 @@ use futures::future::join_all;
 use super::{Uploading, options};
 use crate::case::{Case, Want};
 use crate::cases::objects::{flat, holds, list, put};
-use crate::content::{same_sparse, sparse};
+use crate::content::{counting, has, same_sparse, sparse};
 use crate::stand::Stand;
 use crate::{Check, clause, fails, fails_as, group, told};
 
@@ -23,6 +23,7 @@ pub fn all() -> Vec<Case> {
         "complete-again", clause::COMPLETE, [Uploads], "the same completion ten times is one object, and a success", again;
         "complete-at-once", clause::ATTEMPT, [Uploads], "the same completion at once makes one object", at_once;
         "complete-replaces", clause::COMPLETE, [Uploads], "a completed upload replaces the object that was there", replaces;
+        "checksums-told", clause::CHECKSUMS, [Uploads], "a checksum that is told of a part, or of the whole, is the one its bytes have", checksums_told;
         "complete-metadata", clause::COMPLETE, [Uploads], "an object in parts has its metadata", metadata;
         "complete-missing-part", clause::COMPLETE, [Uploads], "a part that was never put is invalid, and nothing is made", missing;
         "complete-other-tag", clause::COMPLETE, [Uploads], "a part with another tag is invalid, and nothing is made", other_tag;
@@ -50,6 +51,20 @@ async fn complete(stand: &Stand<'_>) -> Check {
     let (keys, _) = list(stand, flat("", 100)).await?;
     ensure!(keys == ["completed"], "{keys:?} are listed");
     Ok(())
+}
+
+async fn checksums_told(stand: &Stand<'_>) -> Check {
+    let going = Uploading::begin(stand, "told", 1).await?;
+    let (port, content) = (stand.uploads()?, counting(going.bytes));
+    let parts = going.put_all(stand).await?;
+    let listed = port.list_parts(stand.location, &going.key, &going.upload.id, 0, 100).await.map_err(told)?;
+    for part in parts.iter().chain(&listed) {
+        has(&content, going.range(part.number), &part.checksums).await.with_context(|| format!("part {}", part.number))?;
+    }
+    let made = going.complete(stand, parts).await.map_err(told).context("complete")?;
+    has(&content, (0, going.bytes), &made.checksums).await.context("complete")?;
+    let head = stand.objects()?.head(stand.location, &going.key, GetOptions::default()).await.map_err(told)?;
+    has(&content, (0, going.bytes), &head.checksums).await.context("head")
 }
 
 async fn tag(stand: &Stand<'_>, key: &str) -> anyhow::Result<Option<String>> {

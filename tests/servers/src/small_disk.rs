@@ -25,6 +25,11 @@ impl SmallDisk {
         mount_tool("mount", &["-o", &format!("remount,size={mebibytes}m")], &self.directory)
     }
 
+    /// From now on nothing on it can be changed.
+    pub fn seal(&self) -> anyhow::Result<()> {
+        mount_tool("mount", &["-o", "remount,ro"], &self.directory)
+    }
+
     /// Names of everything on it, hidden files too.
     pub fn names(&self) -> anyhow::Result<Vec<String>> {
         let mut names = Vec::new();
