@@ -132,7 +132,8 @@ impl Drop for Mounted {
 pub fn release_dead(directory: &Path) {
     /// "Transport endpoint is not connected".
     const NOT_CONNECTED: i32 = 107;
-    if std::fs::metadata(directory).is_err_and(|error| error.raw_os_error() == Some(NOT_CONNECTED)) {
+    // What the kernel believes of the directory it says without asking; opening it asks.
+    if std::fs::read_dir(directory).is_err_and(|error| error.raw_os_error() == Some(NOT_CONNECTED)) {
         for (program, arguments) in [("umount", "-l"), ("fusermount3", "-uz")] {
             if Command::new(program).arg(arguments).arg(directory).status().is_ok_and(|status| status.success()) {
                 return;

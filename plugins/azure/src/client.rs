@@ -109,8 +109,9 @@ impl Client {
         Ok(Signed { request: Request { method: call.method.to_owned(), url, headers, extras: self.extras.clone() }, proof })
     }
 
-    /// Learns from a refusal; says whether asking once more makes sense.
-    fn learn(&self, refusal: &Refusal, proof: &Proof, headers: &[(String, String)]) -> bool {
+    /// Learns from a refusal; says whether asking once more makes sense. `signed`: how far ahead the clock was that the refused request
+    /// was signed by, since another call may have learned meanwhile.
+    fn learn(&self, refusal: &Refusal, proof: &Proof, headers: &[(String, String)], signed: i64) -> bool {
         if let (401, Some(token), Credentials::Tokens(tokens)) = (refusal.status, &proof.token, &self.credentials) {
             return tokens.refused(token);
         }
@@ -118,9 +119,8 @@ impl Client {
         match there {
             Some(there) if refusal.may_be_clock() => {
                 let ahead = there.saturating_sub(now());
-                let news = ahead.abs_diff(self.ahead.get()) > SKEW;
                 self.ahead.set(ahead);
-                news
+                ahead.abs_diff(signed) > SKEW
             }
             _ => false,
         }
@@ -130,6 +130,7 @@ impl Client {
     async fn made(&self, call: &Call<'_>, length: u64, open: impl Fn() -> Body) -> Outcome<Result<Reply, Refusal>> {
         let mut taught = false;
         loop {
+            let signed = self.ahead.get();
             let Signed { request, proof } = self.sign(call, length).await?;
             let reply = http::exchange(request, open(), MAX_ANSWER).await?;
             if (200..300).contains(&reply.status) {
@@ -137,7 +138,7 @@ impl Client {
                 return Ok(Ok(reply));
             }
             let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if taught || !self.learn(&refusal, &proof, &reply.headers) {
+            if taught || !self.learn(&refusal, &proof, &reply.headers, signed) {
                 return Ok(Err(refusal));
             }
             taught = true;
@@ -167,6 +168,7 @@ impl Client {
     pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
         let mut taught = false;
         loop {
+            let signed = self.ahead.get();
             let Signed { request, proof } = self.sign(call, 0).await?;
             let response = http::send(request, Body::Empty).await?;
             if (200..300).contains(&response.status) {
@@ -175,7 +177,7 @@ impl Client {
             }
             let reply = http::collect(response, MAX_REFUSAL).await;
             let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if taught || !self.learn(&refusal, &proof, &reply.headers) {
+            if taught || !self.learn(&refusal, &proof, &reply.headers, signed) {
                 return Ok(Err(refusal));
             }
             taught = true;
@@ -308,10 +310,12 @@ mod tests {
         let body = b"<Error><Code>AuthenticationFailed</Code></Error>";
         let headers = vec![("date".to_owned(), "Sat, 21 Nov 2037 09:12:17 GMT".to_owned())];
         let refusal = Refusal::new(403, &headers, body);
-        assert!(client.learn(&refusal, &Proof::default(), &headers));
+        let learn = |refusal: &Refusal, signed| client.learn(refusal, &Proof::default(), &headers, signed);
+        assert!(learn(&refusal, 0));
         assert!(client.now() > 2_142_000_000);
-        assert!(!client.learn(&refusal, &Proof::default(), &headers));
-        assert!(!client.learn(&Refusal::new(404, &headers, b""), &Proof::default(), &headers));
+        assert!(learn(&refusal, 0), "signed before another call learned");
+        assert!(!learn(&refusal, client.ahead.get()));
+        assert!(!learn(&Refusal::new(404, &headers, b""), 0));
     }
 
     #[test]

@@ -189,8 +189,9 @@ impl Client {
         Ok((Request { method: call.method.to_owned(), url, headers, extras: self.extras.clone() }, used))
     }
 
-    /// Whether a refused request is worth sending again at once: the token had ended, or the clock was learned.
-    fn again(&self, turn: usize, refusal: &Refusal, headers: &[(String, String)], used: Option<&str>) -> bool {
+    /// Whether a refused request is worth sending again at once: the token had ended, or the clock was learned. `signed`: how far ahead
+    /// the clock was that the refused request was signed by, since another call may have learned meanwhile.
+    fn again(&self, turn: usize, refusal: &Refusal, headers: &[(String, String)], used: Option<&str>, signed: i64) -> bool {
         if refusal.status == 401
             && let Some(token) = used
         {
@@ -198,11 +199,10 @@ impl Client {
             return turn == 0;
         }
         match header(headers, "date").and_then(capstan_sdk::time::http) {
-            Some(there) if used.is_none() && refusal.is_clock_skew() => {
+            Some(there) if used.is_none() && refusal.may_be_clock() => {
                 let ahead = there.saturating_sub(now());
-                let news = ahead.abs_diff(self.ahead.get()) > SKEW;
                 self.ahead.set(ahead);
-                news
+                ahead.abs_diff(signed) > SKEW
             }
             _ => false,
         }
@@ -211,13 +211,14 @@ impl Client {
     /// A call whose refusal the caller wants to look at. Not asked again.
     pub(crate) async fn ask(&self, call: &Call<'_>, sent: Sent<'_>) -> Outcome<Result<Reply, Refusal>> {
         for turn in 0..TURNS {
+            let signed = self.ahead.get();
             let (request, used) = self.request(call, sent).await?;
             let reply = self.exchange_once(request, sent).await?;
             if (200..300).contains(&reply.status) {
                 return Ok(Ok(reply));
             }
             let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if !self.again(turn, &refusal, &reply.headers, used.as_deref()) {
+            if !self.again(turn, &refusal, &reply.headers, used.as_deref(), signed) {
                 return Ok(Err(refusal));
             }
         }
@@ -240,6 +241,7 @@ impl Client {
     /// A call whose answer is handed on as a stream.
     pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
         for turn in 0..TURNS {
+            let signed = self.ahead.get();
             let (request, used) = self.request(call, Sent::Nothing).await?;
             let response = http::send(request, Body::Empty).await?;
             if (200..300).contains(&response.status) {
@@ -247,7 +249,7 @@ impl Client {
             }
             let reply = http::collect(response, MAX_REFUSAL).await;
             let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if !self.again(turn, &refusal, &reply.headers, used.as_deref()) {
+            if !self.again(turn, &refusal, &reply.headers, used.as_deref(), signed) {
                 return Ok(Err(refusal));
             }
         }
@@ -332,9 +334,12 @@ mod tests {
         let client = client();
         let headers = vec![("date".to_owned(), "Sat, 21 Nov 2037 09:12:17 GMT".to_owned())];
         let refusal = Refusal::new(403, &headers, b"<Error><Code>RequestTimeTooSkewed</Code></Error>");
-        assert!(client.again(0, &refusal, &headers, None));
-        assert!(!client.again(1, &refusal, &headers, None));
-        assert!(!client.again(0, &Refusal::new(403, &headers, b""), &headers, None));
+        assert!(client.again(0, &refusal, &headers, None, 0));
+        assert!(client.again(0, &refusal, &headers, None, 0), "signed before another call learned");
+        assert!(!client.again(1, &refusal, &headers, None, client.ahead.get()));
+        assert!(client.again(0, &Refusal::new(403, &headers, b""), &headers, None, 0), "HEAD is refused without a document");
+        let denied = Refusal::new(403, &headers, b"<Error><Code>AccessDenied</Code></Error>");
+        assert!(!client.again(0, &denied, &headers, None, 0));
     }
 
     #[test]
@@ -353,7 +358,7 @@ mod tests {
     #[test]
     fn a_refused_token_is_tried_once_with_a_new_one() {
         let refusal = Refusal::new(401, &[], b"");
-        assert!(client().again(0, &refusal, &[], Some("ended")) && !client().again(1, &refusal, &[], Some("new")));
-        assert!(!client().again(0, &refusal, &[], None), "a signature is not renewed");
+        assert!(client().again(0, &refusal, &[], Some("ended"), 0) && !client().again(1, &refusal, &[], Some("new"), 0));
+        assert!(!client().again(0, &refusal, &[], None, 0), "a signature is not renewed");
     }
 }

@@ -54,8 +54,12 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn is_clock_skew(&self) -> bool {
-        matches!(self.code.as_str(), "RequestTimeTooSkewed" | "RequestExpired")
+    /// Whether the clocks may be why: the code says so, or there is none, as HEAD has none.
+    pub(crate) fn may_be_clock(&self) -> bool {
+        match self.code.as_str() {
+            "RequestTimeTooSkewed" | "RequestExpired" => true,
+            code => self.status == 403 && code.is_empty(),
+        }
     }
 
     /// A precondition did not hold.

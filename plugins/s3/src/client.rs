@@ -26,6 +26,8 @@ pub(crate) const MAX_ANSWER: u32 = 8 << 20;
 const MAX_REFUSAL: usize = 64 << 10;
 /// How often a control call is made, and how long it waits between: short, because the host asks again as well.
 const CONTROL: Policy = Policy { attempts: 3, first_wait_ms: 100, longest_wait_ms: 1_000, patience_ms: 10_000 };
+/// Seconds of skew that are news; services take requests of the last fifteen minutes.
+const SKEW: u64 = 60;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -167,22 +169,22 @@ impl Client {
         checksum::of(content, SHA256, offset, length).await.map(|digest| hex(&digest.value))
     }
 
-    /// Learns the target's clock from a refusal; says whether asking again makes sense.
-    fn learn_clock(&self, refusal: &Refusal, headers: &[(String, String)]) -> bool {
-        let there = header(headers, "date").and_then(capstan_sdk::time::http);
-        match there {
-            Some(there) if refusal.is_clock_skew() => {
-                let ahead = there.saturating_sub(now());
-                let news = ahead.abs_diff(self.ahead.get()) > 60;
+    /// Learns the target's clock from a refusal; says whether asking again makes sense. What counts is the clock that this request
+    /// was signed by: another call may have learned meanwhile.
+    fn learn_clock(&self, refusal: &Refusal) -> bool {
+        match refusal.ahead {
+            Some(ahead) if refusal.may_be_clock() => {
                 self.ahead.set(ahead);
-                news
+                ahead.abs_diff(refusal.signed) > SKEW
             }
             _ => false,
         }
     }
 
     async fn once(&self, call: &Call<'_>, body: Option<&[u8]>) -> Outcome<Result<Reply, Refusal>> {
-        for _ in 0..2 {
+        let mut taught = false;
+        loop {
+            let signed = self.ahead.get();
             let hash = match body {
                 Some(bytes) => hex(&crypto::digest("sha256", bytes)?),
                 None => EMPTY_SHA256.to_owned(),
@@ -193,12 +195,12 @@ impl Client {
             if (200..300).contains(&reply.status) {
                 return Ok(Ok(reply));
             }
-            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if !self.learn_clock(&refusal, &reply.headers) {
+            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body).signed_by(signed);
+            if taught || !self.learn_clock(&refusal) {
                 return Ok(Err(refusal));
             }
+            taught = true;
         }
-        Err(unauthenticated("the clock of the target cannot be followed").code("RequestTimeTooSkewed"))
     }
 
     /// A control call whose refusal the caller wants to look at. Not asked again.
@@ -214,7 +216,9 @@ impl Client {
     /// Sends a range of the host's content.
     pub(crate) async fn upload(&self, call: &Call<'_>, payload: Payload<'_>) -> Outcome<Result<Reply, Refusal>> {
         let hash = self.payload_hash(payload).await?;
-        for _ in 0..2 {
+        let mut taught = false;
+        loop {
+            let signed = self.ahead.get();
             let request = self.sign(call, &hash)?;
             let body = http::content_body(payload.content, payload.offset, payload.length);
             let reply = match http::exchange(request, body, MAX_ANSWER).await {
@@ -225,28 +229,30 @@ impl Client {
             if (200..300).contains(&reply.status) {
                 return Ok(Ok(reply));
             }
-            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if !self.learn_clock(&refusal, &reply.headers) {
+            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body).signed_by(signed);
+            if taught || !self.learn_clock(&refusal) {
                 return Ok(Err(refusal));
             }
+            taught = true;
         }
-        Err(unauthenticated("the clock of the target cannot be followed").code("RequestTimeTooSkewed"))
     }
 
     /// A call whose answer is handed on as a stream.
     pub(crate) async fn download(&self, call: &Call<'_>) -> Outcome<Result<Response, Refusal>> {
-        for _ in 0..2 {
+        let mut taught = false;
+        loop {
+            let signed = self.ahead.get();
             let response = http::send(self.sign(call, EMPTY_SHA256)?, Body::Empty).await?;
             if (200..300).contains(&response.status) {
                 return Ok(Ok(response));
             }
             let reply = http::collect(response, MAX_REFUSAL).await;
-            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body);
-            if !self.learn_clock(&refusal, &reply.headers) {
+            let refusal = Refusal::new(reply.status, &reply.headers, &reply.body).signed_by(signed);
+            if taught || !self.learn_clock(&refusal) {
                 return Ok(Err(refusal));
             }
+            taught = true;
         }
-        Err(unauthenticated("the clock of the target cannot be followed").code("RequestTimeTooSkewed"))
     }
 }
 
@@ -308,11 +314,18 @@ mod tests {
     #[test]
     fn a_skewed_clock_is_learned_once() {
         let client = client("http://h", "path");
-        let body = b"<Error><Code>RequestTimeTooSkewed</Code></Error>";
-        let headers = vec![("date".to_owned(), "Sat, 21 Nov 2037 09:12:17 GMT".to_owned())];
-        let refusal = Refusal::new(403, &headers, body);
-        assert!(client.learn_clock(&refusal, &headers));
-        assert!(!client.learn_clock(&refusal, &headers));
-        assert!(!client.learn_clock(&Refusal::new(403, &headers, b""), &headers));
+        let date = |text: &str| vec![("date".to_owned(), text.to_owned())];
+        let ahead = date("Sat, 21 Nov 2037 09:12:17 GMT");
+        // HEAD is answered without a document.
+        for body in [b"<Error><Code>RequestTimeTooSkewed</Code></Error>".as_slice(), b""] {
+            let refusal = |signed| Refusal::new(403, &ahead, body).signed_by(signed);
+            assert!(client.learn_clock(&refusal(0)));
+            assert!(client.learn_clock(&refusal(0)), "signed before another call learned");
+            assert!(!client.learn_clock(&refusal(client.ahead.get())));
+        }
+        let denied = b"<Error><Code>AccessDenied</Code></Error>";
+        assert!(!client.learn_clock(&Refusal::new(403, &date("Sat, 21 Nov 2015 09:12:17 GMT"), denied)));
+        assert!(!client.learn_clock(&Refusal::new(403, &[], b"")), "no time is told");
+        assert!(client.ahead.get() > 0);
     }
 }

@@ -7,9 +7,12 @@ use capstan_sdk::failure::{
     unavailable, unsupported,
 };
 use capstan_sdk::http::{header, retry_after_ms};
-use capstan_sdk::{Blame, Retry};
+use capstan_sdk::{Blame, Retry, time, xml};
 
-use capstan_sdk::xml;
+/// How old a request may be, seconds ("the difference between the request time and the server's time is too large").
+const TOLERANCE: u64 = 15 * 60;
+/// Seconds between two clocks that nobody needs to be told of.
+const UNTOLD: u64 = 60;
 
 /// What an answer that is no success says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +21,10 @@ pub(crate) struct Refusal {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) region: Option<String>,
+    /// Seconds the target's clock is ahead of the host's, where the answer tells the time.
+    pub(crate) ahead: Option<i64>,
+    /// Seconds the clock was ahead of the host's that the refused request was signed by.
+    pub(crate) signed: i64,
     retry_after_ms: Option<u64>,
     request: Option<String>,
 }
@@ -31,6 +38,8 @@ impl Refusal {
             code: text("Code").unwrap_or_default(),
             message: text("Message").unwrap_or_default(),
             region: text("Region").or_else(|| header(headers, "x-amz-bucket-region").map(str::to_owned)),
+            ahead: header(headers, "date").and_then(time::http).map(|there| there.saturating_sub(time::now())),
+            signed: 0,
             retry_after_ms: retry_after_ms(headers),
             request: text("RequestId").or_else(|| header(headers, "x-amz-request-id").map(str::to_owned)),
         }
@@ -48,8 +57,34 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn is_clock_skew(&self) -> bool {
-        matches!(self.code.as_str(), "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture")
+    pub(crate) fn signed_by(self, signed: i64) -> Self {
+        Self { signed, ..self }
+    }
+
+    /// Whether the clocks may be why: the code says so, or there is none, as HEAD has none.
+    pub(crate) fn may_be_clock(&self) -> bool {
+        match self.code.as_str() {
+            "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => true,
+            code => self.status == 403 && code.is_empty(),
+        }
+    }
+
+    /// Signed at a time that the target's own clock says it does not take.
+    fn is_untimely(&self) -> bool {
+        self.may_be_clock() && self.ahead.is_some_and(|ahead| ahead.abs_diff(self.signed) > TOLERANCE)
+    }
+
+    /// The skew stands in the message: it tells which clock to look at.
+    fn clocks(&self) -> Failure {
+        let by = match self.ahead {
+            Some(ahead) if ahead.unsigned_abs() > UNTOLD => {
+                let side = if ahead > 0 { "ahead" } else { "behind" };
+                format!(": the target's is {} s {side}", ahead.unsigned_abs())
+            }
+            _ => String::new(),
+        };
+        unauthenticated(format!("the clocks of host and target differ too much{by}"))
+            .next_step("Set the clock of the host, or of the target.")
     }
 
     /// The failure, said of `what`: "object \"a/b\" in bucket \"c\"".
@@ -91,10 +126,7 @@ impl Refusal {
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
                 unauthenticated("the session token is not valid any more").next_step("Set a new \"session-token\", or none.")
             }
-            "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => {
-                unauthenticated("the clocks of host and target differ too much")
-                    .next_step("Set the clock of the host, or of the target.")
-            }
+            "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => self.clocks(),
             "AuthorizationHeaderMalformed"
             | "PermanentRedirect"
             | "TemporaryRedirect"
@@ -160,6 +192,7 @@ impl Refusal {
             301 | 307 | 308 => self.wrong_region(what),
             400 => invalid(format!("the target does not accept the request for {what}")),
             401 => unauthenticated("the target asks for credentials"),
+            403 if self.is_untimely() => self.clocks(),
             403 => denied(format!("the target does not allow this on {what}"))
                 .next_step("Check access key, secret key and permissions."),
             404 => not_found(format!("there is no {what}")),
@@ -205,6 +238,30 @@ mod tests {
         assert!(matches!(failure(400, "BadDigest", &[]), Failure::Corrupt(_)));
         assert!(matches!(failure(404, "NoSuchBucket", &[]), Failure::NotFound(_)));
         assert!(matches!(failure(400, "ExpiredToken", &[]), Failure::Unauthenticated(_)));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_told_with_the_skew_and_what_to_do() {
+        let there = |seconds: i64| time::http_text(time::now() + seconds);
+        for (seconds, said) in [(1_800, "s ahead"), (-1_800, "s behind"), (0, "too much")] {
+            let told = there(seconds);
+            let failure = failure(403, "RequestTimeTooSkewed", &[("Date", told.as_str())]);
+            assert!(matches!(failure, Failure::Unauthenticated(_)) && !failure.may_retry(), "{failure:?}");
+            assert_eq!(failure.fault().code.as_deref(), Some("RequestTimeTooSkewed"));
+            assert!(failure.fault().message.ends_with(said), "{failure:?}");
+            assert!(failure.fault().extras.iter().any(|extra| extra.value.contains("clock")), "{failure:?}");
+        }
+        // An answer without a document: the time it tells decides, beside the one that was signed.
+        let bare = |seconds: i64, signed: i64| {
+            let headers = [("date".to_owned(), there(seconds))];
+            Refusal::new(403, &headers, b"").signed_by(signed).failure("object \"k\"")
+        };
+        for (seconds, signed) in [(1_800, 0), (0, 1_800), (-1_800, 0)] {
+            assert!(matches!(bare(seconds, signed), Failure::Unauthenticated(_)), "{seconds} and {signed}");
+        }
+        for (seconds, signed) in [(0, 0), (1_800, 1_800)] {
+            assert!(matches!(bare(seconds, signed), Failure::Denied(_)), "{seconds} and {signed}");
+        }
     }
 
     #[test]

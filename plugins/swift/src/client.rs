@@ -257,7 +257,10 @@ impl Client {
         drop(answer);
         self.sessions.discard(&session);
         let session = self.session().await?;
-        self.send_once(call, &session, &sending).await
+        let answer = self.send_once(call, &session, &sending).await?;
+        // A second new token is not asked for: it would be refused as this one was.
+        let untimely = if answer.status() == 401 { session.untimely(answer.headers()) } else { None };
+        untimely.map_or(Ok(answer), Err)
     }
 
     async fn send_once<A: Answer, F: Future<Output = Outcome<A>>>(

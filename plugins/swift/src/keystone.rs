@@ -114,13 +114,18 @@ fn read(config: &Config, reply: &Reply) -> Outcome<Admission> {
         Some(url) => url,
         None => storage(config, &answer.token.catalog)?,
     };
-    Ok(Admission { token: Token::told(token)?, life: life(&answer.token), storage })
+    let ends = moment(answer.token.expires_at.as_deref()).map(|moment| moment.div_euclid(1_000_000_000));
+    Ok(Admission { token: Token::told(token)?, life: life(&answer.token), ends, storage })
+}
+
+/// Nanoseconds since 1970.
+fn moment(text: Option<&str>) -> Option<i64> {
+    text.and_then(time::iso)
 }
 
 /// By the service's own two moments, so that clocks that differ do not matter.
 fn life(token: &Issued) -> Option<Duration> {
-    let moment = |text: &Option<String>| text.as_deref().and_then(time::iso);
-    let nanoseconds = moment(&token.expires_at)?.checked_sub(moment(&token.issued_at)?)?;
+    let nanoseconds = moment(token.expires_at.as_deref())?.checked_sub(moment(token.issued_at.as_deref())?)?;
     u64::try_from(nanoseconds).ok().map(Duration::from_nanos)
 }
 
@@ -249,6 +254,7 @@ mod tests {
     fn a_tokens_life_is_the_time_between_its_two_moments() {
         let admission = read(&config(r#", "region": "one""#), &answer(CATALOGUE)).unwrap();
         assert_eq!((admission.life, admission.token.reveal()), (Some(Duration::from_secs(3600)), "gAAAA1"));
+        assert_eq!(admission.ends, Some(1_795_294_800));
         let between = |issued: &str, expires: &str| {
             life(&Issued { expires_at: Some(expires.to_owned()), issued_at: Some(issued.to_owned()), catalog: Vec::new() })
         };

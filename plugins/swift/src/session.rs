@@ -11,8 +11,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use capstan_sdk::failure::{Failure, malformed, unauthenticated};
+use capstan_sdk::http::header;
 use capstan_sdk::turn::Turns;
-use capstan_sdk::{Outcome, secrets};
+use capstan_sdk::{Blame, Outcome, secrets, time};
 
 use crate::client::Client;
 use crate::config::AuthVersion;
@@ -66,6 +67,8 @@ pub(crate) struct Admission {
     pub(crate) token: Token,
     /// None: the service did not say.
     pub(crate) life: Option<Duration>,
+    /// When it ends by the clock of who gave it, seconds since 1970; none: that clock was not told.
+    pub(crate) ends: Option<i64>,
     pub(crate) storage: Url,
 }
 
@@ -74,6 +77,7 @@ pub(crate) struct Admission {
 pub(crate) struct Session {
     pub(crate) token: Token,
     pub(crate) storage: Url,
+    ends: Option<i64>,
     number: u64,
     renew_at: Instant,
 }
@@ -133,16 +137,33 @@ impl Sessions {
         *self.refused.borrow_mut() = Some((Instant::now(), failure.clone()));
     }
 
-    fn session(&self, client: &Client, Admission { token, life, storage }: Admission) -> Outcome<Session> {
+    fn session(&self, client: &Client, Admission { token, life, ends, storage }: Admission) -> Outcome<Session> {
         let number = self.numbers.get() + 1;
         self.numbers.set(number);
         let renew_at = Instant::now() + usable(life.unwrap_or(UNTOLD_LIFE));
-        Ok(Session { token, storage: place(client.config.storage_url()?, storage), number, renew_at })
+        Ok(Session { token, storage: place(client.config.storage_url()?, storage), ends, number, renew_at })
     }
 
     /// A service does not take this session's token; the next call fetches another, if nobody has yet.
     pub(crate) fn discard(&self, used: &Session) {
         self.current.borrow_mut().take_if(|current| current.number == used.number);
+    }
+}
+
+impl Session {
+    /// Why the storage does not take a token that was just had, if its clock is why: by the time that the refusal tells, the token
+    /// has ended. Another one would have as well.
+    pub(crate) fn untimely(&self, headers: &[(String, String)]) -> Option<Failure> {
+        let there = header(headers, "date").and_then(time::http)?;
+        let late = there.saturating_sub(self.ends?);
+        (late >= 0).then(|| {
+            unauthenticated(format!(
+                "the clocks of authentication and storage differ too much: by the storage's, a new token ended {late} s ago"
+            ))
+            .code("token-expired")
+            .blame(Blame::Target)
+            .next_step("Set the clocks of the authentication's and the storage's servers.")
+        })
     }
 }
 
@@ -203,8 +224,23 @@ mod tests {
 
     #[test]
     fn a_token_is_never_printed() {
-        let admission = Admission { token: Token::new("gAAAAhush"), life: None, storage: url("http://h/v1") };
+        let admission = Admission { token: Token::new("gAAAAhush"), life: None, ends: None, storage: url("http://h/v1") };
         assert!(!format!("{admission:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_token_that_has_ended_by_the_storages_clock_is_told_as_that() {
+        let told = |ends: Option<i64>, date: &str| {
+            let (token, storage) = (Token::new("t"), url("http://h/v1"));
+            let session = Session { token, storage, ends, number: 1, renew_at: Instant::now() };
+            session.untimely(&[("Date".to_owned(), date.to_owned())])
+        };
+        let date = "Sat, 21 Nov 2026 09:12:17 GMT";
+        let failure = told(Some(1_795_252_337 - 90), date).unwrap();
+        assert!(matches!(failure, Failure::Unauthenticated(_)) && failure.fault().blame == Blame::Target, "{failure:?}");
+        assert!(failure.fault().message.contains("90 s") && !failure.may_retry(), "{failure:?}");
+        assert_eq!(told(Some(1_795_252_337 + 1), date), None, "it has not ended");
+        assert_eq!((told(None, date), told(Some(0), "soon")), (None, None));
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn read(reply: &Reply) -> Outcome<Admission> {
     let token = told("x-auth-token").or_else(|| told("x-storage-token")).ok_or_else(|| missing("token"))?;
     let storage = Url::told(told("x-storage-url").ok_or_else(|| missing("storage URL"))?)?;
     let life = told("x-auth-token-expires").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-    Ok(Admission { token: Token::told(token)?, life, storage })
+    Ok(Admission { token: Token::told(token)?, life, ends: None, storage })
 }
 
 /// Ceph's gateway says 403 of a user it does not know, and 401 of a wrong key.

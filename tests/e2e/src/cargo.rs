@@ -32,9 +32,10 @@ pub enum Route<'a> {
     Between { from: &'a str, to: &'a str },
 }
 
-/// An end of a task that is not a container: a folder of a primary pool of NAS shares, or a whole secondary pool.
+/// An end of a task: a folder of a container or of a primary pool of NAS shares, or a whole secondary pool.
 #[derive(Clone, Copy, Debug)]
 pub enum Stand<'a> {
+    Container(&'a str),
     NasPath(&'a str),
     NasPool(&'a str),
     CloudPool(&'a str),
@@ -43,6 +44,7 @@ pub enum Stand<'a> {
 impl Stand<'_> {
     fn kind(self) -> &'static str {
         match self {
+            Self::Container(_) => "container",
             Self::NasPath(_) => "primary_nas",
             Self::NasPool(_) => "secondary_nas",
             Self::CloudPool(_) => "secondary_cloud",
@@ -52,7 +54,7 @@ impl Stand<'_> {
     /// `path`: what a path is called at this end.
     fn input(self, path: &str) -> Value {
         match self {
-            Self::NasPath(given) => json!({ path: given }),
+            Self::Container(given) | Self::NasPath(given) => json!({ path: given }),
             Self::NasPool(pool) | Self::CloudPool(pool) => json!({ "pool_name": pool }),
         }
     }

@@ -9,6 +9,7 @@ use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use capstan_test_servers::WrongClock;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
@@ -30,6 +31,8 @@ pub struct HostOptions {
     pub configuration: Option<String>,
     /// Plugins it finds; none: those of `cargo xtask plugins`.
     pub plugins: Option<PathBuf>,
+    /// None: the machine's.
+    pub clock: Option<WrongClock>,
 }
 
 /// A running host; dropping it kills it.
@@ -82,6 +85,7 @@ impl Host {
             command.arg("--config").arg(path);
         }
         command.env("CAPSTAN_ADMIN_USER", USER).env("CAPSTAN_ADMIN_PASSWORD", PASSWORD);
+        command.envs(options.clock.iter().flat_map(WrongClock::environment));
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().context("cannot start capstan")?;
         let output = process.stdout.take().context("the output of capstan")?;

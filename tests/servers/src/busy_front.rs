@@ -41,6 +41,8 @@ struct State {
     /// Method and path of what was turned away with a time, and when it may come again.
     not_before: HashMap<String, Instant>,
     early: u64,
+    /// Seconds that its clock is ahead; none: it tells no time.
+    clock: Option<i64>,
 }
 
 impl BusyFront {
@@ -56,6 +58,16 @@ impl BusyFront {
     /// Turns away the next `times` requests of this method.
     pub fn turn_away(&self, times: u64, method: &str, how: TurnedAway) {
         self.shared.lock().turns.push((method.to_owned(), how, times));
+    }
+
+    /// Turns nobody away any more.
+    pub fn let_in(&self) {
+        self.shared.lock().turns.clear();
+    }
+
+    /// From now on who is turned away is told the time by a clock that is ahead by so many seconds, or none.
+    pub fn tell_time(&self, ahead: Option<i64>) {
+        self.shared.lock().clock = ahead;
     }
 
     pub fn turned_away(&self) -> u64 {
@@ -75,14 +87,16 @@ impl Shared {
 
     fn serve(&self, mut client: TcpStream) -> anyhow::Result<()> {
         let Some(request) = Request::read(&mut client)? else { return Ok(()) };
-        if let Some(how) = self.lock().weigh(&request) {
-            let wait: Vec<String> = how.retry_after.iter().map(|seconds| format!("Retry-After: {seconds}")).collect();
+        let weighed = self.lock().weigh(&request);
+        if let Some((how, clock)) = weighed {
+            let mut more: Vec<String> = how.retry_after.iter().map(|seconds| format!("Retry-After: {seconds}")).collect();
+            more.extend(clock.map(date));
             let body = how.code.map_or_else(String::new, |code| {
                 format!(
                     "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>Please reduce your request rate.</Message></Error>"
                 )
             });
-            return answer(&mut client, how.status, &wait, &body);
+            return answer(&mut client, how.status, &more, &body);
         }
         let mut server = request.pass_on(&self.upstream)?;
         std::io::copy(&mut server, &mut client)?;
@@ -91,8 +105,15 @@ impl Shared {
     }
 }
 
+/// The header of a clock that is ahead by so many seconds.
+fn date(ahead: i64) -> String {
+    let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead);
+    now.strftime("Date: %a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 impl State {
-    fn weigh(&mut self, request: &Request) -> Option<TurnedAway> {
+    /// How the request is turned away, if it is, and what the clock says then.
+    fn weigh(&mut self, request: &Request) -> Option<(TurnedAway, Option<i64>)> {
         let name = format!("{} {}", request.method(), request.target());
         if self.not_before.get(&name).is_some_and(|moment| Instant::now() < *moment) {
             self.early += 1;
@@ -104,6 +125,6 @@ impl State {
         if let Some(seconds) = how.retry_after {
             self.not_before.insert(name, Instant::now() + Duration::from_secs(seconds));
         }
-        Some(how)
+        Some((how, self.clock))
     }
 }

@@ -12,6 +12,7 @@ mod ceph;
 mod demo_s3;
 mod front;
 mod ganesha;
+mod gate;
 #[allow(clippy::indexing_slicing, reason = "members of JSON documents: one that is absent reads as null")]
 mod gcs;
 mod keystone;
@@ -36,6 +37,7 @@ mod swift_account;
 mod tgt;
 mod tls_front;
 mod token_front;
+mod wrong_clock;
 
 pub use azurite::Azurite;
 pub use blob::Blob;
@@ -45,6 +47,7 @@ pub use ceph::Rgw;
 pub use demo_s3::DemoS3;
 pub use front::ChecksumFront;
 pub use ganesha::Ganesha;
+pub use gate::Gate;
 pub use gcs::{Account as GcsAccount, Cut, Gcs, TokenAnswer};
 pub use keystone::Cloud;
 pub use login_front::{LoginAnswer, LoginFront};
@@ -65,6 +68,7 @@ pub use swift_account::{SwiftAccount, SwiftAnswer};
 pub use tgt::Tgt;
 pub use tls_front::{Identity, TlsFront};
 pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer as OAuthAnswer, TokenFront};
+pub use wrong_clock::WrongClock;
 
 /// A skipped test says why, in words CI can look for; where servers are required it fails instead.
 ///

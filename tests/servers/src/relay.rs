@@ -24,7 +24,12 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn start(serve: impl Fn(TcpStream) -> anyhow::Result<()> + Send + Sync + 'static) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::at(0, serve)
+    }
+
+    /// At this port; 0: at a free one.
+    pub(crate) fn at(port: u16, serve: impl Fn(TcpStream) -> anyhow::Result<()> + Send + Sync + 'static) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
         let closed = Arc::new(AtomicBool::new(false));
         let (seen, serve) = (Arc::clone(&closed), Arc::new(serve));

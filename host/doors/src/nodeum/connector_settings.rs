@@ -9,8 +9,8 @@ use capstan_domain::target::Target;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::providers::{GCS, SWIFT, fields, likely, plugin, usual_endpoint};
-use super::{attributes, google, openstack};
+use super::providers::{AZURE, GCS, SWIFT, fields, likely, plugin, usual_endpoint};
+use super::{attributes, azure, google, openstack};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -55,6 +55,7 @@ pub(super) fn settings(input: CloudConnectorInput, old: Option<&Target>) -> Sett
     let in_project = (plugin == SWIFT)
         .then(|| input.access_key.clone().or_else(|| same.and_then(|target| openstack::user(&target.configuration))));
     let secret = match (plugin, fields.access_key, fields.secret_key) {
+        (AZURE, _, _) => azure::lay(&mut configuration, input.access_key, input.secret_key.as_ref()),
         (GCS, _, _) => google::lay(&mut configuration, input.access_key, input.secret_key.as_ref()),
         (_, [access_key, ..], [secret_key, ..]) => {
             set(&mut configuration, access_key, input.access_key);
@@ -134,6 +135,7 @@ pub(super) fn connector(target: &Target, secret: Option<SecretText>) -> CloudCon
         provider: kept.provider.unwrap_or(Provider::GenericS3),
         region: text(fields.region),
         access_key: match target.plugin.as_str() {
+            AZURE => azure::access_key(&target.configuration),
             SWIFT => openstack::user(&target.configuration),
             _ => fields.access_key.iter().find_map(|field| text(field)),
         },
@@ -208,6 +210,32 @@ mod tests {
         assert_eq!(settings(moved, Some(&first)).configuration["endpoint"], "https://other.blob.core.windows.net");
         let emulated = CloudConnectorInput { url: Some("http://10.0.0.5:10000/key".into()), ..CloudConnectorInput::default() };
         assert_eq!(settings(emulated, Some(&first)).configuration["endpoint"], "http://10.0.0.5:10000/key");
+    }
+
+    #[test]
+    fn one_way_to_log_in_to_azure_replaces_the_other_with_its_secret() {
+        let azure = CloudConnectorInput { provider: Some(Provider::Azure), ..given() };
+        let mut first = target(settings(azure, None));
+        first.secrets = vec!["account-key".into()];
+        let change = |access_key: Option<&str>, secret: &str, old: &Target| {
+            let change = CloudConnectorInput {
+                access_key: access_key.map(str::to_owned),
+                secret_key: Some(Secret::new(secret)),
+                ..CloudConnectorInput::default()
+            };
+            let new = settings(change, Some(old));
+            let secrets: Vec<_> = new.secrets.iter().map(|(name, secret)| (name.clone(), secret.reveal().to_owned())).collect();
+            (new, secrets)
+        };
+        let pair = |name: &str, secret: &str| (name.to_owned(), secret.to_owned());
+        let (signed, secrets) = change(None, "sv=1&sig=a", &first);
+        assert_eq!(secrets, [pair("sas", "sv=1&sig=a"), pair("account-key", "")]);
+        let mut signed = target(signed);
+        signed.secrets = vec!["sas".into()];
+        let (application, secrets) = change(Some("key:tenant:client"), "hush", &signed);
+        assert_eq!(secrets, [pair("client-secret", "hush"), pair("sas", "")]);
+        assert_eq!(application.configuration["account"], "key");
+        assert_eq!(connector(&target(application), None).access_key.as_deref(), Some("key:tenant:client"));
     }
 
     #[test]

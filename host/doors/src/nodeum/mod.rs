@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod attributes;
+mod azure;
 mod cloud_buckets;
 mod cloud_connectors;
 mod connector_settings;

@@ -48,7 +48,9 @@ const USUAL_FIELDS: Fields = Fields {
 
 pub(super) fn fields(plugin: &str) -> Fields {
     match plugin {
-        AZURE => Fields { region: "", access_key: &["account"], secret_key: &["account-key"], ..USUAL_FIELDS },
+        AZURE => {
+            Fields { region: "", access_key: &["account"], secret_key: &["account-key", "sas", "client-secret"], ..USUAL_FIELDS }
+        }
         GCS => Fields {
             region: "location",
             access_key: &["client-email", "access-key"],

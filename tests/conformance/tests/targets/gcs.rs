@@ -144,12 +144,14 @@ async fn a_clock_that_is_wrong_is_followed_and_told() {
     for seconds in [-7200, 7200] {
         server.set_ahead(seconds);
         for way in WAYS {
-            let host = host(&server, way, json!({})).await.unwrap();
+            let (host, other) = (host(&server, way, json!({})).await.unwrap(), host(&server, way, json!({})).await.unwrap());
             let report = host.connection.probe().await.unwrap();
             let skew = report.clock_skew_ms.unwrap();
             assert!((skew - seconds * 1000).abs() <= 3_000, "{way:?}: {skew} ms instead of {seconds} s");
             let port = host.connection.objects().unwrap();
             port.put("clocks", "k", counting(10), "put", PutOptions::default()).await.unwrap();
+            // Who begins with a HEAD is refused without a document.
+            other.connection.objects().unwrap().head("clocks", "k", GetOptions::default()).await.unwrap();
         }
     }
 }

@@ -3,6 +3,7 @@
 mod azure;
 mod azure_ways;
 mod checksums;
+mod clocks;
 mod fronts;
 mod full;
 mod gcs;

@@ -28,7 +28,7 @@ fn tested(client: &Client, connector: &Value) -> Value {
     }
 }
 
-fn target_is(client: &Client, name: &str, status: &str) -> Value {
+pub(crate) fn target_is(client: &Client, name: &str, status: &str) -> Value {
     let until = Instant::now() + PATIENCE;
     loop {
         let target = client.get(&format!("/capstan/v1/targets/{name}")).unwrap();
@@ -112,10 +112,12 @@ fn what_is_wrong_with_an_azure_connector_is_told_and_seen_at_its_target() {
         "secret_key": server.blob.key,
     });
     let port = format!("{}/{}", nowhere(), server.blob.account);
+    let ended = server.blob.account_signature("rwdlacup", -60).unwrap();
     faults(
         &good,
         &[
             ("a port nobody listens at", "url", port, "unavailable"),
+            ("a signature that has ended", "secret_key", ended, "unauthenticated"),
             ("a wrong key", "secret_key", "bm90IHRoZSBrZXkgb2YgdGhpcyBhY2NvdW50".to_owned(), "unauthenticated"),
         ],
     );

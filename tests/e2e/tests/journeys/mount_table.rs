@@ -23,6 +23,12 @@ pub(crate) fn at(directory: &str) -> Option<Line> {
     table.lines().rev().map(read).find(|line| line.target == directory)
 }
 
+/// How many mounts lie upon each other at the directory.
+pub(crate) fn layers(directory: &str) -> usize {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    table.lines().filter(|line| read(line).target == directory).count()
+}
+
 fn read(line: &str) -> Line {
     let (mount, system) = line.split_once(" - ").unwrap();
     let (mount, system): (Vec<&str>, Vec<&str>) = (mount.split(' ').collect(), system.split(' ').collect());
