@@ -13,6 +13,7 @@ use capstan_domain::ports::Connection;
 use capstan_domain::secret::SecretText;
 use capstan_grants::{Granted, Policy, requested};
 use capstan_runtime::{Limits, Runtime, RuntimeOptions, TargetSettings};
+use capstan_test_servers::compiled;
 
 use crate::states::States;
 use crate::told;
@@ -41,6 +42,7 @@ impl Loaded {
     ) -> Result<Self, Failure> {
         let directory =
             tempfile::tempdir().map_err(|cause| Failure::host("There is no place for the runtime's files.", cause))?;
+        compiled::lend(directory.path());
         let runtime = Runtime::new(RuntimeOptions {
             directory: directory.path().to_owned(),
             limits,
@@ -50,6 +52,7 @@ impl Loaded {
             state: states,
         })?;
         let version = runtime.install(component, None).await.map_err(|refusal| refusal.failure.clone())?;
+        compiled::keep(directory.path());
         runtime.activate(&version.plugin, &version.version).await?;
         let description =
             version.description.clone().ok_or_else(|| Failure::host("The plugin says nothing of itself.", "no description"))?;

@@ -9,7 +9,7 @@ use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use capstan_test_servers::WrongClock;
+use capstan_test_servers::{WrongClock, compiled};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
@@ -72,6 +72,8 @@ impl Host {
 
     pub fn start(options: HostOptions) -> anyhow::Result<Self> {
         fs::create_dir_all(&options.data)?;
+        let plugins = options.data.join("plugins");
+        compiled::lend(&plugins);
         let log = File::options().create(true).append(true).open(log_of(&options.data))?;
         let mut command = Command::new(binaries()?.join("capstan"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&options.data);
@@ -103,6 +105,7 @@ impl Host {
             Ok(base) => host.base = base,
             Err(_) => bail!("capstan did not start; the end of its log:\n{}", host.log_tail()),
         }
+        compiled::keep(&plugins);
         Ok(host)
     }
 

@@ -40,6 +40,7 @@ struct Shared {
     spoil_down: AtomicU64,
     /// Milliseconds.
     delay: AtomicU64,
+    under_way: AtomicU64,
     verified: AtomicU64,
     refused: AtomicU64,
 }
@@ -51,6 +52,7 @@ impl ChecksumFront {
             spoil: AtomicU64::new(0),
             spoil_down: AtomicU64::new(0),
             delay: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
             verified: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         });
@@ -80,6 +82,11 @@ impl ChecksumFront {
         self.shared.delay.store(milliseconds, Ordering::Relaxed);
     }
 
+    /// Uploads that have arrived and are not answered yet, those that are held up among them.
+    pub fn under_way(&self) -> u64 {
+        self.shared.under_way.load(Ordering::Relaxed)
+    }
+
     /// Uploads that carried a checksum and passed.
     pub fn verified(&self) -> u64 {
         self.shared.verified.load(Ordering::Relaxed)
@@ -90,11 +97,28 @@ impl ChecksumFront {
     }
 }
 
+/// One more until it is dropped.
+struct UnderWay<'a>(&'a AtomicU64);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     fn serve(&self, mut client: TcpStream) -> anyhow::Result<()> {
         let Some(mut request) = Request::read(&mut client)? else { return Ok(()) };
         let length = request.body.len();
         let put = request.method() == "PUT";
+        let _under_way = put.then(|| UnderWay::begin(&self.under_way));
         if put {
             sleep(Duration::from_millis(self.delay.load(Ordering::Relaxed)));
         }

@@ -9,6 +9,7 @@ mod blob;
 mod blob_front;
 mod busy_front;
 mod ceph;
+pub mod compiled;
 mod demo_s3;
 mod front;
 mod ganesha;

@@ -5,11 +5,14 @@
 use std::io::{Read, Write};
 
 use anyhow::bail;
-use capstan_test_servers::{Gcs, Moto, Postgres, Rclone, Rgw, Swift};
+use capstan_test_servers::{Gcs, Moto, Postgres, Rclone, Rgw, Swift, compiled};
 
 fn main() -> anyhow::Result<()> {
     let mut running: Vec<Box<dyn std::any::Any>> = Vec::new();
     let mut out = std::io::stdout();
+    // No server, and lives as long as they do.
+    let compiled = tempfile::Builder::new().prefix("capstan-compiled-").tempdir()?;
+    writeln!(out, "{}={}", compiled::SHARED, compiled.path().display())?;
     for name in std::env::args().skip(1) {
         let (variable, value) = match name.as_str() {
             "ceph" => {

@@ -141,7 +141,7 @@ fn die_with_open_files(host: Host, view: &View, read: &[u8]) {
 }
 
 /// Kills the host while a file is being stored; whether whoever synced it was told that it was.
-fn die_while_storing(host: Host, view: &View, under_way: impl Fn() -> bool) -> bool {
+fn die_while_storing(host: Host, view: &View, under_way: &dyn Fn() -> bool) -> bool {
     let path = view.at("stored");
     let storing = spawn(move || {
         let mut file = File::create(path)?;
@@ -167,8 +167,8 @@ fn until(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
-/// `under_way`: the file "stored" is being stored. `nothing_left`: nor is anything of it where it was not.
-fn round(behind: &Behind<'_>, pool: impl FnOnce(&Cargo), under_way: impl Fn() -> bool, nothing_left: impl Fn() -> bool) {
+/// The last three: the file "stored" is being stored; what a dead host sent has arrived; nothing is left of what was not stored.
+fn round(behind: &Behind<'_>, pool: impl FnOnce(&Cargo), [under_way, settled, nothing_left]: [&dyn Fn() -> bool; 3]) {
     let (host, room) = Host::fresh().unwrap();
     let again = || Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() }).unwrap();
     let (read, old, stored) = (pattern(READ), pattern(OLD), pattern(STORED));
@@ -185,6 +185,7 @@ fn round(behind: &Behind<'_>, pool: impl FnOnce(&Cargo), under_way: impl Fn() ->
     let view = View::of(&host.client());
     view.shows(&[("old", &old), ("read", &read)]);
     let told = die_while_storing(host, &view, under_way);
+    until("the end of what was on its way", settled);
 
     let host = again();
     let client = host.client();
@@ -219,7 +220,7 @@ fn a_pool_over_nfs_whose_host_dies_gives_errors_and_whole_files() {
     let pool = |cargo: &Cargo| cargo.nas_pool(POOL, "nfs_v3", "data_exchange", &share).unwrap();
     // Under whichever name it is written.
     let under_way = || names(&export).len() > 2;
-    round(&Behind::Export(export.clone()), pool, under_way, || true);
+    round(&Behind::Export(export.clone()), pool, [&under_way, &|| true, &|| true]);
 }
 
 #[test]
@@ -237,14 +238,17 @@ fn a_pool_over_a_bucket_whose_host_dies_gives_errors_and_whole_files() {
         cargo.cloud_pool(POOL, &connector, &bucket).unwrap();
     };
     let unfinished = || rgw.s3.unfinished(&bucket).unwrap();
+    // A part is on its way: before that the host may not have noted yet what it has begun, and no host after it would know.
     let under_way = || {
         front.hold_up(HELD_UP);
-        !unfinished().is_empty()
+        front.under_way() > 0 && !unfinished().is_empty()
     };
-    let nothing_left = || {
+    // What the front still holds would arrive after the next host has cleared up.
+    let settled = || {
         front.hold_up(0);
-        unfinished().is_empty()
+        front.under_way() == 0
     };
-    round(&Behind::Bucket(&rgw.s3, bucket.clone()), pool, under_way, nothing_left);
+    let nothing_left = || unfinished().is_empty();
+    round(&Behind::Bucket(&rgw.s3, bucket.clone()), pool, [&under_way, &settled, &nothing_left]);
     let _ = rgw.s3.delete_bucket(&bucket);
 }
