@@ -34,6 +34,7 @@ pub(crate) async fn put(
     // Every service holds a body against its MD5. It costs nothing where the caller knows it, so it goes along.
     let md5 = Mode::Md5.given(&options).filter(|_| mode != Mode::Md5);
     let reply = loop {
+        let bare = client.bare_tags.get();
         let mut call = Call::object("PUT", location, key);
         attributes::put(client, &options, &mut call.headers);
         let conditional = attributes::condition(client, attempt, &options, &mut call.headers);
@@ -46,7 +47,7 @@ pub(crate) async fn put(
         if !conditional || !matches!(refusal.status, 409 | 412) {
             return Err(unclear(refusal.failure(&call.subject())));
         }
-        if let Some(done) = refused(client, location, key, attempt, &options, &refusal).await? {
+        if let Some(done) = refused(client, location, key, (attempt, bare), &options, &refusal).await? {
             return Ok(done);
         }
     };
@@ -75,12 +76,12 @@ fn check_etag(content: &Content, etag: Option<&str>, key: &str) {
 }
 
 /// A precondition failed: it may be this very attempt that made the object, its answer lost. None: worth another try, since the
-/// object is the expected one and the service was only asked in the wrong spelling.
+/// object is the expected one and the service was only asked in the wrong spelling. `bare`: it was asked in the other one already.
 async fn refused(
     client: &Client,
     location: &str,
     key: &str,
-    attempt: &str,
+    (attempt, bare): (&str, bool),
     options: &PutOptions,
     refusal: &Refusal,
 ) -> Outcome<Option<Object>> {
@@ -96,8 +97,9 @@ async fn refused(
     if options.if_absent {
         return Err(already_exists(format!("there is an {} already", call.subject())).code(&refusal.code));
     }
-    // Once only: the spelling is remembered.
-    if etag(&there.headers) == options.if_match && !client.bare_tags.replace(true) {
+    // Another call may have found the spelling out while this one was under way: what counts is how this one asked.
+    if etag(&there.headers) == options.if_match && !bare {
+        client.bare_tags.set(true);
         return Ok(None);
     }
     failure()
