@@ -36,17 +36,31 @@ impl Moto {
 
     /// Moves an object to another storage class, as a rule of its bucket would. Keys of plain letters only.
     pub fn change_class(&self, bucket: &str, key: &str, class: &str) -> anyhow::Result<()> {
-        // It wants to be told who asks, and believes it.
-        let who = format!(
-            "AWS4-HMAC-SHA256 Credential={}/20260101/{}/s3/aws4_request, SignedHeaders=host, Signature=0",
-            self.s3.access_key, self.s3.region
-        );
         ureq::put(&format!("{}/{bucket}/{key}", self.s3.endpoint))
-            .header("authorization", who)
+            .header("authorization", self.who())
             .header("x-amz-copy-source", format!("/{bucket}/{key}"))
             .header("x-amz-storage-class", class)
             .send_empty()?;
         Ok(())
+    }
+
+    /// Moves an object to cold storage; asked for, it is on its way for so many looks at it. The server counts looks from the object's
+    /// beginning, and shows one as restored that was looked at less often before it was asked for: so it is looked at here.
+    pub fn freeze(&self, bucket: &str, key: &str, looks: u32) -> anyhow::Result<()> {
+        self.change_class(bucket, key, "GLACIER")?;
+        self.restore_takes(looks)?;
+        for _ in 0..looks {
+            ureq::head(&format!("{}/{bucket}/{key}", self.s3.endpoint)).header("authorization", self.who()).call()?;
+        }
+        Ok(())
+    }
+
+    /// It wants to be told who asks, and believes it.
+    fn who(&self) -> String {
+        format!(
+            "AWS4-HMAC-SHA256 Credential={}/20260101/{}/s3/aws4_request, SignedHeaders=host, Signature=0",
+            self.s3.access_key, self.s3.region
+        )
     }
 
     /// From now on an object that is asked for out of cold storage is there after so many looks at it.
