@@ -13,6 +13,9 @@ use crate::stand::Stand;
 use crate::{Check, clause, group, told};
 
 const SIZE: u64 = 300_000;
+/// How often a put is made that the reading of what it replaces stands in the way of.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) fn all() -> Vec<Case> {
     use Want::Store;
@@ -122,10 +125,15 @@ async fn read_while_replaced(stand: &Stand<'_>) -> Check {
     store.put(stand.location, &key, seeded(SIZE, 0), "first", PutOptions::default()).await.map_err(told)?;
     let writing = async {
         for seed in 1..10 {
-            store
-                .put(stand.location, &key, seeded(SIZE, seed), &format!("put {seed}"), PutOptions::default())
-                .await
-                .map_err(told)?;
+            let mut tries = 0;
+            // Some servers replace nothing that somebody reads; then it is put again.
+            while let Err(failure) =
+                store.put(stand.location, &key, seeded(SIZE, seed), &format!("put {seed}"), PutOptions::default()).await
+            {
+                tries += 1;
+                ensure!(failure.may_retry() && tries < TRIES, told(failure));
+                tokio::time::sleep(PAUSE).await;
+            }
         }
         anyhow::Ok(())
     };
