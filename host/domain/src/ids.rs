@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+pub use uuid::Uuid;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -62,6 +62,10 @@ ids! {
     ApiKeyId,
     GrantId,
     ServerId,
+    DriveId,
+    SnapshotId,
+    MachineId,
+    TagId,
 }
 
 /// The integer a dialect shows; unique and never reused within its noun.

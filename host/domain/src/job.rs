@@ -158,6 +158,11 @@ pub enum Work {
     Probe {
         plugin: String,
     },
+    /// Changes a drive, or one of its snapshots.
+    Drive {
+        drive: crate::ids::DriveId,
+        change: crate::drive::DriveChange,
+    },
     /// Takes the locations of a target over into the catalogue.
     SyncLocations {
         target: crate::ids::TargetId,

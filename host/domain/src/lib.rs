@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod content;
 pub mod context;
+pub mod drive;
 pub mod entry;
 pub mod failure;
 pub mod grant;
@@ -14,6 +15,7 @@ pub mod ids;
 pub mod job;
 pub mod listing;
 pub mod location;
+pub mod machine;
 pub mod names;
 pub mod plugin;
 pub mod pool;
@@ -21,7 +23,9 @@ pub mod ports;
 pub mod secret;
 pub mod server;
 pub mod space;
+pub mod tag;
 pub mod target;
 pub mod time;
+pub mod unread;
 
 pub use failure::{Failure, Kind, Outcome};

@@ -15,6 +15,8 @@ pub enum Operator {
     /// SQL pattern: `%` any run, `_` one character.
     Like,
     NotLike,
+    /// One of `values` is a part of it, ASCII letters in capitals or not. Nothing in them is special.
+    Contains,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -68,8 +68,10 @@ pub struct Scan {
     pub due: Option<Timestamp>,
     pub last_started: Option<Timestamp>,
     pub last_finished: Option<Timestamp>,
-    /// When one last looked at every file, and nothing was left unfinished since.
+    /// When one last looked at every file but the unread ones, and nothing was left unfinished since.
     pub last_complete: Option<Timestamp>,
+    /// What could not be read then or since: the next one reads it, whatever else it reads.
+    pub unread: crate::unread::Unread,
 }
 
 #[derive(Clone, Debug)]

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use capstan_domain::Outcome;
 use capstan_domain::failure::Failure;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 
+use crate::cancelled::TIDYING;
 use crate::incarnation::Incarnation;
 use crate::metrics::count;
 use crate::worker::{Awaited, Worker};
@@ -69,6 +71,17 @@ impl Running {
             None => self.ended.take(),
         };
         why.unwrap_or_else(|| Failure::host("The call was lost.", "the store ended without an answer"))
+    }
+
+    /// Nobody waits for it any more; it has a while to take away what it left.
+    pub(crate) fn tidies(&mut self, guests: &Handle) {
+        if let Some(mut task) = self.task.take() {
+            guests.spawn(async move {
+                if tokio::time::timeout(TIDYING, &mut task).await.is_err() {
+                    task.abort();
+                }
+            });
+        }
     }
 }
 

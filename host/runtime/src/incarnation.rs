@@ -14,12 +14,14 @@ use capstan_domain::context::JobContext;
 use capstan_domain::failure::{Blame, Failure, Kind, Retry};
 use capstan_services::TargetServices;
 use futures::FutureExt;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedRwLockReadGuard, Semaphore, oneshot, watch};
 
 use crate::asked::{Asked, Running};
 use crate::call::{Call, Guard, task};
+use crate::cancelled;
 use crate::machine::Machine;
 use crate::metrics::{Held, Metrics, count};
+use crate::places::Gauge;
 use crate::prepared::Prepared;
 use crate::state::Usage;
 use crate::worker::Worker;
@@ -36,7 +38,7 @@ pub(crate) struct Incarnation {
     /// Crashes since a call last came to a good end.
     pub(crate) crashes: AtomicU32,
     /// Calls that wait for a place.
-    waiting: AtomicUsize,
+    pub(crate) waiting: AtomicUsize,
     places: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
     stop: watch::Sender<bool>,
@@ -114,7 +116,12 @@ impl Incarnation {
     async fn attempt<C: Call>(self: &Arc<Self>, call: C, how: How, lease: Option<OwnedRwLockReadGuard<()>>) -> Outcome<C::Value> {
         self.refuse_quarantined()?;
         let large = how.bytes >= self.machine.limits.large_bytes && !self.prepared.exclusive;
-        let permit = self.place(if large { &self.transfers } else { &self.places }).await?;
+        let place = self.place(if large { &self.transfers } else { &self.places });
+        let permit = tokio::select! {
+            biased;
+            permit = place => permit?,
+            () = cancelled::last_word(how.job.as_ref()) => return Err(cancelled::not_begun()),
+        };
         let gauge = Held::new(Gauge(Arc::clone(&self.machine)), |metrics: &Metrics| &metrics.in_flight);
         if large {
             let guard: Guard = Box::new((permit, lease, gauge, Arc::clone(self)));
@@ -129,7 +136,7 @@ impl Incarnation {
         count(&self.machine.metrics.fresh_stores);
         let (reply, answer) = oneshot::channel();
         let deadline = self.machine.limits.deadline(how.bytes);
-        let task = task(call, how.job, guard, reply);
+        let task = task(call, how.job.clone(), guard, reply);
         let mut stopped = self.stop.subscribe();
         let machine = Arc::clone(&self.machine);
         let stop = async move {
@@ -148,7 +155,15 @@ impl Incarnation {
             Poll::Ready(ended) => Running { ended, task: None },
             Poll::Pending => Running { ended: None, task: Some(self.machine.guests.spawn(run)) },
         };
-        match answer.await {
+        let answered = tokio::select! {
+            biased;
+            answered = answer => answered,
+            () = cancelled::last_word(how.job.as_ref()) => {
+                running.tidies(&self.machine.guests);
+                return Err(cancelled::given_up());
+            }
+        };
+        match answered {
             Ok(outcome) => {
                 // What is left of the task is the end of a piped body, or the drop of the store.
                 running.task = None;
@@ -177,7 +192,7 @@ impl Incarnation {
         let (reply, answer) = oneshot::channel();
         let worker = self.worker()?;
         let deadline = self.machine.limits.deadline(how.bytes);
-        let mut pending = Some(task(call, how.job, guard(worker.begin()), reply));
+        let mut pending = Some(task(call, how.job.clone(), guard(worker.begin()), reply));
         // Before it is sent, so that nobody ends the store for want of calls meanwhile.
         let (mut awaited, mut worker) = (worker.await_one(), worker);
         for _ in 0..PICKS {
@@ -201,7 +216,18 @@ impl Incarnation {
             worker,
             awaited: Some(awaited),
         };
-        match asked.answered(deadline).await {
+        let answered = tokio::select! {
+            biased;
+            answered = asked.answered(deadline) => answered,
+            () = cancelled::last_word(how.job.as_ref()) => {
+                // The only session is not taken from others for one call's sake before its deadline.
+                if !self.prepared.exclusive {
+                    asked.deadline = asked.deadline.min(Instant::now() + cancelled::TIDYING);
+                }
+                return Err(cancelled::given_up());
+            }
+        };
+        match answered {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(asked.worker.end().await),
             Err(_) => {
@@ -212,27 +238,6 @@ impl Incarnation {
                 Err(overdue(deadline))
             }
         }
-    }
-
-    async fn place(&self, places: &Arc<Semaphore>) -> Outcome<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let limits = &self.machine.limits;
-        let _place = Waiting::enter(&self.waiting, limits.queue_depth).ok_or_else(|| self.busy())?;
-        let _waiting = Held::new(Gauge(Arc::clone(&self.machine)), |metrics: &Metrics| &metrics.waiting);
-        match tokio::time::timeout(limits.queue_wait, Arc::clone(places).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(self.busy()),
-        }
-    }
-
-    fn busy(&self) -> Failure {
-        count(&self.machine.metrics.busy);
-        Failure::new(Kind::Busy, "Too many calls wait for the target.")
-            .with_blame(Blame::Host)
-            .with_code("target-queue-full")
-            .with_next_step("Try again later, or raise the limits `calls-per-store` or `stores-per-target`.")
     }
 
     fn workers(&self) -> MutexGuard<'_, Workers> {
@@ -261,7 +266,8 @@ impl Incarnation {
     }
 
     fn sign<F: Function>(&self, mut failure: Failure, mutates: bool) -> Failure {
-        if mutates && (failure.kind == Kind::PluginFault || failure.code.as_deref() == Some(DEADLINE)) {
+        let unanswered = matches!(failure.code.as_deref(), Some(DEADLINE | cancelled::GIVEN_UP));
+        if mutates && (failure.kind == Kind::PluginFault || unanswered) {
             failure.maybe_done = true;
         }
         let facet = F::INTERFACE.split_once('/').map_or(F::INTERFACE, |(_, rest)| rest).split('@').next().unwrap_or_default();
@@ -351,22 +357,6 @@ impl Incarnation {
     }
 }
 
-/// Counts a call among those that wait, if there is room.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let waiting = Self(count);
-        (count.fetch_add(1, Ordering::Relaxed) < most).then_some(waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 pub(crate) const RESTART_PAUSE: &str = "restart-pause";
 const QUARANTINED: &str = "quarantined";
 const DEADLINE: &str = "deadline";
@@ -379,13 +369,4 @@ fn drained() -> Failure {
     Failure::new(Kind::PluginFault, "The plugin was replaced and the call did not end in time.")
         .with_blame(Blame::Host)
         .with_code("drain-deadline")
-}
-
-/// The metrics, for a gauge that outlives a borrow.
-struct Gauge(Arc<Machine>);
-
-impl AsRef<Metrics> for Gauge {
-    fn as_ref(&self) -> &Metrics {
-        &self.0.metrics
-    }
 }

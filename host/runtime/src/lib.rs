@@ -11,6 +11,7 @@
 
 mod asked;
 mod call;
+mod cancelled;
 mod compiler;
 mod drive;
 mod engine;
@@ -24,6 +25,7 @@ mod machine;
 mod metrics;
 mod open;
 mod output;
+mod places;
 mod ports;
 mod prepared;
 mod reach;

@@ -146,6 +146,14 @@ impl Runtime {
         Ok(Incarnation::new(Arc::clone(&self.machine), Arc::clone(prepared), services))
     }
 
+    /// What the target may reach just now, for what the host itself does on its behalf.
+    pub fn granted(&self, target: TargetId) -> Outcome<Grants> {
+        let slot = self.slot(target).ok_or_else(|| Failure::not_found("There is no such target."))?;
+        let settings = slot.settings();
+        let wanted = requested_by(&settings, &self.resolve(&settings))?;
+        Ok(self.grants(&settings, &wanted))
+    }
+
     fn grants(&self, settings: &TargetSettings, wanted: &[Requested]) -> Grants {
         Grants::new(&settings.name, wanted, &settings.grants, Arc::clone(&self.policy))
     }

@@ -106,6 +106,12 @@ pub const FILE_CHUNK_BYTES: usize = 512 << 10;
 pub const FILE_READ_AHEAD: usize = 2;
 /// Bytes gathered before a write to a granted file.
 pub const FILE_WRITE_BYTES: usize = 1 << 20;
+/// Bytes before the secret of a challenge's digest. Refuses.
+pub const CHALLENGE_BEFORE_BYTES: usize = 1;
+/// Bytes of a challenge, behind the secret. Refuses.
+pub const CHALLENGE_BYTES: std::ops::RangeInclusive<usize> = 16..=1024;
+/// Pieces of a file told in one answer. More count as this.
+pub const FILE_EXTENTS: u32 = 10_000;
 /// Names in one page of a directory. More count as this.
 pub const DIRECTORY_PAGE: u32 = 10_000;
 /// Names of a directory that are sorted in memory to page it. Refuses as `unsupported`.

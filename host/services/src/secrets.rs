@@ -11,6 +11,7 @@ use capstan_domain::secret::SecretText;
 use capstan_domain::{Failure, Kind, Outcome};
 use hmac::{Hmac, KeyInit, Mac};
 
+use crate::digest::Digest;
 use crate::limits;
 use crate::services::Services;
 use crate::signature;
@@ -69,6 +70,24 @@ impl Secrets {
         Ok(key)
     }
 
+    /// digest(before ++ secret ++ after). The bounds keep a plugin from building a table of the secret's prefixes.
+    pub fn digest(&self, name: &str, algorithm: &str, before: &[u8], after: &[u8]) -> Outcome<Vec<u8>> {
+        if before.len() > limits::CHALLENGE_BEFORE_BYTES || !limits::CHALLENGE_BYTES.contains(&after.len()) {
+            let (least, most) = (limits::CHALLENGE_BYTES.start(), limits::CHALLENGE_BYTES.end());
+            let message = format!("a challenge has {least} to {most} bytes, and one before the secret at most");
+            return Err(Failure::invalid(message).with_blame(Blame::Plugin));
+        }
+        if !matches!(algorithm, "md5" | "sha1" | "sha256") {
+            return Err(Failure::unsupported(format!("this host answers no challenge with `{algorithm}`"))
+                .with_next_step("use sha256, sha1 or md5"));
+        }
+        let mut digest = Digest::new(algorithm)?;
+        digest.update(before);
+        digest.update(self.needed(name)?.reveal().as_bytes());
+        digest.update(after);
+        Ok(digest.finish())
+    }
+
     /// A signature over the message with the private key that is this secret.
     pub fn sign(&self, name: &str, algorithm: &str, message: &[u8]) -> Outcome<Vec<u8>> {
         signature::sign(name, self.needed(name)?, algorithm, message)
@@ -115,6 +134,16 @@ impl Host for Services {
         Ok(self.target().secrets.hmac(&name, &algorithm, &prefix, &messages).map_err(WitFailure::from))
     }
 
+    fn digest(
+        &mut self,
+        name: String,
+        algorithm: String,
+        before: Vec<u8>,
+        after: Vec<u8>,
+    ) -> wasmtime::Result<Result<Vec<u8>, WitFailure>> {
+        Ok(self.target().secrets.digest(&name, &algorithm, &before, &after).map_err(WitFailure::from))
+    }
+
     fn sign(&mut self, name: String, algorithm: String, message: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, WitFailure>> {
         Ok(self.target().secrets.sign(&name, &algorithm, &message).map_err(WitFailure::from))
     }
@@ -144,6 +173,21 @@ mod tests {
         assert_ne!(secrets.hmac("text", "sha256", b"", &message).unwrap(), plain);
         let failure = secrets.hmac("plain", "sha256-base64", b"", &message).unwrap_err();
         assert!(failure.message.contains("`plain`") && !format!("{failure:?}").contains("hush"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_challenge_is_answered_without_the_secret_leaving_the_host() {
+        // RFC 1994: the digest over identifier, secret and challenge.
+        let secrets = Secrets::new([("chap-secret".to_owned(), SecretText::new("hush"))]);
+        let challenge = [7; 16];
+        let whole = [&[9], b"hush".as_slice(), &challenge].concat();
+        let answer = secrets.digest("chap-secret", "md5", &[9], &challenge).unwrap();
+        assert_eq!(answer, crate::digest::digest("md5", &whole).unwrap());
+        // What is not hashed with a challenge of its own would tell two secrets apart.
+        for (before, after) in [([].as_slice(), [0; 8].as_slice()), (&[1, 2], &challenge), (&[], &[0; 1025])] {
+            assert_eq!(secrets.digest("chap-secret", "md5", before, after).unwrap_err().kind, Kind::Invalid);
+        }
+        assert_eq!(secrets.digest("chap-secret", "blake3", &[9], &challenge).unwrap_err().kind, Kind::Unsupported);
     }
 
     #[test]

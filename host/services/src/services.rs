@@ -177,6 +177,22 @@ pub(crate) fn job<T: Send + 'static>(access: &mut Access<'_, T, Imports>) -> was
     Ok(call.and_then(|call| access.get().jobs.get(&call).cloned()))
 }
 
+/// The work, unless the job of its call is cancelled while it goes on. What a call begins after that goes on: it takes away what
+/// it left.
+pub(crate) async fn unless_cancelled<A>(job: Option<JobContext>, work: impl Future<Output = Outcome<A>>) -> Outcome<A> {
+    let Some(job) = job.filter(|job| !job.is_cancelled()) else { return work.await };
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        () = job.cancelled() => {
+            Err(Failure::new(Kind::Cancelled, "the job was cancelled while the target was waited for").with_code(WAIT_ENDED))
+        }
+    }
+}
+
+/// The code of a wait that ended with its job.
+pub(crate) const WAIT_ENDED: &str = "wait-ended";
+
 /// Names `Services` as what the imports of a store work on.
 pub struct Imports;
 
@@ -225,6 +241,22 @@ mod tests {
         assert_eq!(services.secrets.get("secret-key").unwrap_err().kind, Kind::NotFound);
         assert!(services.state.is_none());
         assert_eq!(services.configuration.document(), "{}");
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_its_job_and_one_that_begins_later_does_not() {
+        let job = JobContext::new("1");
+        let waiting = unless_cancelled(Some(job.clone()), std::future::pending::<Outcome<()>>());
+        let cancelling = async { job.cancel() };
+        let (ended, ()) = futures::future::join(waiting, cancelling).await;
+        let failure = ended.unwrap_err();
+        assert_eq!((failure.kind, failure.code.as_deref()), (Kind::Cancelled, Some(WAIT_ENDED)));
+        let tidying = async {
+            tokio::task::yield_now().await;
+            Ok(7)
+        };
+        assert_eq!(unless_cancelled(Some(job), tidying).await.unwrap(), 7);
+        assert_eq!(unless_cancelled(None, async { Ok(8) }).await.unwrap(), 8);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Track 0.1 of the contract.
 
 mod convert;
+pub mod drives;
 pub mod files;
 pub mod objects;
 mod provided;
@@ -33,6 +34,7 @@ mod generated {
     });
 }
 
+pub use convert::attachment;
 pub use provided::{PROVIDED, Provided};
 
 /// The interfaces a plugin may import: `Host` traits to implement, `add_to_linker` for each.

@@ -35,10 +35,11 @@ const WASI: [&str; 20] = [
 ];
 
 /// The contract's facets, by interface.
-const FACETS: [(&str, Facet); 3] = [
+const FACETS: [(&str, Facet); 4] = [
     (latest::objects::INTERFACE, Facet::Objects),
     (latest::uploads::INTERFACE, Facet::Uploads),
     (latest::files::INTERFACE, Facet::Files),
+    (latest::drives::INTERFACE, Facet::Drives),
 ];
 
 /// The facets among these exports.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use capstan_bindings::latest::{files, objects, target, uploads};
+use capstan_bindings::latest::{drives, files, objects, target, uploads};
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure, Kind, Retry};
 use capstan_domain::plugin::{Description, Facet};
@@ -76,7 +76,8 @@ async fn ask(
             Facet::Objects => objects::each(&mut check),
             Facet::Uploads => uploads::each(&mut check),
             Facet::Files => files::each(&mut check),
-            Facet::Media | Facet::Drives => {}
+            Facet::Drives => drives::each(&mut check),
+            Facet::Media => {}
         }
     }
     if !check.problems.is_empty() {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use capstan_domain::Outcome;
 use capstan_domain::content::{Body, Content};
 use capstan_domain::failure::{Blame, Failure, Kind, Retry};
-use capstan_domain::ports::{ByteRange, Checksum};
+use capstan_domain::ports::{ByteRange, Checksum, DriveLimits, ExtentPage};
 use futures::Stream;
 
 /// The stored size and every checksum the host knows must be those of the content.
@@ -33,6 +33,55 @@ pub(crate) fn reaches(end: u64, claimed: u64) -> Outcome<()> {
     }
     let message = format!("The plugin says the file has {claimed} bytes; a range of it was written up to {end}.");
     Err(lie("size-mismatch", message).with_maybe_done())
+}
+
+/// A drive is exactly as large as was asked.
+pub(crate) fn sized(asked: u64, claimed: u64) -> Outcome<()> {
+    if claimed == asked {
+        return Ok(());
+    }
+    let message = format!("The plugin says the drive has {claimed} bytes; {asked} were asked for.");
+    Err(lie("size-mismatch", message).with_maybe_done())
+}
+
+/// Sizes that can be reckoned with.
+pub(crate) fn limits(limits: &DriveLimits) -> Outcome<()> {
+    let DriveLimits { minimum, maximum, granularity, block, .. } = limits;
+    let sane = *granularity > 0
+        && block.is_power_of_two()
+        && minimum <= maximum
+        && granularity.is_multiple_of(u64::from(*block))
+        && minimum.is_multiple_of(*granularity);
+    if sane {
+        return Ok(());
+    }
+    Err(lie(
+        "limits-absurd",
+        format!(
+            "The plugin's limits of drives cannot be: {minimum} to {maximum} bytes in steps of {granularity}, blocks of {block}."
+        ),
+    ))
+}
+
+/// Extents advance, stay apart and within what was asked.
+pub(crate) fn extents((offset, length): (u64, u64), page: &ExtentPage, limit: u32) -> Outcome<()> {
+    let end = offset.saturating_add(length);
+    let mut at = offset;
+    for extent in &page.extents {
+        let stop = extent.offset.checked_add(extent.length).filter(|stop| *stop <= end && extent.length > 0);
+        let Some(stop) = stop.filter(|_| extent.offset >= at) else {
+            return Err(lie("extents-astray", "The plugin's extents overlap, or leave the range that was asked for.".to_owned()));
+        };
+        at = stop;
+    }
+    let stuck = page.next.is_some_and(|next| next <= offset || next < at || next > end);
+    if stuck || page.extents.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
+        return Err(lie(
+            "list-stuck",
+            "The plugin's list of extents does not advance, or is longer than was asked for.".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// A page that leads to itself would be read for ever.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use capstan_bindings::latest::target;
 use capstan_domain::Outcome;
 use capstan_domain::plugin::Facet;
-use capstan_domain::ports::{Connection, Consumption, Files, NamedValues, Objects, ProbeReport, Uploads};
+use capstan_domain::ports::{Connection, Consumption, Drives, Files, NamedValues, Objects, ProbeReport, Uploads};
 
 use super::Handle;
 
@@ -42,5 +42,9 @@ impl Connection for Handle {
 
     fn files(&self) -> Option<Arc<dyn Files>> {
         self.has(Facet::Files).then(|| Arc::new(self.clone()) as Arc<dyn Files>)
+    }
+
+    fn drives(&self) -> Option<Arc<dyn Drives>> {
+        self.has(Facet::Drives).then(|| Arc::new(self.clone()) as Arc<dyn Drives>)
     }
 }

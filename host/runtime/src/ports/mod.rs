@@ -2,6 +2,7 @@
 
 mod claims;
 mod connection;
+mod drives;
 mod files;
 mod objects;
 mod uploads;
@@ -18,6 +19,7 @@ use capstan_domain::{Failure, Outcome};
 use wasmtime::component::{FutureReader, Resource, StreamReader};
 
 use crate::call::{Download, Plain, Upload};
+use crate::cancelled;
 use crate::incarnation::{How, Incarnation};
 use crate::target::TargetSlot;
 use capstan_bindings::content::HeldContent;
@@ -65,7 +67,16 @@ impl Handle {
         F: Function<Answer = Result<W, WitFailure>> + Send,
         W: Send + 'static,
     {
-        Ok(self.slot.call(Plain::<F>::new(parameters), self.how(0, true)).await?.0)
+        Ok(self.changed::<F, W>(parameters, 0).await?.0)
+    }
+
+    /// `bytes`: what the target may have to move for it, which the call is given time for.
+    async fn changed<F, W>(&self, parameters: F::Parameters, bytes: u64) -> Outcome<Answered<W>>
+    where
+        F: Function<Answer = Result<W, WitFailure>> + Send,
+        W: Send + 'static,
+    {
+        self.slot.call(Plain::<F>::new(parameters), self.how(bytes, true)).await
     }
 
     async fn upload<F, W>(
@@ -100,7 +111,8 @@ impl Handle {
             let call = Download::<F>::new(parameters);
             ((record, downloaded), by) = self.slot.call(call, self.how(left, false)).await?;
         }
-        let body = claims::body(downloaded.body, size(&record), range, Accused::<F>::new(by));
+        let body = cancelled::body(downloaded.body, self.job.as_ref());
+        let body = claims::body(body, size(&record), range, Accused::<F>::new(by));
         Ok((record, body))
     }
 }

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::support::{bench, fixture, short, target};
+use crate::support::{bench, content, fixture, short, target};
+use capstan_domain::content::{Body, Source};
 use capstan_domain::context::{JobContext, Report};
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{GetOptions, Objects};
+use capstan_domain::ports::{GetOptions, Objects, PutOptions};
 use capstan_runtime::Limits;
 use serde_json::json;
+use tokio::sync::Notify;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_job_ends_the_waits_of_its_own_calls_and_of_no_others() {
@@ -50,4 +54,47 @@ async fn a_cancelled_job_ends_the_waits_of_its_own_calls_and_of_no_others() {
     assert_eq!(other.await.unwrap().unwrap_err().kind, Kind::Cancelled);
     assert!(!nobodys.is_finished());
     nobodys.abort();
+}
+
+/// A content that is asked for its bytes and never gives one: a plugin that reads it hears of nothing meanwhile.
+struct Silent {
+    size: u64,
+    asked: Arc<Notify>,
+}
+
+impl Source for Silent {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn open(&self, _offset: u64, _length: u64) -> Body {
+        self.asked.notify_one();
+        Box::pin(futures::stream::pending())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_does_not_hear_of_the_cancel_of_its_job_is_answered_for_and_others_go_on() {
+    let limits = Limits { stores_per_target: 1, large_bytes: 1 << 20, call_deadline: Duration::from_secs(300), ..short() };
+    let bench = bench(limits);
+    bench.serve(fixture("hostile-shared")).await;
+    let settings = target("t", "hostile-shared", json!({ "misbehave": "nothing" }));
+    let id = settings.id;
+    let others = bench.runtime.open_target(settings).objects().unwrap();
+    // In the store that all calls share, and in one of its own.
+    for size in [1_000, 2 << 20] {
+        let job = JobContext::new("cancelled");
+        let objects = job.scope(async { bench.runtime.connection(id).unwrap().objects().unwrap() }).await;
+        let asked = Arc::new(Notify::new());
+        let silent = Arc::new(Silent { size, asked: Arc::clone(&asked) });
+        let put = tokio::spawn(async move { objects.put("main", "k", silent, "1", PutOptions::default()).await });
+        tokio::time::timeout(PATIENCE, asked.notified()).await.unwrap();
+        let cancelled = Instant::now();
+        job.cancel();
+        let failure = tokio::time::timeout(PATIENCE, put).await.unwrap().unwrap().unwrap_err();
+        assert_eq!((failure.kind, failure.code.as_deref()), (Kind::Cancelled, Some("given-up")), "{failure:?}");
+        assert!(failure.maybe_done, "nobody knows what the plugin still does");
+        assert!(cancelled.elapsed() < Duration::from_secs(10), "{:?}", cancelled.elapsed());
+        others.put("main", "other", content("bytes"), "2", PutOptions::default()).await.unwrap();
+    }
 }

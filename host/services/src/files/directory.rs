@@ -38,8 +38,16 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct Listings {
-    pub by_path: HashMap<RelativePath, (Instant, Arc<[String]>)>,
+    pub by_path: HashMap<RelativePath, Listing>,
     pub order: VecDeque<RelativePath>,
+}
+
+#[derive(Clone)]
+pub(super) struct Listing {
+    /// When it was begun to read the names: none that was made later need be among them.
+    pub read: Instant,
+    pub used: Instant,
+    pub names: Arc<[String]>,
 }
 
 impl Directory {

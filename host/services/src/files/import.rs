@@ -109,6 +109,33 @@ impl<T: Send + 'static> wit::HostWithStore<T> for Imports {
         with(accessor, &root, async |directory| directory.copy(&path, &to).await).await
     }
 
+    async fn reflink(accessor: &Accessor<T, Self>, root: String, path: String, to: String) -> Answer<()> {
+        with(accessor, &root, async |directory| directory.reflink(&path, &to).await).await
+    }
+
+    async fn resize(accessor: &Accessor<T, Self>, root: String, path: String, size: u64) -> Answer<wit::Status> {
+        with(accessor, &root, async |directory| directory.resize(&path, size).await.map(wit::Status::from)).await
+    }
+
+    async fn discard(accessor: &Accessor<T, Self>, root: String, path: String, offset: u64, length: u64) -> Answer<()> {
+        with(accessor, &root, async |directory| directory.discard_range(&path, offset, length).await).await
+    }
+
+    async fn extents(
+        accessor: &Accessor<T, Self>,
+        root: String,
+        path: String,
+        offset: u64,
+        length: u64,
+        limit: u32,
+    ) -> Answer<Vec<wit::Extent>> {
+        with(accessor, &root, async |directory| {
+            let extents = directory.extents(&path, offset, length, limit).await?;
+            Ok(extents.into_iter().map(|extent| wit::Extent { offset: extent.offset, length: extent.length }).collect())
+        })
+        .await
+    }
+
     async fn get_xattrs(accessor: &Accessor<T, Self>, root: String, path: String) -> Answer<Vec<(String, Vec<u8>)>> {
         with(accessor, &root, async |directory| directory.get_xattrs(&path).await).await
     }
@@ -148,13 +175,13 @@ fn directory<T: 'static>(accessor: &Accessor<T, Imports>, root: &str) -> Outcome
 
 impl From<Status> for wit::Status {
     fn from(status: Status) -> Self {
-        let Status { kind, size, modified, changed, mode, uid, gid, device, inode, links } = status;
+        let Status { kind, size, modified, changed, mode, uid, gid, device, inode, links, allocated } = status;
         let kind = match kind {
             FileKind::File => wit::Kind::File,
             FileKind::Directory => wit::Kind::Directory,
             FileKind::Symlink => wit::Kind::Symlink,
             FileKind::Other => wit::Kind::Other,
         };
-        Self { kind, size, modified, changed, mode, uid, gid, device, inode, links }
+        Self { kind, size, modified, changed, mode, uid, gid, device, inode, links, allocated }
     }
 }

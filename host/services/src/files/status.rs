@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use capstan_domain::{Failure, Outcome, names};
 use rustix::fs::{AtFlags, FileType, Stat};
 
-use super::directory::{Directory, Listings, Shared};
+use super::directory::{Directory, Listing, Listings, Shared};
 use super::errors;
 use super::path::RelativePath;
 use crate::limits;
@@ -37,6 +37,8 @@ pub struct Status {
     pub device: u64,
     pub inode: u64,
     pub links: u64,
+    /// Bytes that it takes on the disk.
+    pub allocated: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ impl From<&Stat> for Status {
             device: stat.st_dev,
             inode: stat.st_ino,
             links: stat.st_nlink,
+            // POSIX leaves the unit open; Linux counts in 512 bytes.
+            allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
         }
     }
 }
@@ -121,13 +125,17 @@ impl Shared {
     fn page(&self, path: &RelativePath, after: Option<&str>, limit: u32) -> Outcome<Page> {
         let directory = self.directory(path)?;
         let kept = after.and_then(|_| self.listings().find(path));
+        let fresh = kept.is_none();
         let listing = match kept {
             Some(listing) => listing,
-            None => read_names(&directory)?,
+            None => {
+                let read = Instant::now();
+                Listing { read, used: read, names: read_names(&directory)? }
+            }
         };
-        let start = after.map_or(0, |after| listing.partition_point(|name| name.as_str() <= after));
+        let start = after.map_or(0, |after| listing.names.partition_point(|name| name.as_str() <= after));
         let mut page = Page { entries: Vec::new(), next: None, escaped: 0 };
-        let mut rest = listing.iter().skip(start).peekable();
+        let mut rest = listing.names.iter().skip(start).peekable();
         while page.entries.len() < limit as usize {
             let Some(name) = rest.next() else { break };
             let raw = names::unescape(name);
@@ -142,7 +150,11 @@ impl Shared {
         }
         if rest.peek().is_some() {
             page.next = page.entries.last().map(|(name, _)| name.clone());
-            self.listings().keep(path, listing);
+            if fresh {
+                self.listings().keep(path, listing);
+            } else {
+                self.listings().touch(path, &listing);
+            }
         } else {
             self.listings().forget(path);
         }
@@ -151,19 +163,31 @@ impl Shared {
 }
 
 impl Listings {
-    fn find(&mut self, path: &RelativePath) -> Option<Arc<[String]>> {
-        let (since, listing) = self.by_path.get(path)?;
-        (since.elapsed() < LISTING_KEPT).then(|| Arc::clone(listing))
+    fn find(&self, path: &RelativePath) -> Option<Listing> {
+        self.by_path.get(path).filter(|listing| listing.used.elapsed() < LISTING_KEPT).cloned()
     }
 
-    fn keep(&mut self, path: &RelativePath, listing: Arc<[String]>) {
+    /// Somebody may have read the names later than this and kept them already. They stay: who pages through them may look for one
+    /// that is only there.
+    fn keep(&mut self, path: &RelativePath, listing: Listing) {
+        if self.by_path.get(path).is_some_and(|there| there.read > listing.read) {
+            return;
+        }
         self.forget(path);
-        while self.order.len() >= LISTINGS_KEPT || self.names() + listing.len() > limits::DIRECTORY_NAMES {
+        while self.order.len() >= LISTINGS_KEPT || self.names() + listing.names.len() > limits::DIRECTORY_NAMES {
             let Some(oldest) = self.order.pop_front() else { break };
             self.by_path.remove(&oldest);
         }
         self.order.push_back(path.clone());
-        self.by_path.insert(path.clone(), (Instant::now(), listing));
+        self.by_path.insert(path.clone(), listing);
+    }
+
+    /// It was used once more, and is kept as long again, unless other names have come in its place.
+    fn touch(&mut self, path: &RelativePath, listing: &Listing) {
+        let Some(there) = self.by_path.get_mut(path).filter(|there| there.read == listing.read) else { return };
+        there.used = Instant::now();
+        self.order.retain(|kept| kept != path);
+        self.order.push_back(path.clone());
     }
 
     fn forget(&mut self, path: &RelativePath) {
@@ -173,7 +197,7 @@ impl Listings {
     }
 
     fn names(&self) -> usize {
-        self.by_path.values().map(|(_, listing)| listing.len()).sum()
+        self.by_path.values().map(|listing| listing.names.len()).sum()
     }
 }
 
@@ -193,4 +217,26 @@ fn read_names(directory: &std::os::fd::OwnedFd) -> Outcome<Arc<[String]>> {
     }
     found.sort_unstable();
     Ok(found.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_read_earlier_never_take_the_place_of_later_ones() {
+        let mut listings = Listings::default();
+        let path = RelativePath::read("d").unwrap();
+        let listing = |read, name: &str| Listing { read, used: read, names: [name.to_owned()].into() };
+        let earlier = Instant::now();
+        let later = earlier + Duration::from_millis(1);
+        listings.keep(&path, listing(earlier, "first"));
+        listings.keep(&path, listing(later, "second"));
+        listings.keep(&path, listing(earlier, "first"));
+        listings.touch(&path, &listing(earlier, "first"));
+        assert_eq!(*listings.find(&path).unwrap().names, ["second"]);
+        listings.forget(&path);
+        listings.touch(&path, &listing(later, "second"));
+        assert!(listings.find(&path).is_none() && listings.order.is_empty());
+    }
 }

@@ -175,7 +175,7 @@ impl Client {
     }
 }
 
-fn is_safe(method: &str) -> bool {
+pub(super) fn is_safe(method: &str) -> bool {
     Method::from_bytes(method.as_bytes()).is_ok_and(|method| method.is_safe())
 }
 

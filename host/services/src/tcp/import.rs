@@ -1,4 +1,7 @@
 //! The contract's side of connections.
+//!
+//! The wait for a new one ends with the job of its call. Reads and writes do not: calls of several jobs may share a connection,
+//! and one that is left in the middle of an answer is lost to all of them.
 
 use std::sync::Arc;
 
@@ -8,7 +11,7 @@ use capstan_bindings::latest::host::types::NamedValue;
 use wasmtime::component::{Accessor, Resource, StreamReader};
 
 use super::Connection;
-use crate::services::{Imports, Services};
+use crate::services::{Imports, Services, job, unless_cancelled};
 use crate::stream::{self, Returned};
 use crate::task;
 
@@ -61,9 +64,12 @@ impl<T: Send + 'static> wit::HostWithStore<T> for Imports {
         port: u16,
         extras: Vec<NamedValue>,
     ) -> Answer<Resource<wit::Connection>> {
-        let target = accessor.with(|mut access| Arc::clone(access.get().target()));
+        let (target, job) = accessor.with(|mut access| {
+            let job = job(&mut access)?;
+            Ok::<_, wasmtime::Error>((Arc::clone(access.get().target()), job))
+        })?;
         let extras = extras.into_iter().map(|extra| (extra.name, extra.value)).collect();
-        match target.tcp().connect(&host, port, &extras).await {
+        match unless_cancelled(job, target.tcp().connect(&host, port, &extras)).await {
             Ok(connection) => {
                 let held = accessor.with(|mut access| access.get().table.push(Arc::new(connection)))?;
                 Ok(Ok(Resource::new_own(held.rep())))

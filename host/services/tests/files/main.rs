@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "everything here is a test")]
 
 mod escapes;
+mod lent;
 mod names;
+mod sparse;
 mod transfer;
 
 use std::sync::Arc;

@@ -1,11 +1,14 @@
 //! Records of the contract to and from the domain's nouns.
 
+mod drives;
 mod failure;
 mod files;
 mod objects;
 mod target;
 
 use capstan_domain::ports::NamedValues;
+
+pub use drives::attachment;
 
 use super::host::types::NamedValue;
 

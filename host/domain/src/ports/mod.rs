@@ -4,6 +4,8 @@
 //! its idempotency key. Implementations check a plugin's claims (size, digest) as far as the answer itself allows; proof is the
 //! mover's, by reading back.
 
+mod drives;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,6 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Body, Content};
 use crate::failure::Outcome;
 use crate::ids::TargetId;
+
+pub use drives::{
+    Attachment, CloneSource, DriveInfo, DriveLimits, DrivePage, Drives, Extent, ExtentPage, SnapshotInfo, SnapshotPage,
+};
 
 /// Open sets travel as named values; the names are registered in `wit/CAPABILITIES.md`.
 pub type NamedValues = Vec<(String, String)>;
@@ -241,6 +247,7 @@ pub trait Connection: Send + Sync {
     fn objects(&self) -> Option<Arc<dyn Objects>>;
     fn uploads(&self) -> Option<Arc<dyn Uploads>>;
     fn files(&self) -> Option<Arc<dyn Files>>;
+    fn drives(&self) -> Option<Arc<dyn Drives>>;
 }
 
 /// Finds the connection of a configured target.
