@@ -13,7 +13,7 @@ use crate::path::{Found, Place, find};
 const NANOSECONDS: i64 = 1_000_000_000;
 
 /// Nanoseconds since 1970; the protocol's seconds end in 2106.
-fn moment((seconds, nanoseconds): (u32, u32)) -> i64 {
+pub(crate) fn moment((seconds, nanoseconds): (u32, u32)) -> i64 {
     i64::from(seconds) * NANOSECONDS + i64::from(nanoseconds)
 }
 

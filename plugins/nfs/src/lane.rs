@@ -23,6 +23,8 @@ const PAUSES_MS: [u64; 4] = [0, 500, 1_500, 3_000];
 /// Codes of the host: nothing more can be written to a connection; nobody takes a new one.
 const ENDED: &str = "connection-ended";
 const UNREACHABLE: &str = "unreachable";
+/// The job was cancelled while a new connection was waited for.
+const WAIT_ENDED: &str = "wait-ended";
 
 #[derive(Default)]
 struct State {
@@ -127,7 +129,7 @@ pub(crate) async fn run<T>(work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Ou
 pub(crate) async fn change<T>(work: impl AsyncFnMut(&mut Lane) -> Outcome<T>) -> Outcome<T> {
     again(work).await.map_err(|(failure, asked)| {
         let lost = Trouble::beneath(&failure) == Some(Trouble::Connection) || is(&failure, UNREACHABLE);
-        let unanswered = lost || matches!(failure, Failure::TimedOut(_));
+        let unanswered = lost || is(&failure, WAIT_ENDED) || matches!(failure, Failure::TimedOut(_));
         if asked && unanswered { failure.maybe_done() } else { failure }
     })
 }

@@ -8,7 +8,7 @@
 //!
 //! | the process or the answer is lost | what is there | the next try of the attempt |
 //! |---|---|---|
-//! | while a file is written | a temporary file that no listing shows | cuts it and fills it again |
+//! | while a file is written | a temporary file that no listing shows | cuts and fills it; without one, a listing removes it |
 //! | after WRITE, before COMMIT answered | the same; the server may forget the bytes | the same; a changed verifier within one try is noticed |
 //! | in RENAME over the final name | the file before, or the whole new one | writes it once more, to the same end |
 //! | between LINK and REMOVE (a file that must be new) | the whole file, and its temporary name | knows its mark and removes that name |
@@ -29,6 +29,7 @@ mod path;
 mod reader;
 mod remembered;
 mod session;
+mod sweeper;
 mod tree;
 mod writer;
 

@@ -15,6 +15,7 @@ use crate::failures::refused;
 use crate::lane::{Lane, run};
 use crate::link::done;
 use crate::path::{Place, directory};
+use crate::sweeper;
 
 /// Bytes that one name takes in an answer, about.
 const NAME_BYTES: u32 = 250;
@@ -33,6 +34,7 @@ pub(crate) async fn page(place: &Place, after: Option<&str>, limit: u32) -> Outc
     run(async |lane: &mut Lane| {
         let directory = directory(lane, &place.names, &subject).await?;
         let (mut entries, next) = names(lane, &directory, cursor, most, &subject).await?;
+        sweeper::sweep(lane, &directory, &entries).await;
         entries.retain(|entry| is_shown(&entry.name));
         let nodes = dress(lane, &directory, entries, &subject).await?;
         Ok(NodePage { nodes, next: next.map(marker) })

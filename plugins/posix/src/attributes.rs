@@ -90,6 +90,7 @@ mod tests {
             device: 1,
             inode: 255,
             links: 2,
+            allocated: 0,
         };
         let node = node("a", &status, None);
         assert_eq!((node.mode, node.owner.as_deref(), node.id.as_deref()), (Some(0o644), Some("7"), Some("1:ff")));

@@ -1,7 +1,7 @@
 //! Writes whole files: under a temporary name beside the final one, synced, renamed, the directory synced.
 //!
 //! Where the process dies, and what is left: before the rename, a temporary file that no listing shows and the next try of the same
-//! attempt cuts and fills again; after it, the whole file.
+//! attempt cuts and fills again, or a listing removes when it is a week old; after it, the whole file.
 
 use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;

@@ -110,6 +110,11 @@ impl Client {
         Ok(Self { config, endpoint, extras, token, ahead: Cell::new(0), bare_tags: Cell::new(false) })
     }
 
+    /// The target's time as far as it is known, seconds since 1970.
+    pub(crate) fn moment(&self) -> i64 {
+        now().saturating_add(self.ahead.get())
+    }
+
     /// The request, signed. `payload`: hex SHA-256 of the body, or `UNSIGNED`.
     fn sign(&self, call: &Call<'_>, payload: &str) -> Outcome<Request> {
         check(call)?;
@@ -118,7 +123,7 @@ impl Client {
         let mut headers = call.headers.clone();
         headers.push(("x-amz-content-sha256".to_owned(), payload.to_owned()));
         if !self.config.access_key.is_empty() {
-            let moment = capstan_sdk::time::basic(now().saturating_add(self.ahead.get()));
+            let moment = capstan_sdk::time::basic(self.moment());
             headers.push(("x-amz-date".to_owned(), moment.clone()));
             headers.extend(self.token.iter().map(|token| ("x-amz-security-token".to_owned(), token.clone())));
             headers.push(("host".to_owned(), authority.clone()));

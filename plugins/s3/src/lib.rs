@@ -5,6 +5,7 @@
 
 mod attributes;
 mod backend;
+mod begun;
 mod checksum;
 mod client;
 mod config;

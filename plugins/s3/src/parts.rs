@@ -1,18 +1,15 @@
 //! Objects put in parts, which the host keeps a table of.
-//!
-//! S3 makes a new upload whenever it is asked; so that one attempt begins one, the upload of a key is remembered in the target's
-//! state until it is completed or aborted.
 
 use capstan_sdk::failure::{Failure, already_exists, invalid, malformed, not_found};
 use capstan_sdk::http::header;
 use capstan_sdk::text::{base64, hex, number, unbase64, unhex};
 use capstan_sdk::types::{Checksum, GetOptions, Object, Part, PutOptions, Upload};
-use capstan_sdk::{Outcome, crypto, state, xml};
+use capstan_sdk::{Outcome, crypto, xml};
 
 use crate::checksum::{self, Mode};
 use crate::client::{Call, Client, Payload, etag, expected, named_so, unclear, unquoted};
 use crate::writer::checked;
-use crate::{attributes, reader};
+use crate::{attributes, begun, reader};
 
 pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
 pub(crate) const MAX_PART_BYTES: u64 = 5 << 30;
@@ -32,29 +29,6 @@ pub(crate) fn part_bytes(configured: u64, size: u64) -> Outcome<u64> {
     Ok(configured.max(needed).clamp(MIN_PART_BYTES, MAX_PART_BYTES))
 }
 
-fn state_key(location: &str, key: &str) -> Outcome<String> {
-    let digest = crypto::digest("sha256", format!("{location}\0{key}").as_bytes())?;
-    Ok(format!("upload/{}", hex(&digest)))
-}
-
-/// The upload an earlier call of this attempt began, if it still stands.
-async fn remembered(client: &Client, location: &str, key: &str, attempt: &str, state_key: &str) -> Option<String> {
-    let value = state::get(state_key.to_owned()).await.ok()??;
-    let text = String::from_utf8(value.data).ok()?;
-    let id = text.strip_prefix(attempt)?.strip_prefix('\n')?.to_owned();
-    let call = Call::object("GET", location, key).query("uploadId", &id).query("max-parts", "1");
-    client.exchange(&call, None).await.ok()?;
-    Some(id)
-}
-
-async fn forget(location: &str, key: &str) {
-    if let Ok(state_key) = state_key(location, key)
-        && let Err(failure) = state::remove(state_key, None).await
-    {
-        capstan_sdk::log!(debug, "the upload stays remembered", "why" => failure.fault().message);
-    }
-}
-
 pub(crate) async fn begin(
     client: &Client,
     location: &str,
@@ -65,19 +39,28 @@ pub(crate) async fn begin(
 ) -> Outcome<Upload> {
     let part_size = part_bytes(client.config.part_bytes, size)?;
     let upload = |id| Upload { id, part_size, extras: Vec::new() };
-    let remember = (!attempt.is_empty()).then(|| state_key(location, key)).transpose()?;
-    if let Some(state_key) = &remember
-        && let Some(id) = remembered(client, location, key, attempt, state_key).await
-    {
+    if attempt.is_empty() {
+        let mode = client.checksum_mode(location).await;
+        return Ok(upload(initiate(client, location, key, mode, options).await?));
+    }
+    if let Some(id) = begun::find(client, location, key, attempt).await {
         return Ok(upload(id));
     }
-    let id = initiate(client, location, key, client.checksum_mode(location).await, options).await?;
-    if let Some(state_key) = remember
-        && let Err(failure) = state::set(state_key, format!("{attempt}\n{id}").into_bytes(), None).await
-    {
-        capstan_sdk::log!(warn, "the upload cannot be remembered", "why" => failure.fault().message);
+    let mode = client.checksum_mode(location).await;
+    begun::ask(client, location, key, attempt).await;
+    match initiate(client, location, key, mode, options).await {
+        Ok(id) => {
+            begun::know(location, key, attempt, &id).await;
+            Ok(upload(id))
+        }
+        Err(failure) => {
+            // What was refused for certain is not looked for.
+            if !failure.fault().maybe_done {
+                begun::forget(location, key).await;
+            }
+            Err(failure)
+        }
     }
-    Ok(upload(id))
 }
 
 /// Begins an upload and nothing else.
@@ -215,7 +198,7 @@ pub(crate) async fn complete(
         Err(refusal) => return Err(unclear(refusal.failure(&call.subject()))),
     };
     let root = checked(&reply.body, &call.subject())?;
-    forget(location, key).await;
+    begun::forget(location, key).await;
     let Some(etag) = root.text_of("ETag").map(unquoted).or_else(|| etag(&reply.headers)) else {
         // Ceph's gateway leaves it out of the first answer; the object itself has it.
         return reader::head(client, location, key, &GetOptions { if_match: None, version: None, extras: Vec::new() }).await;
@@ -243,7 +226,7 @@ async fn completed_before(client: &Client, location: &str, key: &str, parts: &[P
     let object = reader::head(client, location, key, &options).await.ok()?;
     let same = object.etag.as_deref() == Some(&wanted) && object.size == parts.iter().map(|part| part.size).sum::<u64>();
     if same {
-        forget(location, key).await;
+        begun::forget(location, key).await;
     }
     same.then_some(object)
 }
@@ -256,7 +239,7 @@ pub(crate) async fn abort(client: &Client, location: &str, key: &str, upload: &s
         Err(failure) => Err(failure),
     };
     if gone.is_ok() {
-        forget(location, key).await;
+        begun::forget(location, key).await;
     }
     gone
 }

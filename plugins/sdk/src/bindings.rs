@@ -39,6 +39,14 @@ wit_bindgen::generate!({
         "capstan:target/types@0.1.0/upload": [#[derive(PartialEq, Eq)]],
         "capstan:target/types@0.1.0/part": [#[derive(PartialEq, Eq)]],
         "capstan:target/types@0.1.0/node": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/drive": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/drive-page": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/drive-limits": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/snapshot": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/snapshot-page": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/extent": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/extent-page": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/attachment": [#[derive(PartialEq, Eq)]],
     },
 });
 

@@ -22,6 +22,7 @@
 pub mod bindings;
 pub mod checksum;
 pub mod config;
+pub mod drive;
 pub mod endpoint;
 pub mod failure;
 pub mod finding;

@@ -29,6 +29,8 @@ pub(crate) async fn set(links: &Links, place: &Place, attributes: &Attributes) -
     let answers = links.ask(&chain, &subject).await?;
     let look = Look::opened(&answers.opened(&subject)?);
     answers.done(1, &subject)?;
-    let look = look.closed(&answers.closed(2, &subject)?);
-    if look.is_special() { reader::stat(links, place).await } else { Ok(look.node(place.name(), None)) }
+    match look.closed(&answers.closed(2, &subject)?) {
+        Some(look) if !look.is_special() => Ok(look.node(place.name(), None)),
+        _ => reader::stat(links, place).await,
+    }
 }

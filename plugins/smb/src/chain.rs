@@ -19,12 +19,11 @@ use smb2::types::status::NtStatus;
 use smb2::types::{Command, CreditCharge, FileId, OplockLevel, TreeId};
 
 use crate::error;
+use crate::payload::{DATA_OFFSET, Payload};
 use crate::status;
 
 /// Bytes of a payload that one credit pays for (MS-SMB2 section 3.1.5.2).
 const PER_CREDIT: usize = 64 << 10;
-/// Where the data of a WRITE begins: after the header and the fixed part of the request.
-const WRITE_DATA_OFFSET: u16 = 64 + 48;
 
 pub(crate) mod access {
     use smb2::types::flags::FileAccessMask as Mask;
@@ -44,6 +43,8 @@ pub(crate) mod access {
 pub(crate) mod option {
     pub(crate) const DIRECTORY: u32 = 0x0000_0001;
     pub(crate) const NOT_DIRECTORY: u32 = 0x0000_0040;
+    /// Gone when it is closed.
+    pub(crate) const DELETE_ON_CLOSE: u32 = 0x0000_1000;
     /// A link itself, not what it points at.
     pub(crate) const REPARSE_POINT: u32 = 0x0020_0000;
 }
@@ -103,9 +104,13 @@ impl Chain {
         Self { steps: Vec::new(), file }
     }
 
+    #[cfg(test)]
+    pub(crate) fn commands(&self) -> Vec<Command> {
+        self.steps.iter().map(|(command, ..)| *command).collect()
+    }
+
     fn step(mut self, command: Command, request: impl Pack + 'static, payload: usize) -> Self {
-        let charge = u16::try_from(payload.div_ceil(PER_CREDIT).max(1)).unwrap_or(u16::MAX);
-        self.steps.push((command, Box::new(request), charge));
+        self.steps.push((command, Box::new(request), charge(payload)));
         self
     }
 
@@ -132,7 +137,7 @@ impl Chain {
     pub(crate) fn write(self, offset: u64, data: Vec<u8>) -> Self {
         let payload = data.len();
         let request = WriteRequest {
-            data_offset: WRITE_DATA_OFFSET,
+            data_offset: DATA_OFFSET,
             offset,
             file_id: self.file,
             channel: SMB2_CHANNEL_NONE,
@@ -219,15 +224,37 @@ impl Chain {
                 connection.execute_compound(&operations).await?.into_iter().collect::<smb2::Result<Vec<Frame>>>()?
             }
         };
-        // A session that the server does not know any more is the link's matter, not this chain's.
-        for frame in &frames {
-            let error = smb2::Error::Protocol { status: frame.header.status, command: frame.header.command };
-            if error::is_lost(&error) {
-                return Err(error);
-            }
-        }
-        Ok(Answers(frames))
+        answered(frames)
     }
+}
+
+/// A WRITE on its own, its data sent from where they stand.
+pub(crate) async fn send_write(
+    connection: &smb2::client::Connection,
+    tree: TreeId,
+    file: FileId,
+    offset: u64,
+    payload: Payload,
+) -> smb2::Result<Answers> {
+    let charge = CreditCharge(charge(payload.len()));
+    let request = payload.into_request(file, offset);
+    answered(vec![connection.execute_in_place(Command::Write, request, Some(tree), charge).await?])
+}
+
+/// Credits that a request with so much payload costs.
+fn charge(payload: usize) -> u16 {
+    u16::try_from(payload.div_ceil(PER_CREDIT).max(1)).unwrap_or(u16::MAX)
+}
+
+/// A session that the server does not know any more is the link's matter, not the chain's.
+fn answered(frames: Vec<Frame>) -> smb2::Result<Answers> {
+    for frame in &frames {
+        let error = smb2::Error::Protocol { status: frame.header.status, command: frame.header.command };
+        if error::is_lost(&error) {
+            return Err(error);
+        }
+    }
+    Ok(Answers(frames))
 }
 
 /// The answers to a chain, by the place of their step.
@@ -235,8 +262,23 @@ impl Chain {
 pub(crate) struct Answers(Vec<Frame>);
 
 impl Answers {
+    /// Answers without bodies.
+    #[cfg(test)]
+    pub(crate) fn of(statuses: &[(Command, NtStatus)]) -> Self {
+        let frame = |(command, status): &(Command, NtStatus)| {
+            let mut header = smb2::msg::header::Header::new_request(*command);
+            header.status = *status;
+            Frame { header, body: Vec::new(), raw: Vec::new() }
+        };
+        Self(statuses.iter().map(frame).collect())
+    }
+
     pub(crate) fn status(&self, step: usize) -> NtStatus {
         self.0.get(step).map_or(NtStatus::UNSUCCESSFUL, |frame| frame.header.status)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The body of a step that was done.

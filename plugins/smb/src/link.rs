@@ -11,8 +11,9 @@ use smb2::crypto::encryption::Cipher;
 use smb2::types::flags::Capabilities;
 use smb2::types::{Command, Dialect, FileId, TreeId};
 
-use crate::chain::{Answers, Chain};
+use crate::chain::{self, Answers, Chain};
 use crate::config::{Config, Encryption, PASSWORD};
+use crate::payload::Payload;
 use crate::wire::Wire;
 use crate::{error, status};
 
@@ -88,15 +89,23 @@ impl Link {
 
     /// Sends the chain, and closes what it leaves open.
     pub(crate) async fn run(&self, chain: &Chain) -> smb2::Result<Answers> {
-        let answers = chain.send(&self.connection, self.tree).await.inspect_err(|error| {
-            if error::is_lost(error) {
-                self.broken.set(true);
-            }
-        })?;
+        let answers = chain.send(&self.connection, self.tree).await.inspect_err(|error| self.note(error))?;
         if let Some(file) = answers.left_open() {
             self.close(file).await;
         }
         Ok(answers)
+    }
+
+    /// One large WRITE.
+    pub(crate) async fn write(&self, file: FileId, offset: u64, payload: Payload) -> smb2::Result<Answers> {
+        let sent = chain::send_write(&self.connection, self.tree, file, offset, payload).await;
+        sent.inspect_err(|error| self.note(error))
+    }
+
+    fn note(&self, error: &smb2::Error) {
+        if error::is_lost(error) {
+            self.broken.set(true);
+        }
     }
 
     /// What fails here goes with the session.

@@ -1,6 +1,7 @@
 //! The instance's connections: opened when they are needed, shared by the calls under way, replaced when they break.
 
 use std::cell::{Cell, RefCell};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -102,6 +103,14 @@ impl Links {
         }
     }
 
+    /// The connection for what must be the first of its name. Samba looks whether the name is free before it renames, and has a process for
+    /// each connection: of two that rename to one name at once both may be told that they were the first, unless both go over one.
+    pub(crate) async fn lease_for(&self, name: &str) -> Outcome<Lease> {
+        let lease = self.lease().await?;
+        let open = self.open.borrow();
+        Ok(open.get(place_of(name, open.len())).filter(|link| link.is_usable()).map_or(lease, |link| Lease::new(Rc::clone(link))))
+    }
+
     fn least(&self) -> (Option<Rc<Link>>, usize) {
         let mut open = self.open.borrow_mut();
         open.retain(|link| link.is_usable());
@@ -149,6 +158,13 @@ impl Links {
     }
 }
 
+/// The same of so many for the same name; the other case of it is the same one.
+fn place_of(name: &str, many: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    name.to_lowercase().hash(&mut hasher);
+    usize::try_from(hasher.finish() % many.max(1) as u64).unwrap_or_default()
+}
+
 pub(crate) fn unclear(error: &smb2::Error, subject: &str) -> Failure {
     let failure = error::failure(error, subject);
     if error::is_lost(error) && !error::was_refused(error) { failure.maybe_done() } else { failure }
@@ -167,5 +183,25 @@ impl<'a> Dialling<'a> {
 impl Drop for Dialling<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_goes_one_way_and_many_go_every_way() {
+        for many in [0, 1] {
+            assert_eq!(place_of("a", many), 0);
+        }
+        let mut used = [0; 3];
+        for number in 0..300 {
+            let name = format!("Folder/{number}");
+            let place = place_of(&name, 3);
+            assert_eq!(place, place_of(&name.to_uppercase(), 3));
+            used[place] += 1;
+        }
+        assert!(used.iter().all(|names| *names > 50), "{used:?}");
     }
 }

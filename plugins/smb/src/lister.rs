@@ -1,19 +1,21 @@
-//! Pages of a directory, without the files that are still being written.
+//! Pages of a directory, without the files that are still being written. Those that nobody writes any more are removed on the way.
 
 use std::time::Instant;
 
 use capstan_sdk::Outcome;
 use capstan_sdk::failure::{Failure, invalid};
 use capstan_sdk::types::{Kind, NodePage};
-use capstan_sdk::whole_file::is_temporary;
+use capstan_sdk::whole_file::{SWEPT, is_temporary, may_be_abandoned};
 use smb2::msg::directory_info::parse_entries;
 use smb2::msg::query_directory::FileInformationClass;
 use smb2::types::FileId;
 
 use crate::chain::{Chain, Opening, access, option};
 use crate::links::{Lease, Links};
+use crate::moment::nanoseconds;
 use crate::node::Look;
 use crate::place::Place;
+use crate::sweeper;
 use crate::window::{self, WINDOW, Window};
 use crate::{error, names, reparse};
 
@@ -74,30 +76,43 @@ async fn walk(links: &Links, place: &Place, after: Option<&str>) -> Outcome<Opti
     };
     let begun = answers.listed(1, &subject);
     let walked = match begun {
-        Ok(page) => rest(&lease, opened.file_id, page, after, &subject).await,
+        Ok(page) => rest(&lease, opened.file_id, place, page, after).await,
         Err(failure) => Err(failure),
     };
     lease.close(opened.file_id).await;
-    walked
+    drop(lease);
+    let Some((window, left)) = walked? else { return Ok(None) };
+    sweeper::sweep(links, place, left).await;
+    Ok(Some(window))
 }
 
+/// The window, and temporary files that look as if nobody wrote them any more.
 async fn rest(
     lease: &Lease,
     directory: FileId,
+    place: &Place,
     mut page: Option<Vec<u8>>,
     after: Option<&str>,
-    subject: &str,
-) -> Outcome<Option<Window>> {
+) -> Outcome<Option<(Window, Vec<Place>)>> {
+    let subject = &place.subject();
     let mut window = Window::default();
+    let mut left = Vec::new();
     while let Some(bytes) = page {
         let entries = parse_entries(FileInformationClass::FileIdBothDirectoryInformation, &bytes)
             .map_err(|error| error::failure(&error, subject))?;
         for entry in entries {
             let name = names::native(&entry.file_name);
-            if name == "." || name == ".." || is_temporary(&name) {
+            if name == "." || name == ".." {
                 continue;
             }
-            window.take(after, name, Look::listed(&entry), WINDOW);
+            let look = Look::listed(&entry);
+            if is_temporary(&name) {
+                if look.kind() == Kind::File && may_be_abandoned(nanoseconds(look.written)) && left.len() < SWEPT {
+                    left.push(place.child(&name));
+                }
+                continue;
+            }
+            window.take(after, name, look, WINDOW);
         }
         page = match lease.run(&Chain::on(directory).list("*", false, lease.list_bytes)).await {
             Ok(answers) => answers.listed(0, subject)?,
@@ -105,5 +120,5 @@ async fn rest(
             Err(error) => return Err(error::failure(&error, subject)),
         };
     }
-    Ok(Some(window))
+    Ok(Some((window, left)))
 }

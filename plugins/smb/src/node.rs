@@ -2,7 +2,7 @@
 
 use capstan_sdk::named;
 use capstan_sdk::types::{Kind, Node};
-use smb2::msg::close::CloseResponse;
+use smb2::msg::close::{CloseResponse, SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB};
 use smb2::msg::create::CreateResponse;
 use smb2::msg::create_context::{NAME_QFID, OnDiskId, find, parse_contexts};
 use smb2::msg::directory_info::DirectoryInfoEntry;
@@ -52,19 +52,20 @@ impl Look {
         }
     }
 
-    /// The same file, as it was when it was closed.
-    pub(crate) fn closed(self, answer: &CloseResponse) -> Self {
-        // A server that does not tell leaves everything zero.
-        if answer.flags == 0 {
-            return self;
-        }
-        Self {
+    /// The same file, as it was when it was closed. None: a server that does not tell leaves everything zero.
+    pub(crate) fn closed(self, answer: &CloseResponse) -> Option<Self> {
+        (answer.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB != 0).then_some(Self {
             attributes: answer.file_attributes,
             size: answer.end_of_file,
             written: answer.last_write_time.0,
             changed: answer.change_time.0,
             ..self
-        }
+        })
+    }
+
+    /// Nobody wrote between the one look and the other.
+    pub(crate) fn is_still(&self, before: &Self) -> bool {
+        (self.size, self.written) == (before.size, before.written)
     }
 
     pub(crate) fn is_special(&self) -> bool {
@@ -114,6 +115,8 @@ impl Look {
 
 #[cfg(test)]
 mod tests {
+    use smb2::pack::FileTime;
+
     use super::*;
 
     fn look(attributes: u32, tag: Option<ReparseTag>) -> Look {
@@ -130,6 +133,25 @@ mod tests {
         assert_eq!(look(special, Some(ReparseTag::LX_FIFO)).kind(), Kind::Other);
         // A tag without the attribute is the size of extended attributes.
         assert_eq!(look(0, Some(ReparseTag::SYMLINK)).kind(), Kind::File);
+    }
+
+    #[test]
+    fn what_a_close_does_not_tell_is_not_told() {
+        let answer = |flags| CloseResponse {
+            flags,
+            creation_time: FileTime(0),
+            last_access_time: FileTime(0),
+            last_write_time: FileTime(116_444_736_000_000_020),
+            change_time: FileTime(116_444_736_000_000_030),
+            allocation_size: 4096,
+            end_of_file: 7,
+            file_attributes: FileAttributes::READONLY,
+        };
+        let before = look(0, None);
+        let after = before.closed(&answer(SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB)).unwrap();
+        assert_eq!((after.size, after.written, after.id, after.attributes), (7, 116_444_736_000_000_020, Some(7), 1));
+        assert!(after.is_still(&after) && !after.is_still(&before));
+        assert!(before.closed(&answer(0)).is_none());
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Looks at files and reads them: opened and begun in one round trip, then several reads under way at a time.
+//! Looks at files and reads them. A small file is one round trip: CREATE, READ, CLOSE. What the CLOSE tells shows whether it stood still
+//! meanwhile, so that nobody need look once more. A larger one is opened and begun in one round trip, then several reads are under way at
+//! a time.
 
 use capstan_sdk::failure::{Failure, conflict, invalid};
 use capstan_sdk::types::{ByteRange, Kind, Node};
-use capstan_sdk::{FutureReader, Outcome, StreamReader, StreamWriter, spawn_local};
+use capstan_sdk::{FutureReader, Outcome, StreamReader, StreamWriter, named, spawn_local};
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use smb2::types::FileId;
@@ -17,6 +19,10 @@ use crate::{error, reparse};
 
 /// Asked for together with the open: all of a small file.
 const FIRST_BYTES: u64 = 64 << 10;
+/// Of a file, or a range, that is read between its open and its close: many of these at once must fit into the instance's memory.
+const AT_ONCE: u64 = 256 << 10;
+/// Of a node: after its bytes were read the file still looked so.
+const STEADY: &str = "steady";
 
 pub(crate) type Download = (Node, StreamReader<u8>, FutureReader<Result<(), Failure>>);
 
@@ -45,13 +51,81 @@ fn bounds(size: u64, range: Option<ByteRange>) -> Outcome<(u64, u64)> {
 }
 
 pub(crate) async fn read(links: &Links, place: &Place, range: Option<ByteRange>) -> Outcome<Download> {
-    let subject = place.subject();
-    let begins = range.as_ref().map_or(0, |range| range.offset);
-    let first = range.as_ref().and_then(|range| range.length).unwrap_or(u64::MAX).clamp(1, FIRST_BYTES);
-    // Without its own reparse point: what is deduplicated or kept elsewhere is read as the file it looks like.
+    let largest = u64::from(links.lease().await?.read_bytes);
+    let mut most = range.as_ref().and_then(|range| range.length).unwrap_or(FIRST_BYTES).max(1);
+    let mut first = FIRST_BYTES;
+    // As much as is asked for, or is usual; then, where the file turns out to have more, all of it.
+    while most <= AT_ONCE.min(largest) {
+        match read_at_once(links, place, range, most).await? {
+            Short::Whole(node, data) => return Ok(given(node, data)),
+            Short::Longer(bytes) if bytes > most => {
+                most = bytes;
+                first = bytes.min(largest);
+            }
+            Short::Longer(_) => break,
+        }
+    }
+    read_streaming(links, place, range, first).await
+}
+
+/// What came of a read of a limited number of bytes.
+enum Short {
+    Whole(Node, Vec<u8>),
+    /// So many would be all.
+    Longer(u64),
+}
+
+/// Without its own reparse point: what is deduplicated or kept elsewhere is read as the file it looks like.
+fn opening(place: &Place) -> Opening {
     let mut opening = Opening::existing(place.wire(), access::READ).options(option::NOT_DIRECTORY);
     opening.options &= !option::REPARSE_POINT;
-    let chain = Chain::open(opening).read(begins, u32::try_from(first).unwrap_or(u32::MAX));
+    opening
+}
+
+async fn read_at_once(links: &Links, place: &Place, range: Option<ByteRange>, most: u64) -> Outcome<Short> {
+    let subject = place.subject();
+    let begins = range.as_ref().map_or(0, |range| range.offset);
+    let chain = Chain::open(opening(place)).read(begins, u32::try_from(most).unwrap_or(u32::MAX)).close();
+    let answers = links.ask(&chain, &subject).await?;
+    let look = Look::opened(&answers.opened(&subject)?);
+    let mut node = file(place, &look)?;
+    let (from, to) = bounds(look.size, range)?;
+    let mut data = answers.data(1, &subject)?;
+    let wanted = to - from;
+    if wanted > data.len() as u64 {
+        return Ok(Short::Longer(wanted));
+    }
+    data.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+    let closed = answers.closed(2, &subject).ok().and_then(|closed| look.closed(&closed));
+    if closed.is_some_and(|closed| closed.is_still(&look)) {
+        node.extras.push(named(STEADY, "true"));
+    }
+    Ok(Short::Whole(node, data))
+}
+
+fn file(place: &Place, look: &Look) -> Outcome<Node> {
+    let node = look.node(place.name(), None);
+    if node.kind == Kind::File { Ok(node) } else { Err(invalid(format!("{} is no file", place.subject()))) }
+}
+
+/// All at hand already.
+fn given(node: Node, data: Vec<u8>) -> Download {
+    let (mut stream, reader) = wit_stream::new::<u8>();
+    let (end, ended) = wit_future::new::<Result<(), Failure>>(|| Ok(()));
+    spawn_local(async move {
+        // Who reads no more has what it wants.
+        let _ = stream.write_all(data).await;
+        drop(stream);
+        let _ = end.write(Ok(())).await;
+    });
+    (node, reader, ended)
+}
+
+/// `first`: asked for together with the open.
+async fn read_streaming(links: &Links, place: &Place, range: Option<ByteRange>, first: u64) -> Outcome<Download> {
+    let subject = place.subject();
+    let begins = range.as_ref().map_or(0, |range| range.offset);
+    let chain = Chain::open(opening(place)).read(begins, u32::try_from(first).unwrap_or(u32::MAX));
     let mut lease = links.lease().await?;
     let answers = match lease.run(&chain).await {
         // Nothing was given out yet, so another connection may begin.
@@ -64,11 +138,11 @@ pub(crate) async fn read(links: &Links, place: &Place, range: Option<ByteRange>)
     let answers = answers.map_err(|error| error::failure(&error, &subject))?;
     let opened = answers.opened(&subject)?;
     let look = Look::opened(&opened);
-    let begun = match bounds(look.size, range) {
-        Ok((from, to)) => answers.data(1, &subject).map(|data| (from, to, data)),
-        Err(failure) => Err(failure),
-    };
-    let (from, to, mut data) = match begun {
+    let begun = file(place, &look).and_then(|node| {
+        let (from, to) = bounds(look.size, range)?;
+        Ok((node, from, to, answers.data(1, &subject)?))
+    });
+    let (node, from, to, mut data) = match begun {
         Ok(begun) => begun,
         Err(failure) => {
             lease.close(opened.file_id).await;
@@ -76,11 +150,6 @@ pub(crate) async fn read(links: &Links, place: &Place, range: Option<ByteRange>)
         }
     };
     data.truncate(usize::try_from(to - from).unwrap_or(usize::MAX));
-    let node = look.node(place.name(), None);
-    if node.kind != Kind::File {
-        lease.close(opened.file_id).await;
-        return Err(invalid(format!("{subject} is no file")));
-    }
     let (mut stream, reader) = wit_stream::new::<u8>();
     let (end, ended) = wit_future::new::<Result<(), Failure>>(|| Ok(()));
     spawn_local(async move {

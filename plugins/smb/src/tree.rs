@@ -6,7 +6,7 @@ use smb2::msg::create::CreateDisposition;
 use smb2::types::flags::FileAttributes;
 use smb2::types::status::NtStatus;
 
-use crate::chain::{Chain, Opening, access, option};
+use crate::chain::{Answers, Chain, Opening, access, option};
 use crate::information::{DISPOSITION, RENAME, renamed};
 use crate::links::Links;
 use crate::place::Place;
@@ -59,23 +59,33 @@ pub(crate) async fn make_directory(links: &Links, place: &Place) -> Outcome<()> 
 }
 
 /// A file, a link, an empty directory. One that is absent is gone.
+///
+/// A file is opened to be gone when it is closed. A directory is opened once more, marked, then closed: one that is not empty is refused at
+/// the mark, while at the CLOSE it would just stay.
 pub(crate) async fn remove(links: &Links, place: &Place) -> Outcome<()> {
     links.writable()?;
     if place.parent().is_none() {
         return Err(invalid("a location is not removed by its path"));
     }
     let subject = place.subject();
-    // Marked, then closed: a directory that is not empty is refused at the mark.
-    let chain = Chain::open(Opening::existing(place.wire(), access::DELETE)).set(DISPOSITION, vec![1]).close();
-    let answers = links.ask(&chain, &subject).await?;
+    let opening = Opening::existing(place.wire(), access::DELETE);
+    let file = Chain::open(opening.clone().options(option::NOT_DIRECTORY | option::DELETE_ON_CLOSE)).close();
+    let answers = links.ask(&file, &subject).await?;
+    if answers.status(0) != NtStatus::FILE_IS_A_DIRECTORY {
+        return removed(&answers, &subject);
+    }
+    let directory = Chain::open(opening).set(DISPOSITION, vec![1]).close();
+    removed(&links.ask(&directory, &subject).await?, &subject)
+}
+
+/// What became of a chain that opens and removes.
+fn removed(answers: &Answers, subject: &str) -> Outcome<()> {
     match answers.status(0) {
-        NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::OBJECT_PATH_NOT_FOUND | NtStatus::NO_SUCH_FILE => return Ok(()),
+        NtStatus::OBJECT_NAME_NOT_FOUND | NtStatus::OBJECT_PATH_NOT_FOUND | NtStatus::NO_SUCH_FILE => Ok(()),
         // Somebody removed it and has it open still: nobody will see it again.
-        NtStatus::DELETE_PENDING => return Ok(()),
-        _ => answers.opened(&subject)?,
-    };
-    answers.done(1, &subject)?;
-    answers.done(2, &subject)
+        NtStatus::DELETE_PENDING => Ok(()),
+        _ => (0..answers.len()).try_for_each(|step| answers.done(step, subject)),
+    }
 }
 
 /// Asked without replacing first: so the server itself says whether something is there, and a name that differs in case alone is seen
@@ -159,4 +169,28 @@ pub(crate) async fn sync(links: &Links, place: &Place) -> Outcome<()> {
 
 async fn is_directory(links: &Links, place: &Place) -> Outcome<bool> {
     Ok(crate::reader::look(links, place).await?.is_directory())
+}
+
+#[cfg(test)]
+mod tests {
+    use smb2::types::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_is_gone_or_on_its_way_out_is_removed_and_what_stays_is_not() {
+        let outcome = |statuses: &[NtStatus]| {
+            let commands = [Command::Create, Command::SetInfo, Command::Close];
+            let answers: Vec<_> = commands.into_iter().zip(statuses.iter().copied()).collect();
+            removed(&Answers::of(&answers), "\"a\"")
+        };
+        let done = NtStatus::SUCCESS;
+        for gone in [NtStatus::OBJECT_NAME_NOT_FOUND, NtStatus::OBJECT_PATH_NOT_FOUND, NtStatus::DELETE_PENDING] {
+            assert!(outcome(&[gone, gone]).is_ok(), "{gone}");
+        }
+        assert!(outcome(&[done, done]).is_ok() && outcome(&[done, done, done]).is_ok());
+        assert!(matches!(outcome(&[NtStatus::CANNOT_DELETE; 2]), Err(Failure::Denied(_))));
+        assert!(matches!(outcome(&[done, NtStatus::ACCESS_DENIED]), Err(Failure::Denied(_))));
+        assert!(matches!(outcome(&[done, NtStatus::DIRECTORY_NOT_EMPTY, done]), Err(Failure::Conflict(_))));
+    }
 }

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use capstan_sdk::Failure;
 use capstan_sdk::tcp::Connection;
 use send_wrapper::SendWrapper;
-use smb2::transport::{TransportReceive, TransportSend};
+use smb2::transport::{FRAME_ROOM, TransportReceive, TransportSend};
 use smb2::{Error, Result};
 
 /// Bytes of a frame; the largest negotiated read or write is 8 MiB, and what goes around it is small.
 const MAX_FRAME: usize = 16 << 20;
 /// Asked of the host at once where the length of the next frame is not known yet.
 const READ_AHEAD: u32 = 64 << 10;
-const PREFIX: usize = 4;
+const PREFIX: usize = FRAME_ROOM;
 
 /// One connection of the host, sent and received through by different tasks.
 pub(crate) struct Wire {
@@ -66,13 +66,15 @@ fn length(prefix: [u8; PREFIX]) -> Result<usize> {
     }
 }
 
-fn framed(message: &[u8]) -> Result<Vec<u8>> {
+/// The frame around the message that stands behind room for its prefix.
+fn framed(mut buffer: Vec<u8>) -> Result<Vec<u8>> {
+    let Some((prefix, message)) = buffer.split_first_chunk_mut::<PREFIX>() else {
+        return Err(Error::invalid_data("a message has no room for its frame"));
+    };
     let length = u32::try_from(message.len()).ok().filter(|length| *length as usize <= MAX_FRAME);
     let Some(length) = length else { return Err(Error::invalid_data("a message is too long for a frame")) };
-    let mut frame = Vec::with_capacity(PREFIX + message.len());
-    frame.extend_from_slice(&length.to_be_bytes());
-    frame.extend_from_slice(message);
-    Ok(frame)
+    *prefix = length.to_be_bytes();
+    Ok(buffer)
 }
 
 fn lost(failure: &Failure) -> Error {
@@ -83,7 +85,14 @@ fn lost(failure: &Failure) -> Error {
 #[async_trait]
 impl TransportSend for Wire {
     async fn send(&self, data: &[u8]) -> Result<()> {
-        let frame = framed(data)?;
+        let mut buffer = Vec::with_capacity(PREFIX + data.len());
+        buffer.extend_from_slice(&[0; PREFIX]);
+        buffer.extend_from_slice(data);
+        self.send_owned(buffer).await
+    }
+
+    async fn send_owned(&self, buffer: Vec<u8>) -> Result<()> {
+        let frame = framed(buffer)?;
         SendWrapper::new(self.connection.write(frame)).await.map_err(|failure| lost(&failure))
     }
 }
@@ -101,11 +110,12 @@ mod tests {
 
     #[test]
     fn a_frame_says_its_length_and_nothing_else_is_taken_for_one() {
-        assert_eq!(framed(b"abc").unwrap(), b"\0\0\0\x03abc");
+        assert_eq!(framed(b"....abc".to_vec()).unwrap(), b"\0\0\0\x03abc");
         assert_eq!(length([0, 1, 0, 2]).unwrap(), 0x1_0002);
         for wrong in [*b"HTTP", [0, 0, 0, 0], [0x82, 0, 0, 4]] {
             assert!(length(wrong).is_err(), "{wrong:?}");
         }
-        assert!(framed(&vec![0; MAX_FRAME + 1]).is_err());
+        assert!(framed(vec![0; PREFIX + MAX_FRAME + 1]).is_err());
+        assert!(framed(vec![0; PREFIX - 1]).is_err());
     }
 }

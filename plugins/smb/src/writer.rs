@@ -1,34 +1,47 @@
-//! Writes files: whole ones under a temporary name beside the final one, flushed, then renamed; ranges in place.
+//! Writes whole files under a temporary name beside the final one: dressed and flushed, then renamed.
 //!
-//! | the process dies, or the connection breaks | what is left |
+//! A small file is two round trips: CREATE, WRITE, SETINFO for the mark of its attempt (where it must be the first of its name) and for
+//! its moment, FLUSH; then SETINFO for the name, CLOSE. The two are not one chain, though servers take them so: Samba goes on with a
+//! chain whose WRITE or FLUSH failed (only a CREATE that fails ends one), and would show what it did not store. FLUSH is the last of its
+//! chain, because elsewhere servers refuse it, or wait for the disk with everything behind it.
+//!
+//! | the process dies, the connection breaks, or the server refuses | what is left |
 //! |---|---|
-//! | before the rename was sent | a temporary file that no listing shows; the next try of the same attempt overwrites it |
-//! | after it was sent | that, or the whole file: the failure says `maybe-done`, and the host looks |
-//! | after a write that had to be the first of its name | the file carries a mark of its attempt, so that the same attempt succeeds again |
-//! | in a range | some of its bytes; the host writes the range again |
+//! | before the first chain | nothing |
+//! | in it, at its CREATE or WRITE | nothing, or a temporary file, which no listing shows |
+//! | in it, at the mark or the moment | a file without: no failure, the answer tells the moment that it has |
+//! | in it, at the FLUSH; before the rename was sent | the temporary file |
+//! | after the rename was sent | that, or the whole file: the failure says `maybe-done`, and the host looks |
+//! | at the CLOSE | the whole file: closed once more, else with its session |
+//!
+//! After a refusal the temporary file is removed; after anything else the next try of the same attempt overwrites it, or a listing
+//! removes it a week later. A write that had to
+//! be the first of its name left its mark on the file, so that the same attempt succeeds again.
 
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{Failure, already_exists, cancelled, corrupt, invalid, unsupported};
+use capstan_sdk::failure::{Failure, already_exists, invalid, unsupported};
 use capstan_sdk::types::{Node, PutOptions};
-use capstan_sdk::whole_file::{is_temporary, offset, temporary_name};
-use capstan_sdk::{Outcome, StreamReader, StreamResult, job, log};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
+use capstan_sdk::whole_file::{is_temporary, modified, offset, temporary_name};
+use capstan_sdk::{Outcome, log};
 use smb2::msg::create::{CreateDisposition, ShareAccess};
 use smb2::types::FileId;
 use smb2::types::status::NtStatus;
 
-use crate::budget::Share;
-use crate::chain::{Chain, Opening, SHARE_ALL, access, option};
-use crate::information::{DISPOSITION, EXTENDED_ATTRIBUTES, RENAME, attribute, has_attribute, renamed};
+use crate::chain::{Answers, Chain, Opening, access, option};
+use crate::information::{BASIC, DISPOSITION, EXTENDED_ATTRIBUTES, RENAME, attribute, has_attribute, renamed, written_at};
 use crate::links::{Lease, Links, unclear};
 use crate::node::Look;
 use crate::place::Place;
-use crate::{error, reader, sibling, tree};
+use crate::pour::{pour, whole};
+use crate::source::Source;
+use crate::{error, ranged, reader, sibling, tree};
 
 /// Extended attribute that marks which attempt wrote a file that had to be the first of its name.
 const ATTEMPT: &str = "CAPSTAN.ATTEMPT";
 const MARKS_BYTES: u32 = 64 << 10;
+/// Of a file that must be the first of its name: a larger one is not sent before a look whether the name is free. For a smaller one the
+/// look would cost more than it saves. Whether it is the first, the rename decides for both.
+const LOOKED_FOR_FIRST: u64 = 64 << 10;
 
 pub(crate) async fn write(links: &Links, place: &Place, content: &Content, attempt: &str, options: &PutOptions) -> Outcome<Node> {
     links.writable()?;
@@ -40,10 +53,10 @@ pub(crate) async fn write(links: &Links, place: &Place, content: &Content, attem
         return Err(invalid(format!("{} is a name this target needs itself", place.subject())));
     }
     if let Some(offset) = offset(options)? {
-        return write_range(links, place, &directory, content, offset).await;
+        return ranged::write(links, place, &directory, content, offset).await;
     }
     let temporary = directory.child(&temporary_name(attempt, &place.path)?);
-    let job = Job { links, place, temporary, content, attempt, if_absent: options.if_absent };
+    let job = Job { links, place, temporary, content, attempt, if_absent: options.if_absent, modified: modified(options) };
     match job.run().await {
         // Nobody made the directory yet; looking first would cost every file of a full one.
         Err(Failure::NotFound(_)) => {
@@ -62,16 +75,22 @@ struct Job<'a> {
     content: &'a Content,
     attempt: &'a str,
     if_absent: bool,
+    /// The moment it is to have.
+    modified: Option<i64>,
 }
 
 impl Job<'_> {
     async fn run(&self) -> Outcome<Node> {
         if self.if_absent
+            && self.content.size() > LOOKED_FOR_FIRST
             && let Some(done) = self.occupied().await?
         {
             return Ok(done);
         }
-        let lease = self.links.lease().await?;
+        let lease = match self.if_absent {
+            true => self.links.lease_for(&self.place.path).await?,
+            false => self.links.lease().await?,
+        };
         let (file, look) = self.fill(&lease).await?;
         // The name, and the end of it, in one round trip. What is there already is never replaced by this one.
         let chain = Chain::on(file).set(RENAME, renamed(&self.place.wire(), false)).close();
@@ -90,15 +109,17 @@ impl Job<'_> {
             lease.close(file).await;
         }
         drop(lease);
-        let look = closed.map_or(look, |closed| look.closed(&closed));
+        let look = closed.ok().and_then(|closed| look.closed(&closed));
         let done = match answers.status(0) {
             NtStatus::OBJECT_NAME_COLLISION if self.if_absent => return self.forgotten(self.occupied().await).await,
             NtStatus::OBJECT_NAME_COLLISION => self.replace().await,
             _ => answers.done(0, &subject),
         };
-        match done {
-            Ok(()) => Ok(look.node(self.place.name(), None)),
-            Err(failure) => {
+        match (done, look) {
+            (Ok(()), Some(look)) => Ok(look.node(self.place.name(), None)),
+            // The server does not tell at a CLOSE what it closed. It is written, whatever comes of the look.
+            (Ok(()), None) => reader::stat(self.links, self.place).await.map_err(Failure::maybe_done),
+            (Err(failure), _) => {
                 self.forget().await;
                 Err(failure)
             }
@@ -154,10 +175,9 @@ impl Job<'_> {
         }
     }
 
-    /// All the content under the temporary name, flushed, and still open.
+    /// All the content under the temporary name, dressed and flushed, and still open.
     async fn fill(&self, lease: &Lease) -> Outcome<(FileId, Look)> {
-        let size = self.content.size();
-        let subject = self.place.subject();
+        let (size, subject) = (self.content.size(), self.place.subject());
         let mark = if self.if_absent && !self.attempt.is_empty() { attribute(ATTEMPT, self.attempt.as_bytes()) } else { None };
         let opening = Opening {
             name: self.temporary.wire(),
@@ -167,58 +187,90 @@ impl Job<'_> {
             // What a first try may still be writing must not go on beside the second.
             share: ShareAccess::FILE_SHARE_READ | ShareAccess::FILE_SHARE_DELETE,
         };
+        let finish = Finish { mark, modified: self.modified };
         let mut source = Source::new(self.content, size);
         let small = size <= u64::from(lease.write_bytes);
         let mut chain = Chain::open(opening);
         if small {
-            let data = source.piece(size).await?;
+            let data = source.whole().await?;
             if !data.is_empty() {
                 chain = chain.write(0, data);
             }
-            chain = chain.flush();
+            chain = finish.behind(chain);
         }
-        let last = match (small, size) {
-            (true, 0) => 1,
-            (true, _) => 2,
-            _ => 0,
-        };
         let answers = lease.run(&chain).await.map_err(|error| error::failure(&error, &subject))?;
         let opened = answers.opened(&subject)?;
+        let file = opened.file_id;
         let filled = if small {
-            (1..=last).try_for_each(|step| answers.done(step, &subject)).and_then(|()| match last {
-                2 => whole(answers.written(1, &subject)?, size),
-                _ => Ok(()),
-            })
+            self.filled_at_once(lease, file, &finish, &answers).await
         } else {
-            self.fill_large(lease, opened.file_id, &mut source, size).await
+            self.fill_large(lease, file, &finish, &mut source).await
         };
         if let Err(failure) = filled {
-            lease.close(opened.file_id).await;
+            lease.close(file).await;
             self.forget().await;
             return Err(failure);
         }
-        if let Some(mark) = mark {
-            self.mark(lease, opened.file_id, mark).await;
-        }
-        Ok((opened.file_id, Look::opened(&opened)))
+        Ok((file, Look::opened(&opened)))
     }
 
-    async fn fill_large(&self, lease: &Lease, file: FileId, source: &mut Source<'_>, size: u64) -> Outcome<()> {
+    /// What became of a chain of CREATE, WRITE unless it is empty, and the finish.
+    async fn filled_at_once(&self, lease: &Lease, file: FileId, finish: &Finish, answers: &Answers) -> Outcome<()> {
+        let (size, subject) = (self.content.size(), self.place.subject());
+        if size == 0 {
+            return finish.done(lease, file, answers, 1, &subject).await;
+        }
+        whole(answers.written(1, &subject)?, size)?;
+        finish.done(lease, file, answers, 2, &subject).await
+    }
+
+    async fn fill_large(&self, lease: &Lease, file: FileId, finish: &Finish, source: &mut Source<'_>) -> Outcome<()> {
         let subject = self.place.subject();
-        pour(lease, file, source, 0, size, &subject).await?;
-        let answers = lease.run(&Chain::on(file).flush()).await.map_err(|error| error::failure(&error, &subject))?;
-        answers.done(0, &subject)
+        pour(lease, file, source, 0, self.content.size(), &subject).await?;
+        let chain = finish.behind(Chain::on(file));
+        let answers = lease.run(&chain).await.map_err(|error| error::failure(&error, &subject))?;
+        finish.done(lease, file, &answers, 0, &subject).await
+    }
+}
+
+/// What a file gets when all its bytes are written: what it can do without, and then a flush, which is for both.
+struct Finish {
+    /// Without it a lost answer cannot be told from a stranger's file; not every share has extended attributes.
+    mark: Option<Vec<u8>>,
+    /// Without it the host sets it afterwards, as the answer shows another.
+    modified: Option<i64>,
+}
+
+impl Finish {
+    fn behind(&self, mut chain: Chain) -> Chain {
+        if let Some(mark) = &self.mark {
+            chain = chain.set(EXTENDED_ATTRIBUTES, mark.clone());
+        }
+        // Behind the bytes: from here on the server changes it no more.
+        if let Some(modified) = self.modified {
+            chain = chain.set(BASIC, written_at(modified));
+        }
+        chain.flush()
     }
 
-    /// Without it a lost answer cannot be told from a stranger's file; not every share has extended attributes.
-    async fn mark(&self, lease: &Lease, file: FileId, mark: Vec<u8>) {
-        let done = match lease.run(&Chain::on(file).set(EXTENDED_ATTRIBUTES, mark)).await {
-            Ok(answers) => answers.done(0, "mark"),
-            Err(error) => Err(error::failure(&error, "mark")),
-        };
-        if let Err(failure) = done {
-            log!(debug, "the file carries no mark of its attempt", "why" => failure.fault().message);
+    /// What became of it, its first step being this one of the chain.
+    async fn done(&self, lease: &Lease, file: FileId, answers: &Answers, first: usize, subject: &str) -> Outcome<()> {
+        if let Some(outcome) = self.outcome(answers, first, subject) {
+            return outcome;
         }
+        let answers = lease.run(&Chain::on(file).flush()).await.map_err(|error| error::failure(&error, subject))?;
+        answers.done(0, subject)
+    }
+
+    /// None: a server that ends a chain at what it refuses has not flushed either, and is to be asked for that alone.
+    fn outcome(&self, answers: &Answers, first: usize, subject: &str) -> Option<Outcome<()>> {
+        let flush = first + usize::from(self.mark.is_some()) + usize::from(self.modified.is_some());
+        let flushed = answers.done(flush, subject);
+        let Some(refused) = (first..flush).map(|step| answers.status(step)).find(|status| !status.is_success()) else {
+            return Some(flushed);
+        };
+        log!(debug, "a file does not take the mark of its attempt, or its moment", "why" => refused);
+        flushed.is_ok().then_some(Ok(()))
     }
 }
 
@@ -230,121 +282,39 @@ fn absent<T>(failure: Failure) -> Outcome<Option<T>> {
     }
 }
 
-/// In place, under the name itself. Not durable before `sync`.
-async fn write_range(links: &Links, place: &Place, directory: &Place, content: &Content, offset: u64) -> Outcome<Node> {
-    match put_range(links, place, content, offset).await {
-        Err(Failure::NotFound(_)) => {
-            tree::make_directories(links, directory).await?;
-            put_range(links, place, content, offset).await
-        }
-        other => other,
-    }
-}
-
-async fn put_range(links: &Links, place: &Place, content: &Content, offset: u64) -> Outcome<Node> {
-    let (size, subject) = (content.size(), place.subject());
-    let opening = Opening {
-        name: place.wire(),
-        access: access::WRITE,
-        disposition: CreateDisposition::FileOpenIf,
-        options: option::NOT_DIRECTORY,
-        // Several ranges are written at once, each through a handle of its own.
-        share: SHARE_ALL,
-    };
-    let lease = links.lease().await?;
-    let answers = lease.run(&Chain::open(opening)).await.map_err(|error| error::failure(&error, &subject))?;
-    let opened = answers.opened(&subject)?;
-    let poured = pour(&lease, opened.file_id, &mut Source::new(content, size), offset, size, &subject).await;
-    if let Err(failure) = poured {
-        lease.close(opened.file_id).await;
-        return Err(failure);
-    }
-    let answers = lease.run(&Chain::on(opened.file_id).close()).await.map_err(|error| error::failure(&error, &subject))?;
-    let look = Look::opened(&opened).closed(&answers.closed(0, &subject)?);
-    Ok(look.node(place.name(), None))
-}
-
-/// The source's bytes into the open file, several writes under way at a time.
-async fn pour(lease: &Lease, file: FileId, source: &mut Source<'_>, begin: u64, size: u64, subject: &str) -> Outcome<()> {
-    let share = Share::take();
-    let piece = u64::from(lease.write_bytes);
-    let mut under_way = FuturesUnordered::new();
-    let mut taken = 0;
-    while taken < size || !under_way.is_empty() {
-        if taken < size && under_way.len() < share.pieces() {
-            if job::cancelled() {
-                return Err(cancelled("the job was cancelled"));
-            }
-            let data = source.piece(piece.min(size - taken)).await?;
-            let (at, length) = (begin + taken, data.len() as u64);
-            under_way.push(put_piece(lease, file, at, data, subject));
-            taken += length;
-            continue;
-        }
-        under_way.next().await.transpose()?;
-    }
-    Ok(())
-}
-
-async fn put_piece(lease: &Lease, file: FileId, offset: u64, data: Vec<u8>, subject: &str) -> Outcome<()> {
-    let length = data.len() as u64;
-    let answers = lease.run(&Chain::on(file).write(offset, data)).await.map_err(|error| error::failure(&error, subject))?;
-    whole(answers.written(0, subject)?, length)
-}
-
-/// A server that takes less than all of a write has no room, and says so at the next one; here it is an error at once.
-fn whole(written: u32, size: u64) -> Outcome<()> {
-    if u64::from(written) == size {
-        return Ok(());
-    }
-    Err(corrupt(format!("the server took {written} of {size} bytes")))
-}
-
-/// The content, read in its order.
-struct Source<'a> {
-    content: &'a Content,
-    stream: Option<StreamReader<u8>>,
-    size: u64,
-    taken: u64,
-}
-
-impl<'a> Source<'a> {
-    fn new(content: &'a Content, size: u64) -> Self {
-        Self { content, stream: None, size, taken: 0 }
-    }
-
-    /// Exactly so many bytes, or why there are not.
-    async fn piece(&mut self, length: u64) -> Outcome<Vec<u8>> {
-        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut data = Vec::with_capacity(wanted);
-        if wanted == 0 {
-            return Ok(data);
-        }
-        let stream = self.stream.get_or_insert_with(|| self.content.open(0, self.size));
-        while data.len() < wanted {
-            // It fills what room there is behind what is there.
-            let (result, filled) = stream.read(data).await;
-            data = filled;
-            if result == StreamResult::Dropped {
-                break;
-            }
-        }
-        self.taken += data.len() as u64;
-        if data.len() == wanted {
-            return Ok(data);
-        }
-        let (got, size) = (self.taken, self.size);
-        Err(self.content.broken().unwrap_or_else(|| corrupt(format!("the content ended after {got} of {size} bytes"))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use smb2::types::Command;
+
     use super::*;
 
+    const FILE: FileId = FileId { persistent: 1, volatile: 2 };
+
+    fn finish() -> Finish {
+        Finish { mark: attribute(ATTEMPT, b"job 1"), modified: Some(1_000_000_000) }
+    }
+
     #[test]
-    fn a_write_the_server_did_not_take_whole_is_none() {
-        assert!(whole(5, 5).is_ok());
-        assert!(matches!(whole(4, 5), Err(Failure::Corrupt(_))));
+    fn a_file_is_dressed_before_it_is_flushed_and_flushed_last() {
+        let chain = finish().behind(Chain::on(FILE).write(0, vec![7]));
+        assert_eq!(chain.commands(), [Command::Write, Command::SetInfo, Command::SetInfo, Command::Flush]);
+        let plain = Finish { mark: None, modified: None };
+        assert_eq!(plain.behind(Chain::on(FILE)).commands(), [Command::Flush]);
+    }
+
+    #[test]
+    fn what_a_file_can_do_without_may_be_refused_and_the_flush_may_not() {
+        let outcome = |statuses: [NtStatus; 4]| {
+            let commands = [Command::Write, Command::SetInfo, Command::SetInfo, Command::Flush];
+            let answers: Vec<_> = commands.into_iter().zip(statuses).collect();
+            finish().outcome(&Answers::of(&answers), 1, "\"a\"")
+        };
+        let (done, refused, full) = (NtStatus::SUCCESS, NtStatus::NOT_SUPPORTED, NtStatus::DISK_FULL);
+        assert!(matches!(outcome([done; 4]), Some(Ok(()))));
+        assert!(matches!(outcome([done, done, done, full]), Some(Err(Failure::NoSpace(_)))));
+        // The chain went on, or ended there.
+        assert!(matches!(outcome([done, refused, done, done]), Some(Ok(()))));
+        assert!(matches!(outcome([done, done, refused, done]), Some(Ok(()))));
+        assert!(outcome([done, refused, refused, refused]).is_none());
     }
 }

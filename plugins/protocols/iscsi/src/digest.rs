@@ -70,6 +70,9 @@ impl Crc32c {
     }
 }
 
+/// Computes CRC32C as a number, of any bytes.
+pub type Crc = fn(&[u8]) -> u32;
+
 /// CRC32C as a number.
 pub fn crc32c(bytes: &[u8]) -> u32 {
     u32::from_le_bytes(Crc32c::new().update(bytes).bytes())

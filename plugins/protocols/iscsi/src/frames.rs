@@ -1,6 +1,6 @@
 //! Puts PDUs together from the pieces in which a stream hands them over (RFC 7143, section 11.1), and checks their digests.
 
-use crate::digest::Crc32c;
+use crate::digest::{Crc, crc32c};
 use crate::error::Error;
 use crate::header::{BYTES, Digests, Header, padding};
 
@@ -14,6 +14,8 @@ pub(crate) struct Frame {
 #[derive(Debug)]
 pub(crate) struct Frames {
     pub(crate) digests: Digests,
+    /// Of data.
+    pub(crate) crc: Crc,
     /// Bytes of a data segment.
     pub(crate) most: usize,
     /// The headers, and their digest.
@@ -26,7 +28,7 @@ const DIGEST: usize = 4;
 
 impl Frames {
     pub(crate) fn new(most: usize) -> Self {
-        Self { digests: Digests::default(), most, head: Vec::new(), open: None }
+        Self { digests: Digests::default(), crc: crc32c, most, head: Vec::new(), open: None }
     }
 
     /// Takes from the front of `piece` what belongs to the current PDU; answers it when it is whole.
@@ -52,7 +54,7 @@ impl Frames {
             self.open = Some(frame);
             return Ok(None);
         }
-        if self.digests.data && wanted > 0 && !holds(&frame.data) {
+        if self.digests.data && wanted > 0 && !holds(&frame.data, self.crc) {
             return Err(Error::Digest("data"));
         }
         frame.data.truncate(length);
@@ -74,7 +76,7 @@ impl Frames {
         if self.head.len() < wanted {
             return Ok(None);
         }
-        if self.digests.header && !holds(&self.head) {
+        if self.digests.header && !holds(&self.head, crc32c) {
             return Err(Error::Digest("header"));
         }
         self.head.clear();
@@ -89,8 +91,8 @@ fn fill(to: &mut Vec<u8>, wanted: usize, piece: &mut &[u8]) {
 }
 
 /// Whether the digest at the end is that of what stands before it.
-fn holds(bytes: &[u8]) -> bool {
-    bytes.split_last_chunk::<DIGEST>().is_some_and(|(before, digest)| Crc32c::new().update(before).bytes() == *digest)
+fn holds(bytes: &[u8], crc: Crc) -> bool {
+    bytes.split_last_chunk::<DIGEST>().is_some_and(|(before, digest)| crc(before).to_le_bytes() == *digest)
 }
 
 #[cfg(test)]

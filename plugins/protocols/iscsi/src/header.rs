@@ -1,6 +1,6 @@
 //! The basic header segment (RFC 7143, section 11.2.1): 48 bytes, most fields at the same place in all PDUs.
 
-use crate::digest::Crc32c;
+use crate::digest::{Crc, Crc32c};
 
 pub(crate) const BYTES: usize = 48;
 /// No tag.
@@ -117,8 +117,13 @@ pub(crate) struct Digests {
     pub(crate) data: bool,
 }
 
-/// The whole PDU behind what is there. `ahs` is a multiple of four, and no more than fits; so is the data.
+#[cfg(test)]
 pub(crate) fn encode(header: &Header, ahs: &[u8], data: &[u8], digests: Digests, out: &mut Vec<u8>) {
+    encode_by(header, ahs, data, digests, crate::digest::crc32c, out);
+}
+
+/// The whole PDU behind what is there. `ahs` is a multiple of four, and no more than fits; so is the data. `crc`: of data.
+pub(crate) fn encode_by(header: &Header, ahs: &[u8], data: &[u8], digests: Digests, crc: Crc, out: &mut Vec<u8>) {
     let mut header = header.clone();
     let lengths = u32::try_from(ahs.len() / 4).unwrap_or(0) << 24 | u32::try_from(data.len()).unwrap_or(0);
     header.put_u32(at::AHS_LENGTH, lengths);
@@ -135,7 +140,9 @@ pub(crate) fn encode(header: &Header, ahs: &[u8], data: &[u8], digests: Digests,
     out.extend_from_slice(data);
     out.extend_from_slice(filling);
     if digests.data {
-        out.extend_from_slice(&Crc32c::new().update(data).update(filling).bytes());
+        let digest =
+            if filling.is_empty() { crc(data).to_le_bytes() } else { Crc32c::new().update(data).update(filling).bytes() };
+        out.extend_from_slice(&digest);
     }
 }
 

@@ -53,7 +53,7 @@ mod text;
 
 pub use chap::{Algorithm, ChapQuestion, OwnChallenge, Purpose};
 pub use command::{Answered, Command, Data, Order, Outcome, Repeat, Residual, Tag};
-pub use digest::crc32c;
+pub use digest::{Crc, crc32c};
 pub use discovery::{Portal, Target};
 pub use error::{Error, LoginStatus, Refused};
 pub use event::{Event, Function, FunctionResult};

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::bounds::{COMMANDS, FORGOTTEN, LOGIN_SEGMENT, NAME_BYTES, REQUESTS, SENDINGS};
 use crate::chap::OwnChallenge;
 use crate::command::{Command, Outcome, Repeat, Tag};
+use crate::digest::{Crc, crc32c};
 use crate::error::{Error, Refused};
 use crate::event::{Event, Function, FunctionResult};
 use crate::frames::Frames;
@@ -78,6 +79,7 @@ pub struct Session {
     settings: Settings,
     phase: Phase,
     frames: Frames,
+    crc: Crc,
     agreed: Parameters,
     window: Window,
     statuses: Statuses,
@@ -103,6 +105,7 @@ impl Session {
             settings,
             phase: Phase::Down,
             frames: Frames::new(LOGIN_SEGMENT),
+            crc: crc32c,
             agreed: Parameters::default(),
             window: Window::default(),
             statuses: Statuses::default(),
@@ -117,6 +120,13 @@ impl Session {
             forgotten: VecDeque::new(),
             draining: false,
         })
+    }
+
+    /// Digests of data are computed by `crc`, where the caller has something faster than this crate.
+    #[must_use]
+    pub fn with_crc32c(mut self, crc: Crc) -> Self {
+        (self.crc, self.frames.crc) = (crc, crc);
+        self
     }
 
     /// A new connection is open: the login begins. What an earlier one left is settled as by [`lost`](Self::lost).
@@ -143,6 +153,7 @@ impl Session {
     pub fn lost(&mut self) {
         self.phase = Phase::Down;
         self.frames = Frames::new(LOGIN_SEGMENT);
+        self.frames.crc = self.crc;
         self.bursts.clear();
         self.requests.clear();
         self.forgotten.clear();

@@ -54,6 +54,44 @@ pub fn unmap(parts: &[(u64, u32)]) -> Option<([u8; 10], Vec<u8>)> {
     Some(([0x42, 0, 0, 0, 0, 0, 0, high, low, 0], list))
 }
 
+/// GET LBA STATUS: which blocks from this one on hold data; so many bytes in.
+pub fn get_lba_status(block: u64, bytes: u32) -> [u8; 16] {
+    let mut cdb = long(0x9e, 0, block, bytes);
+    if let Some(action) = cdb.get_mut(1) {
+        *action = 0x12;
+    }
+    cdb
+}
+
+/// Blocks up to `end`, from where the part before ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub end: u64,
+    /// They may hold data; others were unmapped.
+    pub mapped: bool,
+}
+
+/// What GET LBA STATUS tells from `block` on (section 5.6.2), as far as it goes on without a gap.
+pub fn read_lba_status(bytes: &[u8], block: u64) -> Vec<Status> {
+    let (mut at, mut told) = (block, Vec::new());
+    let length = bytes.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
+    let list = bytes.get(8..).unwrap_or_default();
+    let list = list.get(..length.saturating_sub(4)).unwrap_or(list);
+    for part in list.as_chunks::<16>().0 {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, state, ..] = *part;
+        let first = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let end = first.saturating_add(u64::from(u32::from_be_bytes([i, j, k, l])));
+        // The first part may begin before the block that was asked for.
+        if first > at || end <= at {
+            break;
+        }
+        // 1: deallocated. 2, anchored, reads as zeros as well, but its room is taken.
+        told.push(Status { end, mapped: state & 0xf != 1 });
+        at = end;
+    }
+    told
+}
+
 fn long(opcode: u8, flags: u8, block: u64, count: u32) -> [u8; 16] {
     let [a, b, c, d, e, f, g, h] = block.to_be_bytes();
     let [i, j, k, l] = count.to_be_bytes();
@@ -128,6 +166,31 @@ mod tests {
         assert_eq!(list[..8], [0, 38, 0, 32, 0, 0, 0, 0]);
         assert_eq!(list[24..36], [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 4]);
         assert!(unmap(&[(0, 1); UNMAP_PARTS + 1]).is_none());
+    }
+
+    #[test]
+    fn states_of_blocks_are_read_as_far_as_they_go_on() {
+        assert_eq!(get_lba_status(9, 4096)[..2], [0x9e, 0x12]);
+        let part = |first: u64, count: u32, state: u8| {
+            let mut part = first.to_be_bytes().to_vec();
+            part.extend(count.to_be_bytes());
+            part.extend([state, 0, 0, 0]);
+            part
+        };
+        let answer = |parts: &[Vec<u8>]| {
+            let list = parts.concat();
+            let mut bytes = u32::try_from(list.len() + 4).unwrap().to_be_bytes().to_vec();
+            bytes.extend([0; 4]);
+            bytes.extend(list);
+            bytes
+        };
+        let whole = answer(&[part(0, 10, 0), part(10, 5, 1), part(20, 5, 0)]);
+        let expected = [Status { end: 10, mapped: true }, Status { end: 15, mapped: false }];
+        assert_eq!(read_lba_status(&whole, 4), expected);
+        // What ends before it says, and what has nothing to tell.
+        assert_eq!(read_lba_status(&whole[..40], 4), expected);
+        assert!(read_lba_status(&whole, 12).is_empty() && read_lba_status(&[], 0).is_empty());
+        assert!(read_lba_status(&answer(&[part(0, 0, 0)]), 0).is_empty());
     }
 
     #[test]

@@ -89,6 +89,21 @@ pub fn read_page(bytes: &[u8], page: u8) -> Result<&[u8], Malformed> {
     bytes.get(4..).and_then(|rest| rest.get(..length)).ok_or(Malformed(WHAT))
 }
 
+/// What page 0x83 says of the unit itself, whatever port it is asked through: its designators (SPC-4, section 7.8.6), one behind the other.
+pub fn unit_names(page: &[u8]) -> Vec<u8> {
+    let (mut rest, mut names) = (page, Vec::new());
+    while let [_, kind, _, length, behind @ ..] = rest {
+        let Some((designator, next)) = behind.split_at_checked(usize::from(*length)) else { break };
+        // ASSOCIATION: 0 is the unit.
+        if *kind & 0x30 == 0 {
+            names.extend_from_slice(&[*kind & 0x0f, *length]);
+            names.extend_from_slice(designator);
+        }
+        rest = next;
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +120,13 @@ mod tests {
         bytes[0] = 0x7f;
         assert!(Inquiry::read(&bytes).unwrap().absent);
         assert!(Inquiry::read(&bytes[..35]).is_err());
+    }
+
+    #[test]
+    fn a_unit_is_known_by_its_own_designators_and_not_by_its_ports() {
+        let page = [&[2, 0x01, 0, 3][..], b"abc", &[1, 0x14, 0, 4, 0, 0, 0, 1], &[1, 0x03, 0, 2, 9, 9]].concat();
+        assert_eq!(unit_names(&page), [&[1, 3][..], b"abc", &[3, 2, 9, 9]].concat());
+        assert_eq!(unit_names(&page[..5]), b"");
     }
 
     #[test]

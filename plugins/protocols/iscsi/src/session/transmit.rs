@@ -2,7 +2,7 @@
 
 use super::task::Burst;
 use super::{Phase, Session};
-use crate::header::{Digests, NONE, at, encode};
+use crate::header::{Digests, NONE, at, encode_by};
 use crate::request::{DataOut, scsi_command};
 
 impl Session {
@@ -34,7 +34,7 @@ impl Session {
         let Some(mut request) = self.requests.pop_front() else { return false };
         request.header.put_u32(at::CMD_SN, self.window.next);
         request.header.put_u32(at::EXP_STAT_SN, self.statuses.expected);
-        encode(&request.header, &request.ahs, &request.data, digests, out);
+        encode_by(&request.header, &request.ahs, &request.data, digests, self.crc, out);
         true
     }
 
@@ -50,7 +50,7 @@ impl Session {
         let (mut header, ahs) = scsi_command(tag, &task.command, immediate == unasked);
         header.put_u32(at::CMD_SN, number);
         header.put_u32(at::EXP_STAT_SN, self.statuses.expected);
-        encode(&header, &ahs, task.command.out().get(..immediate).unwrap_or_default(), digests, out);
+        encode_by(&header, &ahs, task.command.out().get(..immediate).unwrap_or_default(), digests, self.crc, out);
         task.number = Some(number);
         task.sendings = task.sendings.saturating_add(1);
         task.given = unasked;
@@ -80,7 +80,7 @@ impl Session {
         let offset = u32::try_from(from).unwrap_or(u32::MAX);
         let mut header = DataOut { lun, tag, transfer_tag, number, offset, last }.header();
         header.put_u32(at::EXP_STAT_SN, self.statuses.expected);
-        encode(&header, &[], task.command.out().get(from..end).unwrap_or_default(), digests, out);
+        encode_by(&header, &[], task.command.out().get(from..end).unwrap_or_default(), digests, self.crc, out);
         true
     }
 }
