@@ -10,6 +10,7 @@ use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::json;
 
+use crate::attachments::Attachments;
 use crate::audit::Audit;
 use crate::targets::Targets;
 
@@ -21,13 +22,14 @@ pub struct Grants {
     catalogue: Catalogue,
     audit: Audit,
     targets: Targets,
+    attachments: Attachments,
     /// Canonical. Holds the key of all secrets, so no plugin gets a directory that overlaps it.
     data: PathBuf,
 }
 
 impl Grants {
-    pub(crate) fn new(catalogue: Catalogue, audit: Audit, targets: Targets, data: &Path) -> Self {
-        Self { catalogue, audit, targets, data: data.to_owned() }
+    pub(crate) fn new(catalogue: Catalogue, audit: Audit, targets: Targets, attachments: Attachments, data: &Path) -> Self {
+        Self { catalogue, audit, targets, attachments, data: data.to_owned() }
     }
 
     /// With the names of their targets, revoked ones included.
@@ -73,7 +75,9 @@ impl Grants {
         let record = self.catalogue.grant(id).await?;
         self.catalogue.revoke_grant(id).await?;
         let target = self.catalogue.target(record.target).await?;
-        self.targets.reopen(&target).await?;
+        let reopened = self.targets.reopen(&target).await;
+        self.attachments.judge_again(target.id).await;
+        reopened?;
         self.audit.done(caller, "revoke", "grant", &target.name, json!({ "grant": id, "power": record.power })).await
     }
 

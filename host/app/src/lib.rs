@@ -3,31 +3,40 @@
 //! One noun a file. A use case checks what a caller gives, changes the catalogue and the runtime in the order that survives a crash, and
 //! writes the audit log. Doors and the command line see nothing below this floor.
 
+pub mod attachments;
 pub mod audit;
 mod budget;
 mod credentials;
 pub mod definitions;
+pub mod drive_users;
+pub mod drives;
 pub mod entries;
 pub mod grants;
 pub mod identity;
+pub mod images;
 pub mod jobs;
 pub mod locations;
 mod lookout;
+pub mod machines;
 pub mod metrics;
 pub mod mounts;
+mod ownership;
 mod passwords;
 mod places;
 pub mod plugins;
 pub mod pools;
 mod probes;
+pub mod profiles;
 pub mod scans;
 mod schema;
 mod sealing;
 mod secrets;
 pub mod servers;
 pub mod settings;
+pub mod snapshots;
 pub mod spaces;
 mod start;
+pub mod tags;
 pub mod targets;
 #[cfg(test)]
 mod tests;
@@ -37,20 +46,28 @@ pub use start::{Listening, Start};
 
 /// Everything a door needs; one field a noun.
 pub struct App {
+    pub attachments: attachments::Attachments,
     pub audit: audit::Audit,
     pub definitions: definitions::Definitions,
+    pub drive_users: drive_users::DriveUsers,
+    pub drives: drives::Drives,
     pub entries: entries::Entries,
     pub grants: grants::Grants,
     pub identity: identity::Identity,
+    pub images: images::Images,
     pub jobs: jobs::Jobs,
     pub locations: locations::Locations,
+    pub machines: machines::Machines,
     pub metrics: metrics::Metrics,
     pub mounts: mounts::Mounts,
     pub plugins: plugins::Plugins,
     pub pools: pools::Pools,
+    pub profiles: profiles::Profiles,
     pub scans: scans::Scans,
     pub servers: servers::Servers,
+    pub snapshots: snapshots::Snapshots,
     pub spaces: spaces::Spaces,
+    pub tags: tags::Tags,
     pub targets: targets::Targets,
     pub(crate) catalogue: capstan_catalogue::Catalogue,
     pub(crate) events: tokio::task::JoinHandle<()>,

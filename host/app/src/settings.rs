@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use capstan_catalogue::Options as CatalogueOptions;
+use capstan_domain::Outcome;
 use capstan_domain::job::Verify;
 use capstan_jobs::Limits as JobLimits;
 use capstan_mover::Limits as MoverLimits;
+use capstan_nbd::Tls;
 use capstan_runtime::{Limits, Signatures};
 use capstan_services::Limits as ServiceLimits;
 use serde::Deserialize;
@@ -31,6 +33,7 @@ pub struct Settings {
     pub services: ServiceLimits,
     pub mover: MoverSettings,
     pub jobs: JobSettings,
+    pub drives: DriveSettings,
     pub views: ViewSettings,
     pub log: LogSettings,
 }
@@ -131,6 +134,12 @@ pub struct MoverSettings {
 }
 
 impl Settings {
+    /// What attached drives are encrypted with, where TLS is set up.
+    pub(crate) fn drives_tls(&self) -> Outcome<Option<Tls>> {
+        let open = |tls: &TlsSettings| Tls::open(&tls.certificate, &tls.key, self.drives.client_authority.as_deref());
+        self.tls.as_ref().map(open).transpose()
+    }
+
     pub(crate) fn catalogue_options(&self) -> CatalogueOptions {
         let (mut options, given) = (CatalogueOptions::default(), &self.catalogue);
         options.connections = given.connections.map_or(options.connections, |connections| connections.max(1));
@@ -194,6 +203,17 @@ pub struct JobSettings {
     pub guard_entries: Option<u64>,
     /// Hours in which primary scans may look only at folders that changed; then one looks at every file. 0: always at every file.
     pub complete_scan_hours: Option<u64>,
+}
+
+/// Block volumes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DriveSettings {
+    /// Id of the plugin that makes new drives whose maker does not say; none: `dssd` where a target of it serves, else `nvme`.
+    pub default_storage_type: Option<String>,
+    /// PEM: authorities that vouch for clients of attached drives. Beyond this machine only clients are served that show a
+    /// certificate of one of them, under the certificate of `[tls]`; none: no drive is attached beyond this machine.
+    pub client_authority: Option<PathBuf>,
 }
 
 /// Mounted pools and spaces.

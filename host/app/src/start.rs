@@ -16,26 +16,34 @@ use capstan_grants::Policy;
 use capstan_runtime::{Runtime, RuntimeOptions};
 
 use crate::App;
+use crate::attachments::Attachments;
 use crate::audit::Audit;
 use crate::definitions::Definitions;
+use crate::drive_users::DriveUsers;
+use crate::drives::Drives;
 use crate::entries::Entries;
 use crate::grants::Grants;
 use crate::identity::Identity;
+use crate::images::Images;
 use crate::jobs::Jobs;
 use crate::locations::Locations;
 use crate::lookout;
+use crate::machines::Machines;
 use crate::metrics::Metrics;
 use crate::mounts::Mounts;
 use crate::places::Grounds;
 use crate::plugins::Plugins;
 use crate::pools::Pools;
 use crate::probes::UnsavedTargets;
+use crate::profiles::Profiles;
 use crate::scans::Scans;
 use crate::sealing::Sealer;
 use crate::secrets::Secrets;
 use crate::servers::Servers;
 use crate::settings::Settings;
+use crate::snapshots::Snapshots;
 use crate::spaces::Spaces;
+use crate::tags::Tags;
 use crate::targets::Targets;
 
 /// The catalogue's file in the data directory.
@@ -86,6 +94,7 @@ impl App {
             Targets::new(catalogue.clone(), audit.clone(), Secrets::new(catalogue.clone(), sealer), Arc::clone(&runtime));
         targets.open_all().await?;
         plugins.install_bundled().await?;
+        targets.make_first(&data).await;
 
         let grounds = Arc::new(Grounds { catalogue: catalogue.clone(), targets: targets.clone() });
         let unsaved = Arc::new(UnsavedTargets::new(Arc::clone(&runtime)));
@@ -99,23 +108,38 @@ impl App {
             Arc::<UnsavedTargets>::clone(&unsaved),
             settings.job_limits(),
         );
+        let tags = Tags::new(catalogue.clone(), audit.clone());
+        let default_type = settings.drives.default_storage_type.clone();
+        let drives = Drives::new(catalogue.clone(), audit.clone(), targets.clone(), engine.clone(), tags.clone(), default_type);
+        tokio::spawn(drives.clone().warm());
+        let tls = settings.drives_tls()?;
+        let attachments = Attachments::new(catalogue.clone(), audit.clone(), targets.clone(), drives.clone(), &data, tls)?;
+        attachments.clear_left().await?;
         let mounts = Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data, settings.writing())?;
         tokio::spawn(mounts.clone().give_up_left(Timestamp::now()));
         let lookout = tokio::spawn(lookout::watch(targets.clone(), Arc::clone(&runtime)));
         Ok(Self {
             definitions: Definitions::new(catalogue.clone(), audit.clone()),
+            drive_users: DriveUsers::new(catalogue.clone(), audit.clone(), drives.clone()),
             entries: Entries::new(catalogue.clone()),
-            grants: Grants::new(catalogue.clone(), audit.clone(), targets.clone(), &data),
+            grants: Grants::new(catalogue.clone(), audit.clone(), targets.clone(), attachments.clone(), &data),
             identity,
+            images: Images::new(catalogue.clone(), audit.clone(), targets.clone(), drives.clone()),
+            attachments,
             jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, settings.jobs.verify, engine),
             locations: Locations::new(catalogue.clone(), audit.clone()),
+            machines: Machines::new(catalogue.clone(), audit.clone(), tags.clone()),
             metrics: Metrics::new(&runtime, &catalogue),
             mounts,
             plugins,
             pools: Pools::new(catalogue.clone(), audit.clone()),
+            profiles: Profiles::new(catalogue.clone(), audit.clone()),
             scans: Scans::new(catalogue.clone(), audit.clone()),
             servers: Servers::new(catalogue.clone(), audit.clone(), targets.clone()),
             spaces: Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots)?,
+            snapshots: Snapshots::new(catalogue.clone(), audit.clone(), drives.clone(), tags.clone()),
+            drives,
+            tags,
             targets,
             audit,
             catalogue,
@@ -133,6 +157,7 @@ impl App {
     pub async fn close(&self) {
         self.jobs.engine.close().await;
         self.mounts.close().await;
+        self.attachments.close().await;
         self.events.abort();
         self.lookout.abort();
     }

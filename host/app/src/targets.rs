@@ -4,6 +4,9 @@
 //! rows of their own and can be revoked. What else a plugin asks for has to be allowed, and until then the target is there but
 //! unavailable, with the commands that would allow it in its failure.
 
+mod first;
+mod in_use;
+
 use std::sync::Arc;
 
 use capstan_catalogue::Catalogue;
@@ -198,24 +201,6 @@ impl Targets {
         self.audit.done(caller, "delete", "target", &target.name, detail(&target)).await
     }
 
-    /// `Conflict` "in-use" where one of its locations is in a pool.
-    pub(crate) async fn unused(&self, target: &Target) -> Outcome<()> {
-        let members = Listing::first(1).with("target", capstan_domain::listing::Operator::Equal, target.id);
-        if let Some(location) = self
-            .catalogue
-            .locations(&Listing { limit: PAGE, ..members })
-            .await?
-            .items
-            .iter()
-            .find(|location| location.pool.is_some())
-        {
-            return Err(Failure::new(capstan_domain::Kind::Conflict, format!("its location {} is in a pool", location.name))
-                .with_code("in-use")
-                .with_next_step("take its locations out of their pools first"));
-        }
-        Ok(())
-    }
-
     /// Reaches it now.
     pub async fn probe(&self, id: TargetId) -> Outcome<ProbeReport> {
         self.connect(id).await?.probe().await
@@ -228,6 +213,11 @@ impl Targets {
             self.open(&target).await?;
         }
         self.runtime.connect(id).await
+    }
+
+    /// What it may reach just now.
+    pub(crate) fn granted(&self, id: TargetId) -> Outcome<capstan_grants::Grants> {
+        self.runtime.granted(id)
     }
 
     /// Looks at a target that is not saved and will not be.

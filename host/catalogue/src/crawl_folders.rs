@@ -7,7 +7,7 @@ use capstan_domain::Outcome;
 use capstan_domain::ids::Number;
 use capstan_domain::time::Timestamp;
 
-use crate::crawl::{Crawl, Missing, SWEEP};
+use crate::crawl::{Crawl, Missing, SWEEP, apart};
 use crate::paths::CHUNK;
 use crate::query::{Value, sql};
 use crate::record::left;
@@ -55,20 +55,24 @@ impl Crawl {
         rows.into_iter().map(|mut row| row.take()).collect()
     }
 
-    /// Of the folders with these numbers: their files and links that this crawl did not see, and how many the tree has in all.
+    /// Of the folders with these numbers: their files and links that this crawl did not see, and how many the tree has in all; of
+    /// both without what could not be read.
     pub async fn missing_in(&self, folders: &[Number]) -> Outcome<Missing> {
         let mut found = Missing::default();
         let mut connection = self.catalogue.read().await?;
         for chunk in folders.chunks(CHUNK) {
+            let (apart, unread) = apart(&self.unread, "path", 2 + chunk.len());
             let text = format!(
-                "SELECT count(*) FROM entries WHERE parent IN ({}) AND seen < $1 AND resident = 1 AND kind <> 'folder'",
+                "SELECT count(*) FROM entries WHERE parent IN ({}) AND seen < $1 AND resident = 1 AND kind <> 'folder'{apart}",
                 marks(chunk, 2)
             );
-            let missing: u64 = connection.value(sql(text).bind(self.generation).bind_all(values(chunk))).await?;
+            let query = sql(text).bind(self.generation).bind_all(values(chunk)).bind_all(unread);
+            let missing: u64 = connection.value(query).await?;
             found.missing += missing;
         }
-        let known = sql("SELECT count(*) FROM entries WHERE tree = $1 AND resident = 1 AND kind <> 'folder'");
-        found.known = connection.value(known.bind(self.row.number)).await?;
+        let (apart, unread) = apart(&self.unread, "path", 2);
+        let known = sql(format!("SELECT count(*) FROM entries WHERE tree = $1 AND resident = 1 AND kind <> 'folder'{apart}"));
+        found.known = connection.value(known.bind(self.row.number).bind_all(unread)).await?;
         Ok(found)
     }
 
@@ -90,19 +94,17 @@ impl Crawl {
     }
 
     async fn sweep_some(&self, folders: Vec<Number>, kept: bool) -> Outcome<u64> {
-        let (tree, generation) = (self.tree, self.generation);
+        let (tree, generation, unread) = (self.tree, self.generation, self.unread.clone());
         self.catalogue
             .write(move |connection| {
                 Box::pin(async move {
+                    let (apart, unread) = apart(&unread, "e.path", 2 + folders.len());
                     let row = hold_tree(connection, tree).await?;
-                    let which = if kept {
-                        "e.resident = 1"
-                    } else {
-                        "NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = e.number)"
-                    };
+                    let which =
+                        if kept { "e.resident = 1" } else { "NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = e.number)" };
                     let chosen = format!(
-                        "(SELECT e.number FROM entries e WHERE e.parent IN ({}) AND e.seen < $1 AND e.kind <> 'folder' AND {which} \
-                         LIMIT {SWEEP})",
+                        "(SELECT e.number FROM entries e WHERE e.parent IN ({}) AND e.seen < $1 AND e.kind <> 'folder' \
+                         AND {which}{apart} LIMIT {SWEEP})",
                         marks(&folders, 2)
                     );
                     let text = if kept {
@@ -110,7 +112,8 @@ impl Crawl {
                     } else {
                         format!("DELETE FROM entries WHERE number IN {chosen} RETURNING kind, size, resident")
                     };
-                    let rows = connection.all(sql(text).bind(generation).bind_all(values(&folders))).await?;
+                    let query = sql(text).bind(generation).bind_all(values(&folders)).bind_all(unread);
+                    let rows = connection.all(query).await?;
                     let count_of = u64::try_from(rows.len()).unwrap_or_default();
                     if count_of == 0 {
                         return Ok(0);

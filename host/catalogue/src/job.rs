@@ -41,6 +41,12 @@ pub(crate) const JOBS: Select = Select {
         Field("created", Type::Integer, "t.created"),
         Field("started", Type::Integer, "t.started"),
         Field("finished", Type::Integer, "t.finished"),
+        Field("drive", Type::Id, "t.number IN (SELECT n.number FROM drive_jobs r JOIN jobs n ON n.id = r.job WHERE {r.drive})"),
+        Field(
+            "drive_owner",
+            Type::Id,
+            "t.number IN (SELECT n.number FROM drive_jobs r JOIN jobs n ON n.id = r.job WHERE {r.owner})",
+        ),
     ],
     open: &["work", "definition:d.attributes"],
     order: "t.number",
@@ -82,6 +88,7 @@ fn kind_word(work: &Work) -> &'static str {
         Work::Erase { .. } => "erase",
         Work::Scan { .. } | Work::Rescan { .. } => "scan",
         Work::Probe { .. } => "probe",
+        Work::Drive { .. } => "drive",
         Work::SyncLocations { .. } => "sync_locations",
     }
 }
@@ -97,37 +104,10 @@ impl Catalogue {
     /// Queued, for any worker; or held by one at once (work that only this process can do). A definition runs one job at a time:
     /// `Conflict` "already-running" while its newest is not final.
     pub async fn create_job(&self, new: &NewJob, holder: Option<Holder>) -> Outcome<Job> {
-        let id = JobId::new();
-        let now = Timestamp::now();
-        let definition = new.definition;
-        let held = holder.is_some();
-        let state = if held { JobState::Calculating } else { JobState::Queued };
-        let (worker, until) = holder.map_or((None, None), |holder| (Some(holder.worker), Some(holder.until)));
-        let insert =
-            sql("INSERT INTO jobs (id, definition, name, kind, work, state, created, ready, worker, lease, attempt, started, priority) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)")
-            .bind(id)
-            .bind(new.definition)
-            .bind(&new.name)
-            .bind(kind_word(&new.work))
-            .bind(json(&new.work))
-            .bind(word(&state))
-            .bind(now)
-            .bind(worker)
-            .bind(until)
-            .bind(u32::from(held))
-            .bind(held.then_some(now));
+        let new = new.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                if let Some(definition) = definition {
-                    refuse_a_second(connection, definition).await?;
-                }
-                let priority = priority_of(connection, definition).await?;
-                connection.run(insert.bind(priority)).await?;
-                if let Some(definition) = definition {
-                    let newest = sql("UPDATE definitions SET job = $2, status = $3 WHERE id = $1");
-                    connection.run(newest.bind(definition).bind(id).bind(word(&state))).await?;
-                }
+                let id = insert_job(connection, &new, holder).await?;
                 find(connection, &JOBS, "job", id.into(), read).await
             })
         })
@@ -186,6 +166,41 @@ impl Catalogue {
         })
         .await
     }
+}
+
+/// A job's row, in the transaction of what it is about.
+pub(crate) async fn insert_job(connection: &mut Connection, new: &NewJob, holder: Option<Holder>) -> Outcome<JobId> {
+    let id = JobId::new();
+    let now = Timestamp::now();
+    let held = holder.is_some();
+    let state = if held { JobState::Calculating } else { JobState::Queued };
+    let (worker, until) = holder.map_or((None, None), |holder| (Some(holder.worker), Some(holder.until)));
+    if let Some(definition) = new.definition {
+        refuse_a_second(connection, definition).await?;
+    }
+    let priority = priority_of(connection, new.definition).await?;
+    let insert = sql(
+        "INSERT INTO jobs (id, definition, name, kind, work, state, created, ready, worker, lease, attempt, started, priority) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(id)
+    .bind(new.definition)
+    .bind(&new.name)
+    .bind(kind_word(&new.work))
+    .bind(json(&new.work))
+    .bind(word(&state))
+    .bind(now)
+    .bind(worker)
+    .bind(until)
+    .bind(u32::from(held))
+    .bind(held.then_some(now))
+    .bind(priority);
+    connection.run(insert).await?;
+    if let Some(definition) = new.definition {
+        let newest = sql("UPDATE definitions SET job = $2, status = $3 WHERE id = $1");
+        connection.run(newest.bind(definition).bind(id).bind(word(&state))).await?;
+    }
+    Ok(id)
 }
 
 fn wrong_state(message: &str) -> Failure {

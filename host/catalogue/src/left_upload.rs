@@ -19,8 +19,11 @@ pub struct LeftUpload {
     /// As the upload was begun under.
     pub tree: String,
     pub key: String,
-    /// The target's id of it.
+    /// The target's id of it; empty where it is not known.
     pub upload: String,
+    pub size: u64,
+    /// Set where the id is not known: the attempt that asked for it.
+    pub attempt: Option<String>,
     /// Whose it was.
     pub job: JobId,
     pub work: Work,
@@ -33,23 +36,36 @@ pub struct OwnerlessUpload {
     pub tree: String,
     pub key: String,
     pub upload: String,
+    pub size: u64,
+    pub attempt: Option<String>,
 }
 
 impl Catalogue {
     /// Begun before `before`, in their order, from after `after` on.
     pub async fn ownerless_uploads(&self, before: Timestamp, after: Number, limit: u32) -> Outcome<Vec<OwnerlessUpload>> {
-        let query = sql("SELECT number, tree, name, upload FROM uploads WHERE job IS NULL AND created < $1 AND number > $2 \
-                         ORDER BY number LIMIT $3");
+        let query = sql(
+            "SELECT number, tree, name, upload, size, attempt FROM uploads WHERE job IS NULL AND created < $1 AND number > $2 \
+                         ORDER BY number LIMIT $3",
+        );
         let rows = self.read().await?.all(query.bind(before).bind(after).bind(limit)).await?;
         rows.into_iter()
-            .map(|mut row| Ok(OwnerlessUpload { number: row.take()?, tree: row.take()?, key: row.take()?, upload: row.take()? }))
+            .map(|mut row| {
+                Ok(OwnerlessUpload {
+                    number: row.take()?,
+                    tree: row.take()?,
+                    key: row.take()?,
+                    upload: row.take()?,
+                    size: row.take()?,
+                    attempt: row.take()?,
+                })
+            })
             .collect()
     }
 
     /// In the order in which they were begun, from after `after` on.
     pub async fn left_uploads(&self, after: Number, limit: u32) -> Outcome<Vec<LeftUpload>> {
         let query = sql(
-            "SELECT u.number, u.tree, u.name, u.upload, j.id, j.work FROM uploads u JOIN jobs j ON j.number = u.job \
+            "SELECT u.number, u.tree, u.name, u.upload, u.size, u.attempt, j.id, j.work FROM uploads u JOIN jobs j ON j.number = u.job \
                          WHERE u.number > $1 AND j.state IN ('done', 'done_with_warnings', 'failed', 'stopped_by_user', 'stopped_by_system') \
                          ORDER BY u.number LIMIT $2",
         );
@@ -61,6 +77,8 @@ impl Catalogue {
                     tree: row.take()?,
                     key: row.take()?,
                     upload: row.take()?,
+                    size: row.take()?,
+                    attempt: row.take()?,
                     job: row.take()?,
                     work: row.json()?,
                 })

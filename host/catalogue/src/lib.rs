@@ -4,15 +4,24 @@
 //! are durable (`writer`). Lists, filters, order and counts happen in SQL (`select`). Every failure is one of the domain; the
 //! database's own words go to its `detail`, for the log.
 //!
-//! One file a noun, each an `impl Catalogue`. An update writes the whole record back; `updated` is set here.
+//! One file a noun, each an `impl Catalogue`. An update writes the whole record back, or of a drive or a snapshot, which a job may
+//! change at the same time, what it is given; `updated` is set here.
 
 mod answers;
 mod api_key;
+mod attachment;
 mod audit;
 mod connection;
 mod crawl;
 mod crawl_folders;
 mod definition;
+mod drive;
+mod drive_change;
+mod drive_job;
+#[cfg(test)]
+mod drive_plans;
+mod drive_upload;
+mod drive_user;
 mod endpoint;
 mod entry;
 mod failure;
@@ -22,8 +31,10 @@ mod guest_state;
 mod job;
 mod left_upload;
 mod location;
+mod machine;
 mod metrics;
 mod migrate;
+mod mounting;
 mod open;
 mod outcome;
 mod paths;
@@ -31,6 +42,7 @@ mod paths;
 mod plans;
 mod plugin;
 mod pool;
+mod profile;
 mod query;
 mod queue;
 mod quota;
@@ -42,7 +54,9 @@ mod seek;
 mod select;
 mod server;
 mod setting;
+mod snapshot;
 mod space;
+mod tag;
 mod target;
 mod text_key;
 mod tree;

@@ -11,11 +11,15 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::connection::Flavour;
 
-const FILES: [(i64, &str, &str); 4] = [
+const FILES: [(i64, &str, &str); 8] = [
     (1, "nouns", include_str!("../migrations/0001_nouns.sql")),
     (2, "roles quotas priority", include_str!("../migrations/0002_roles_quotas_priority.sql")),
     (3, "uploads of jobs", include_str!("../migrations/0003_uploads_of_jobs.sql")),
     (4, "servers", include_str!("../migrations/0004_servers.sql")),
+    (5, "unread", include_str!("../migrations/0005_unread.sql")),
+    (6, "attempts", include_str!("../migrations/0006_attempts.sql")),
+    (7, "drives", include_str!("../migrations/0007_drives.sql")),
+    (8, "drive uploads", include_str!("../migrations/0008_drive_uploads.sql")),
 ];
 
 /// SQLite's words and PostgreSQL's. Text compares bytewise in both.

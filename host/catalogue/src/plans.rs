@@ -56,7 +56,7 @@ fn statements(flavour: Flavour) -> Vec<(&'static str, Query)> {
     all
 }
 
-async fn plan(connection: &mut Connection, query: Query) -> String {
+pub(crate) async fn plan(connection: &mut Connection, query: Query) -> String {
     let prefix = if connection.flavour() == Flavour::Sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
     let explain = Query { text: format!("{prefix}{}", query.text).into(), values: query.values };
     let flavour = connection.flavour();
@@ -84,21 +84,41 @@ async fn on_sqlite_every_list_of_files_goes_through_an_index() {
     }
 }
 
+/// A database of its own on the server of the tests.
+pub(crate) struct Server {
+    admin: sqlx::PgPool,
+    name: String,
+}
+
+impl Server {
+    /// With an empty catalogue on it. None: there is no server; said on stderr.
+    pub(crate) async fn find(name: &str) -> Option<(Self, Catalogue)> {
+        let Ok(server) = std::env::var("CAPSTAN_TEST_POSTGRES_URL") else {
+            let may_skip = std::env::var_os("CAPSTAN_TEST_REQUIRE_SERVERS").is_none();
+            assert!(may_skip, "CAPSTAN_TEST_POSTGRES_URL is not set, and nothing may be skipped");
+            eprintln!("skipped on PostgreSQL: CAPSTAN_TEST_POSTGRES_URL is not set");
+            return None;
+        };
+        let name = format!("{name}_{}", std::process::id());
+        let admin = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&server).await.unwrap();
+        for text in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&admin).await.unwrap();
+        }
+        let (head, _) = server.rsplit_once('/').unwrap();
+        let catalogue = Catalogue::open(&format!("{head}/{name}"), Options::default()).await.unwrap();
+        Some((Self { admin, name }, catalogue))
+    }
+
+    pub(crate) async fn done(self, catalogue: Catalogue) {
+        drop(catalogue);
+        let text = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&self.admin).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn on_postgresql_every_list_of_files_goes_through_an_index() {
-    let Ok(server) = std::env::var("CAPSTAN_TEST_POSTGRES_URL") else {
-        let may_skip = std::env::var_os("CAPSTAN_TEST_REQUIRE_SERVERS").is_none();
-        assert!(may_skip, "CAPSTAN_TEST_POSTGRES_URL is not set, and nothing may be skipped");
-        eprintln!("skipped on PostgreSQL: CAPSTAN_TEST_POSTGRES_URL is not set");
-        return;
-    };
-    let name = format!("plans_{}", std::process::id());
-    let admin = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&server).await.unwrap();
-    for text in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&admin).await.unwrap();
-    }
-    let (head, _) = server.rsplit_once('/').unwrap();
-    let catalogue = Catalogue::open(&format!("{head}/{name}"), Options::default()).await.unwrap();
+    let Some((server, catalogue)) = Server::find("plans").await else { return };
     let mut connection = catalogue.read().await.unwrap();
     connection.run(sql("SET enable_seqscan = off")).await.unwrap();
     for (name, query) in statements(Flavour::Postgres) {
@@ -113,8 +133,7 @@ async fn on_postgresql_every_list_of_files_goes_through_an_index() {
         }
     }
     drop(connection);
-    drop(catalogue);
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(&admin).await.unwrap();
+    server.done(catalogue).await;
 }
 
 #[test]

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use capstan_domain::ids::{
-    ApiKeyId, DefinitionId, EntryId, GrantId, JobId, LocationId, PoolId, ReplicaId, ScanId, ServerId, SpaceId, TargetId, UserId,
+    ApiKeyId, DefinitionId, DriveId, EntryId, GrantId, JobId, LocationId, MachineId, PoolId, ReplicaId, ScanId, ServerId,
+    SnapshotId, SpaceId, TagId, TargetId, UserId,
 };
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
@@ -81,6 +82,7 @@ values! {
     u32 => |value| Value::Int(Some(i64::from(value))),
     Option<u32> => |value| Value::Int(value.map(i64::from)),
     bool => |value| Value::Int(Some(i64::from(value))),
+    Option<bool> => |value| Value::Int(value.map(i64::from)),
     Timestamp => |value| Value::Int(Some(value.0)),
     Option<Timestamp> => |value| Value::Int(value.map(|value| value.0)),
     &str => |value| Value::Text(Some(value.to_owned())),
@@ -133,6 +135,12 @@ impl Row {
     pub(crate) fn json_option<T: DeserializeOwned>(&mut self) -> Outcome<Option<T>> {
         let text: Option<String> = self.take()?;
         text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+    }
+
+    /// Records of other rows, which the statement put behind each other with commas; none: there was no such row.
+    pub(crate) fn records<T: DeserializeOwned>(&mut self) -> Outcome<Vec<T>> {
+        let text: Option<String> = self.take()?;
+        text.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&format!("[{text}]")).map_err(unreadable))
     }
 
     fn get<'r, T>(&'r mut self) -> Outcome<T>
@@ -217,7 +225,8 @@ macro_rules! ids {
 }
 
 ids! {
-    TargetId, LocationId, PoolId, SpaceId, EntryId, ReplicaId, DefinitionId, JobId, ScanId, UserId, ApiKeyId, GrantId, ServerId,
+    TargetId, LocationId, PoolId, SpaceId, EntryId, ReplicaId, DefinitionId, JobId, ScanId, UserId, ApiKeyId, GrantId, ServerId, DriveId,
+    SnapshotId, MachineId, TagId,
 }
 
 /// `(?, ?), (?, ?), …`: values in their order, for statements of many rows. SQLite looks a placeholder with a name or a number up

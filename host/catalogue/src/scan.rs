@@ -6,13 +6,15 @@ use capstan_domain::ids::{PoolId, Reference, ScanId};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::pool::{PeriodUnit, Scan};
 use capstan_domain::time::Timestamp;
+use capstan_domain::unread::Unread;
 
 use crate::Catalogue;
-use crate::query::{Row, sql, word};
+use crate::query::{Row, json, sql, word};
 use crate::select::{Field, Select, Type};
 
 const SCANS: Select = Select {
-    columns: "t.id, t.number, t.pool, p.number, t.enabled, t.operand, t.unit, t.due, t.last_started, t.last_finished, t.last_complete",
+    columns: "t.id, t.number, t.pool, p.number, t.enabled, t.operand, t.unit, t.due, t.last_started, t.last_finished, \
+              t.last_complete, t.unread",
     from: "scans t JOIN pools p ON p.id = t.pool",
     fields: &[
         Field("id", Type::Id, "t.id"),
@@ -39,6 +41,7 @@ fn read(row: &mut Row) -> Outcome<Scan> {
         last_started: row.take()?,
         last_finished: row.take()?,
         last_complete: row.take()?,
+        unread: row.json_option()?.unwrap_or_default(),
     })
 }
 
@@ -98,9 +101,11 @@ impl Catalogue {
         }
     }
 
-    /// When all of a pool was last looked at; none: something is left unfinished, and the next scan looks at everything.
-    pub async fn mark_scan(&self, pool: PoolId, complete: Option<Timestamp>) -> Outcome<()> {
-        let mark = sql("UPDATE scans SET last_complete = $2 WHERE pool = $1").bind(pool).bind(complete);
+    /// When all of a pool but `unread` was last looked at; none: something is left unfinished, and the next scan looks at
+    /// everything.
+    pub async fn mark_scan(&self, pool: PoolId, complete: Option<Timestamp>, unread: &Unread) -> Outcome<()> {
+        let mark = sql("UPDATE scans SET last_complete = $2, unread = $3 WHERE pool = $1");
+        let mark = mark.bind(pool).bind(complete).bind(json(unread));
         self.write(move |connection| Box::pin(async move { connection.run(mark).await.map(|_| ()) })).await
     }
 

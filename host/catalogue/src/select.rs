@@ -1,7 +1,7 @@
 //! Lists: a `Listing` becomes one statement for the window and, where it is needed, one for the count.
 //!
 //! Only fields of the noun's map can be named. Numbers compare as numbers, everything else bytewise (so case counts), except that
-//! `Like` and `NotLike` take ASCII letters of either case for the same, on both databases. In a pattern only `%` and `_` are special.
+//! `Like`, `NotLike` and `Contains` take ASCII letters of either case for the same, on both databases. In a pattern only `%` and `_` are special.
 //! An absent value differs from every value: it matches the negative operators and no other. Instants are nanoseconds since 1970.
 
 use std::borrow::Cow;
@@ -22,6 +22,9 @@ pub const WINDOW: u32 = 10_000;
 /// Values of one `In`; a filter with more is refused.
 const VALUES: usize = 10_000;
 
+/// Values of one `Contains`; a filter with more is refused.
+const PARTS: usize = 100;
+
 /// Filters and sort fields of one listing; more are refused.
 const CLAUSES: usize = 64;
 
@@ -34,6 +37,11 @@ pub(crate) enum Type {
 }
 
 /// A field that a listing may name, and what it is in SQL.
+///
+/// Where several rows of another table stand behind it, the column of theirs is in braces, within what ties them to the noun:
+/// "t.number IN (SELECT n.number FROM tag_resources r JOIN drives n ON n.id = r.drive WHERE {r.tag})". It matches if one of them
+/// does, for a negative operator if none does; nothing is sorted by it. By number, because indexes of lists hold that behind the
+/// owner.
 pub(crate) struct Field(pub(crate) &'static str, pub(crate) Type, pub(crate) &'static str);
 
 /// What a noun's lists select from.
@@ -91,7 +99,7 @@ impl Select {
     }
 
     fn field(&self, flavour: Flavour, name: &str) -> Outcome<(Type, Cow<'static, str>)> {
-        if let Some(field) = self.fields.iter().find(|field| field.0 == name) {
+        if let Some(field) = self.fields.iter().find(|field| field.0 == name && several(field.2).is_none()) {
             return Ok((field.1, Cow::Borrowed(field.2)));
         }
         let unknown =
@@ -115,65 +123,130 @@ impl Select {
     }
 
     fn condition(&self, flavour: Flavour, filter: &Filter, out: &mut String, values: &mut Vec<Value>) -> Outcome<()> {
-        let name = filter.field.as_str();
-        let (kind, expression) = self.field(flavour, name)?;
-        let operator = match filter.operator {
-            Operator::In | Operator::NotIn => {
-                let given: Vec<Value> = filter.values.iter().map(|value| typed(name, kind, value)).collect::<Outcome<_>>()?;
-                if given.len() > VALUES {
-                    return Err(Failure::invalid(format!("at most {VALUES} values for \"{name}\"")).with_code("too-many"));
-                }
-                let negative = filter.operator == Operator::NotIn;
-                if given.is_empty() {
-                    out.push_str(if negative { "1 = 1" } else { "1 = 0" });
-                    return Ok(());
-                }
-                let marks: Vec<String> = (1..=given.len()).map(|at| format!("${}", values.len() + at)).collect();
-                let marks = marks.join(", ");
-                values.extend(given);
-                let _ = if negative {
-                    write!(out, "({expression} IS NULL OR {expression} NOT IN ({marks}))")
-                } else {
-                    write!(out, "{expression} IN ({marks})")
-                };
-                return Ok(());
-            }
-            Operator::Like | Operator::NotLike => {
-                let text = match kind {
-                    Type::Text => expression.to_string(),
-                    Type::Integer | Type::Flag => format!("CAST({expression} AS TEXT)"),
-                    Type::Id => {
-                        return Err(
-                            Failure::invalid(format!("\"{name}\" cannot be matched by a pattern")).with_code("invalid-value")
-                        );
-                    }
-                };
-                values.push(Value::Text(Some(one(filter)?.to_owned())));
-                let mark = values.len();
-                let like = match flavour {
-                    Flavour::Sqlite => format!("{text} LIKE ${mark}"),
-                    Flavour::Postgres => {
-                        format!("lower({text} COLLATE \"C\") LIKE lower(CAST(${mark} AS TEXT) COLLATE \"C\") ESCAPE ''")
-                    }
-                };
-                let _ = if filter.operator == Operator::NotLike {
-                    write!(out, "({expression} IS NULL OR NOT ({like}))")
-                } else {
-                    write!(out, "{like}")
-                };
-                return Ok(());
-            }
-            Operator::Equal => "=",
-            Operator::NotEqual => "IS DISTINCT FROM",
-            Operator::Greater => ">",
-            Operator::GreaterOrEqual => ">=",
-            Operator::Less => "<",
-            Operator::LessOrEqual => "<=",
+        let field = self.fields.iter().find(|field| field.0 == filter.field);
+        let Some((kind, (head, column, tail))) = field.and_then(|field| Some((field.1, several(field.2)?))) else {
+            let (kind, expression) = self.field(flavour, &filter.field)?;
+            return compare(flavour, (kind, expression.as_ref()), filter, out, values);
         };
-        values.push(typed(name, kind, one(filter)?)?);
-        let _ = write!(out, "{expression} {operator} ${}", values.len());
+        let (none, operator) = match filter.operator {
+            Operator::NotEqual => (true, Operator::Equal),
+            Operator::NotIn => (true, Operator::In),
+            Operator::NotLike => (true, Operator::Like),
+            other => (false, other),
+        };
+        out.push_str(if none { "NOT (" } else { "(" });
+        out.push_str(head);
+        compare(flavour, (kind, column), &Filter { operator, ..filter.clone() }, out, values)?;
+        out.push_str(tail);
+        out.push(')');
         Ok(())
     }
+}
+
+/// Of a field of several rows: what stands before the column in braces, the column, and what stands after it.
+fn several(expression: &str) -> Option<(&str, &str, &str)> {
+    let (head, rest) = expression.split_once('{')?;
+    let (column, tail) = rest.split_once('}')?;
+    Some((head, column, tail))
+}
+
+/// One column or expression compared as a filter says.
+fn compare(
+    flavour: Flavour,
+    (kind, expression): (Type, &str),
+    filter: &Filter,
+    out: &mut String,
+    values: &mut Vec<Value>,
+) -> Outcome<()> {
+    let name = filter.field.as_str();
+    let operator = match filter.operator {
+        Operator::In | Operator::NotIn => {
+            let given: Vec<Value> = filter.values.iter().map(|value| typed(name, kind, value)).collect::<Outcome<_>>()?;
+            if given.len() > VALUES {
+                return Err(Failure::invalid(format!("at most {VALUES} values for \"{name}\"")).with_code("too-many"));
+            }
+            let negative = filter.operator == Operator::NotIn;
+            if given.is_empty() {
+                out.push_str(if negative { "1 = 1" } else { "1 = 0" });
+                return Ok(());
+            }
+            let marks: Vec<String> = (1..=given.len()).map(|at| format!("${}", values.len() + at)).collect();
+            let marks = marks.join(", ");
+            values.extend(given);
+            let _ = if negative {
+                write!(out, "({expression} IS NULL OR {expression} NOT IN ({marks}))")
+            } else {
+                write!(out, "{expression} IN ({marks})")
+            };
+            return Ok(());
+        }
+        Operator::Like | Operator::NotLike => {
+            let text = match kind {
+                Type::Text => expression.to_owned(),
+                Type::Integer | Type::Flag => format!("CAST({expression} AS TEXT)"),
+                Type::Id => {
+                    return Err(Failure::invalid(format!("\"{name}\" cannot be matched by a pattern")).with_code("invalid-value"));
+                }
+            };
+            values.push(Value::Text(Some(one(filter)?.to_owned())));
+            let mark = values.len();
+            let like = match flavour {
+                Flavour::Sqlite => format!("{text} LIKE ${mark}"),
+                Flavour::Postgres => {
+                    format!("lower({text} COLLATE \"C\") LIKE lower(CAST(${mark} AS TEXT) COLLATE \"C\") ESCAPE ''")
+                }
+            };
+            let _ = if filter.operator == Operator::NotLike {
+                write!(out, "({expression} IS NULL OR NOT ({like}))")
+            } else {
+                write!(out, "{like}")
+            };
+            return Ok(());
+        }
+        Operator::Contains => return contains(flavour, (kind, expression), filter, out, values),
+        Operator::Equal => "=",
+        Operator::NotEqual => "IS DISTINCT FROM",
+        Operator::Greater => ">",
+        Operator::GreaterOrEqual => ">=",
+        Operator::Less => "<",
+        Operator::LessOrEqual => "<=",
+    };
+    values.push(typed(name, kind, one(filter)?)?);
+    let _ = write!(out, "{expression} {operator} ${}", values.len());
+    Ok(())
+}
+
+fn contains(
+    flavour: Flavour,
+    (kind, expression): (Type, &str),
+    filter: &Filter,
+    out: &mut String,
+    values: &mut Vec<Value>,
+) -> Outcome<()> {
+    let name = &filter.field;
+    if kind != Type::Text {
+        return Err(Failure::invalid(format!("\"{name}\" is no text that has parts")).with_code("invalid-value"));
+    }
+    if filter.values.len() > PARTS {
+        return Err(Failure::invalid(format!("at most {PARTS} parts for \"{name}\"")).with_code("too-many"));
+    }
+    if filter.values.is_empty() {
+        out.push_str("1 = 0");
+        return Ok(());
+    }
+    let mut any = Vec::with_capacity(filter.values.len());
+    for part in &filter.values {
+        values.push(Value::from(part));
+        let mark = values.len();
+        any.push(match flavour {
+            Flavour::Sqlite => format!("instr(lower({expression}), lower(${mark})) > 0"),
+            Flavour::Postgres => {
+                format!("strpos(lower({expression} COLLATE \"C\"), lower(CAST(${mark} AS TEXT) COLLATE \"C\")) > 0")
+            }
+        });
+    }
+    let _ = write!(out, "({})", any.join(" OR "));
+    Ok(())
 }
 
 fn one(filter: &Filter) -> Outcome<&str> {

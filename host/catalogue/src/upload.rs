@@ -13,7 +13,10 @@ use crate::text_key::text_key;
 /// An upload that was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
+    /// Empty as long as the target has not answered with one.
     pub id: String,
+    /// Set until then: the attempt that asks.
+    pub attempt: Option<String>,
     pub size: u64,
     pub part_size: u64,
     /// Which content the parts are of.
@@ -34,7 +37,7 @@ impl Catalogue {
     /// The upload under this key with its parts, by number.
     pub async fn upload(&self, tree: &str, key: &str) -> Outcome<Option<(Begun, Vec<StoredPart>)>> {
         let mut connection = self.read().await?;
-        let query = sql("SELECT u.number, u.upload, u.size, u.part_size, u.content, u.extras, j.id FROM uploads u \
+        let query = sql("SELECT u.number, u.upload, u.size, u.part_size, u.content, u.extras, u.attempt, j.id FROM uploads u \
                          LEFT JOIN jobs j ON j.number = u.job WHERE u.name_key = $1");
         let Some(mut row) = connection.one(query.bind(text_key(&[tree, key]))).await? else {
             return Ok(None);
@@ -46,6 +49,7 @@ impl Catalogue {
             part_size: row.take()?,
             content: row.take()?,
             extras: row.json()?,
+            attempt: row.take()?,
             job: row.take()?,
         };
         let parts = sql("SELECT part, blocks FROM upload_parts WHERE upload = $1 ORDER BY number").bind(number);
@@ -58,18 +62,20 @@ impl Catalogue {
     /// Replaces what was under the key, parts included.
     pub async fn begin_upload(&self, tree: &str, key: &str, begun: &Begun) -> Outcome<()> {
         let clear = sql("DELETE FROM uploads WHERE name_key = $1").bind(text_key(&[tree, key]));
-        let insert = sql("INSERT INTO uploads (tree, name, name_key, upload, size, part_size, content, extras, created, job) \
-                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT number FROM jobs WHERE id = $10))")
-        .bind(tree)
-        .bind(key)
-        .bind(text_key(&[tree, key]))
-        .bind(&begun.id)
-        .bind(begun.size)
-        .bind(begun.part_size)
-        .bind(&begun.content)
-        .bind(json(&begun.extras))
-        .bind(Timestamp::now())
-        .bind(begun.job);
+        let insert =
+            sql("INSERT INTO uploads (tree, name, name_key, upload, size, part_size, content, extras, created, attempt, job) \
+                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (SELECT number FROM jobs WHERE id = $11))")
+            .bind(tree)
+            .bind(key)
+            .bind(text_key(&[tree, key]))
+            .bind(&begun.id)
+            .bind(begun.size)
+            .bind(begun.part_size)
+            .bind(&begun.content)
+            .bind(json(&begun.extras))
+            .bind(Timestamp::now())
+            .bind(begun.attempt.clone())
+            .bind(begun.job);
         self.write(move |connection| {
             Box::pin(async move {
                 connection.run(clear).await?;

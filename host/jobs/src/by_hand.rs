@@ -162,7 +162,10 @@ impl ByHand {
             if begun.job.is_some() {
                 return Ok(());
             }
-            tree.give_up(&key, &begun.id).await?;
+            match &begun.attempt {
+                Some(attempt) => tree.give_up_begun(&key, begun.size, attempt).await?,
+                None => tree.give_up(&key, &begun.id).await?,
+            }
             self.catalogue.forget_upload(tree.id(), &key, &begun.id).await
         };
         let given: Outcome<()> = work.await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use capstan_catalogue::{Catalogue, Holder};
 use capstan_domain::ids::JobId;
-use capstan_domain::job::{Job, NewJob, Request};
+use capstan_domain::job::{Job, NewJob, Request, Work};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
 use tokio::runtime::Handle;
@@ -91,8 +91,19 @@ impl Jobs {
         Ok(job)
     }
 
-    /// A running job sees it within a tick; a waiting one is changed at once.
+    /// Somebody else put jobs into the queue: a worker looks at once if one is free.
+    pub fn ring(&self) {
+        self.engine.bell.notify_one();
+    }
+
+    /// A running job sees it within a tick; a waiting one is changed at once. `Conflict` "wrong-state" for a stop of what changes a
+    /// drive: half of a change is no state of a drive.
     pub async fn request(&self, job: JobId, request: Request) -> Outcome<Job> {
+        if request == Request::Stop && matches!(self.engine.catalogue.job(job).await?.work, Work::Drive { .. }) {
+            return Err(Failure::new(Kind::Conflict, "what changes a drive comes to its end")
+                .with_code("wrong-state")
+                .with_next_step("pause it, or wait until it has ended"));
+        }
         let job = self.engine.catalogue.request_job(job, request).await?;
         self.engine.bell.notify_one();
         if job.state.is_final() {

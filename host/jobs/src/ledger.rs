@@ -254,6 +254,7 @@ impl Ledger for CatalogueLedger {
         }
         Ok(found.map(|(begun, parts)| UploadRecord {
             id: begun.id,
+            attempt: begun.attempt,
             size: begun.size,
             part_size: begun.part_size,
             content: begun.content,
@@ -265,6 +266,7 @@ impl Ledger for CatalogueLedger {
     async fn begin_upload(&self, key: &UploadKey, upload: &UploadRecord) -> Outcome<()> {
         let begun = Begun {
             id: upload.id.clone(),
+            attempt: upload.attempt.clone(),
             size: upload.size,
             part_size: upload.part_size,
             content: upload.content.clone(),

@@ -6,6 +6,7 @@
 //! | dies after | what is there then | what the next sweep does |
 //! |---|---|---|
 //! | the job's final state is written | parts at the target, listed | gives them up |
+//! | the same, the target having answered nothing | perhaps an upload; its attempt, listed | makes the attempt again, gives up what it gets |
 //! | the upload is set aside | the same, and no new run takes it up | the same |
 //! | the target has dropped the parts | listed, nothing at the target | gives up again: what is not there is given up already |
 //! | it is off the list | nothing | nothing |
@@ -71,7 +72,10 @@ async fn give_up(engine: &Engine, left: &LeftUpload) -> Outcome<()> {
         };
         for plot in plots {
             if plot.tree.id() == left.tree {
-                plot.tree.give_up(&left.key, &left.upload).await?;
+                match &left.attempt {
+                    Some(attempt) => plot.tree.give_up_begun(&left.key, left.size, attempt).await?,
+                    None => plot.tree.give_up(&left.key, &left.upload).await?,
+                }
                 engine.catalogue.forget_left_upload(left.number).await?;
                 info!(job = %left.job, key = %left.key, "what job {} left of an upload was given up", left.job);
                 return Ok(());

@@ -22,6 +22,8 @@ pub struct Limits {
     pub attempts: u32,
     /// How long a job may wait for files that come out of cold storage, from its start; then it has failed.
     pub cold_wait: Duration,
+    /// How long a drive that is to go, or what a clone needed on its way, may wait for its target, from the job's start.
+    pub volume_wait: Duration,
     /// The first pause before such a job is taken up again; doubled each time.
     pub pause: Duration,
     /// The longest such pause.
@@ -54,6 +56,7 @@ impl Default for Limits {
             leftovers: Duration::from_secs(60),
             attempts: 8,
             cold_wait: Duration::from_secs(7 * 24 * 60 * 60),
+            volume_wait: Duration::from_secs(7 * 24 * 60 * 60),
             pause: Duration::from_secs(2),
             longest_pause: Duration::from_secs(300),
             stop: Duration::from_secs(10),

@@ -5,6 +5,7 @@
 //! again; after the last file but before the end is written, the next run finds every path unchanged and writes the end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use capstan_catalogue::Release;
@@ -19,7 +20,7 @@ use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
 use crate::meter::Meter;
-use crate::work::{End, perform};
+use crate::work::{End, outlasts, perform};
 
 /// Why the report loop let go of a job.
 enum Left {
@@ -31,7 +32,7 @@ enum Left {
 
 pub(crate) async fn run(engine: Arc<Engine>, job: Job, slot: Option<OwnedSemaphorePermit>) {
     let control = Control::default();
-    let counters = Arc::new(Counters::default());
+    let counters = Arc::new(counters(&job));
     let mut asked = None;
     let mut meter = Meter::default();
     let left = follow(&engine, &job, &control, &counters, &mut meter, &mut asked, slot).await;
@@ -46,6 +47,18 @@ pub(crate) async fn run(engine: Arc<Engine>, job: Job, slot: Option<OwnedSemapho
     if let Err(failure) = conclude(&engine, &job, end, &progress, asked).await {
         warn!(job = %job.id, %failure, detail = failure.detail, "the end of job {} could not be written; it will be taken up again", job.id);
     }
+}
+
+/// The copy of a drive goes on where its progress is recorded, which therefore no report may take back.
+fn counters(job: &Job) -> Counters {
+    let counters = Counters::default();
+    if matches!(job.work, Work::Drive { .. }) {
+        counters.files_found.store(job.progress.files_to_process, Relaxed);
+        counters.bytes_found.store(job.progress.bytes_to_process, Relaxed);
+        counters.bytes_processed.store(job.progress.bytes_finalized, Relaxed);
+        counters.bytes_finalized.store(job.progress.bytes_finalized, Relaxed);
+    }
+    counters
 }
 
 async fn follow(
@@ -139,10 +152,15 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
     Ok(())
 }
 
-/// Files that come out of cold storage take hours, and that is nobody's fault: then time counts, not the attempts.
-fn may_wait(engine: &Engine, job: &Job, failure: &Failure) -> bool {
+/// Files that come out of cold storage take hours, and that is nobody's fault: then time counts, not the attempts. So it does where
+/// giving up would leave something behind.
+pub(crate) fn may_wait(engine: &Engine, job: &Job, failure: &Failure) -> bool {
+    let within = |wait: Duration| job.started.is_none_or(|started| Timestamp::now() < started.plus(wait));
     if failure.code.as_deref() == Some(RECALLED) {
-        return job.started.is_none_or(|started| Timestamp::now() < started.plus(engine.limits.cold_wait));
+        return within(engine.limits.cold_wait);
+    }
+    if outlasts(&job.work, failure) {
+        return within(engine.limits.volume_wait);
     }
     job.attempt < engine.limits.attempts
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use capstan_domain::Failure;
 use capstan_domain::failure::Retry;
+use capstan_domain::{Failure, Outcome};
+
+use crate::control::{Control, stopped};
 
 /// First wait.
 const FIRST: Duration = Duration::from_millis(100);
@@ -28,6 +30,27 @@ pub fn wait_after(failure: &Failure, tries: u32, most: u32) -> Option<Duration> 
             let asked = Duration::from_millis(failure.retry_after_ms.unwrap_or(0));
             Some(doubled.max(asked).min(LONGEST))
         }
+    }
+}
+
+/// Asks, and asks again while the failure says that it may help, `most` times in all. A stop ends the wait, not a call.
+pub async fn patiently<T, F>(control: &Control, most: u32, mut call: impl FnMut() -> F) -> Outcome<T>
+where
+    F: Future<Output = Outcome<T>>,
+{
+    let mut tries = 1;
+    loop {
+        let failure = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        let Some(wait) = wait_after(&failure, tries, most) else { return Err(failure) };
+        tracing::debug!(%failure, ?wait, tries, "a call is made again");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = control.stopped() => return Err(stopped()),
+        }
+        tries += 1;
     }
 }
 

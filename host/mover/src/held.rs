@@ -1,4 +1,4 @@
-//! A small file in memory: gathered from a body, handed on as content.
+//! A few bytes in memory: gathered from a body, handed on as content.
 
 use bytes::{Bytes, BytesMut};
 use capstan_domain::content::{Body, Source};
@@ -8,12 +8,13 @@ use futures::StreamExt;
 
 use crate::digest;
 
-pub(crate) struct Held {
+/// Bytes that are at hand, as content.
+pub struct Held {
     bytes: Bytes,
 }
 
 impl Held {
-    pub(crate) fn new(bytes: Bytes) -> Self {
+    pub fn new(bytes: Bytes) -> Self {
         Self { bytes }
     }
 }

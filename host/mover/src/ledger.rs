@@ -82,8 +82,10 @@ pub struct UploadKey {
 /// A large file on its way: the target's upload, or the temporary file of a local tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadRecord {
-    /// The target's id of it.
+    /// The target's id of it; empty as long as it has not answered with one.
     pub id: String,
+    /// Set until then: the attempt that asks for it. The same attempt, made again, finds what the target may have begun.
+    pub attempt: Option<String>,
     pub size: u64,
     /// Bytes of every part but the last.
     pub part_size: u64,

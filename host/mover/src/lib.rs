@@ -3,11 +3,12 @@
 //!
 //! A place is a [`Tree`]: a directory of the host ([`LocalTree`]), objects under a prefix ([`ObjectTree`]), a share
 //! ([`FileTree`]). A [`Transfer`] takes trees to trees. It knows neither the catalogue nor a plugin: what must survive the
-//! process it tells a [`Ledger`], and targets are the ports of `capstan_domain`.
+//! process it tells a [`Ledger`], and targets are the ports of `capstan_domain`. A [`DriveCopy`] takes a block volume to another.
 
 pub mod backoff;
 pub mod control;
 pub mod digest;
+pub mod drive;
 pub mod file;
 mod held;
 pub mod item;
@@ -25,7 +26,9 @@ pub mod transfer;
 pub mod tree;
 
 pub use control::{Command, Control};
+pub use drive::{DriveCopy, DriveEnd};
 pub use file::FileTree;
+pub use held::Held;
 pub use item::{Found, Identity, Item, ItemKind};
 pub use ledger::{Copied, Evidence, Known, Ledger, PartRecord, QUOTA, Settled, UploadKey, UploadRecord, Wanted};
 pub use local::LocalTree;

@@ -135,6 +135,11 @@ pub trait Tree: Send + Sync + 'static {
     /// a success.
     async fn give_up(&self, key: &str, upload: &str) -> Outcome<()>;
 
+    /// The same where the record knows no upload yet, only the attempt that asked for one: the target may have begun it.
+    async fn give_up_begun(&self, _key: &str, _size: u64, _attempt: &str) -> Outcome<()> {
+        Ok(())
+    }
+
     /// Whether folders are things of their own here, with attributes.
     fn keeps_folders(&self) -> bool;
 

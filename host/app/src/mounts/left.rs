@@ -38,7 +38,10 @@ impl Mounts {
 
     async fn give_up(&self, left: &OwnerlessUpload) -> Outcome<()> {
         match self.tree_called(&left.tree).await {
-            Ok(Some(tree)) => tree.give_up(&left.key, &left.upload).await?,
+            Ok(Some(tree)) => match &left.attempt {
+                Some(attempt) => tree.give_up_begun(&left.key, left.size, attempt).await?,
+                None => tree.give_up(&left.key, &left.upload).await?,
+            },
             // Its place is gone: nobody can be asked.
             Ok(None) => {}
             Err(failure) if failure.kind == Kind::NotFound => {}

@@ -1,5 +1,6 @@
 //! The use cases over a real catalogue, and where a plugin is needed over the real runtime with the reference plugin.
 
+mod drives;
 mod host;
 mod identity;
 mod main_job;

@@ -12,6 +12,7 @@ on_both! {
     each_operator_selects_what_it_says => operators,
     text_compares_bytewise_and_patterns_ignore_ascii_case => text,
     only_percent_and_underscore_are_special_in_a_pattern => patterns,
+    a_part_of_a_text_is_found_as_it_stands_there => parts,
     an_absent_value_matches_only_negative_operators => absent,
     windows_neither_repeat_nor_leave_out => windows,
     unknown_fields_and_wrong_values_are_refused => refused,
@@ -76,6 +77,23 @@ async fn patterns(catalogue: &Catalogue, _: &Base) {
     assert_eq!(names(catalogue, "name", O::Like, &[r"a\b"]).await, [r"a\b"]);
     assert_eq!(names(catalogue, "name", O::Like, &["%'%"]).await, ["it's"]);
     assert_eq!(names(catalogue, "name", O::Equal, &["' OR 1=1 --"]).await, Vec::<String>::new());
+}
+
+async fn parts(catalogue: &Catalogue, _: &Base) {
+    use Operator as O;
+    locations(catalogue, &["Web-1", "web_2", "a%b", "it's", "É"]).await;
+    assert_eq!(names(catalogue, "name", O::Contains, &["EB"]).await, ["Web-1", "web_2"]);
+    assert_eq!(names(catalogue, "name", O::Contains, &["b_"]).await, ["web_2"], "nothing stands for any character");
+    assert_eq!(names(catalogue, "name", O::Contains, &["%"]).await, ["a%b"]);
+    assert_eq!(names(catalogue, "name", O::Contains, &["-1", "T'S", "nowhere"]).await, ["Web-1", "it's"]);
+    assert_eq!(names(catalogue, "name", O::Contains, &["É"]).await, ["É"]);
+    assert_eq!(names(catalogue, "name", O::Contains, &[""]).await.len(), 5);
+    assert_eq!(names(catalogue, "name", O::Contains, &[]).await, Vec::<String>::new());
+    let mut listing = Listing::first(1);
+    listing.filters.push(Filter { field: "name".to_owned(), operator: O::Contains, values: vec!["x".to_owned(); 101] });
+    assert_eq!(catalogue.locations(&listing).await.unwrap_err().code.as_deref(), Some("too-many"));
+    let number = Listing::first(1).with("number", O::Contains, 1);
+    assert_eq!(catalogue.locations(&number).await.unwrap_err().kind, Kind::Invalid);
 }
 
 async fn absent(catalogue: &Catalogue, _: &Base) {

@@ -7,12 +7,18 @@
 
 mod crawls;
 mod database;
+mod drive_lists;
+mod drive_uploads;
+mod drives;
 mod entries;
 mod identities;
 mod jobs;
 mod lists;
+mod mounts;
 mod nouns;
 mod records;
 mod servers;
+mod snapshots;
 mod states;
+mod tags;
 mod writes;

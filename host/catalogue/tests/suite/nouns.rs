@@ -14,6 +14,7 @@ use capstan_domain::ports::LocationInfo;
 use capstan_domain::space::{NewSpace, Space};
 use capstan_domain::target::{NewTarget, Target};
 use capstan_domain::time::Timestamp;
+use capstan_domain::unread::Unread;
 use serde_json::json;
 
 use crate::database::{Base, on_both};
@@ -257,6 +258,12 @@ async fn scans(catalogue: &Catalogue, _: &Base) {
     catalogue.finish_scan(p.id, Timestamp(2_000)).await.unwrap();
     let after = catalogue.scan_of(p.id).await.unwrap();
     assert_eq!((after.due, after.last_started, after.last_finished), (next, Some(Timestamp(1_001)), Some(Timestamp(2_000))));
+    assert_eq!((after.last_complete, after.unread.is_empty()), (None, true));
+    let mut unread = Unread::default();
+    unread.add("share/a \"b\"");
+    catalogue.mark_scan(p.id, Some(Timestamp(3_000)), &unread).await.unwrap();
+    let marked = catalogue.scan_of(p.id).await.unwrap();
+    assert_eq!((marked.last_complete, marked.unread), (Some(Timestamp(3_000)), unread));
     let off = catalogue.put_scan(p.id, false, 1, PeriodUnit::Days, None).await.unwrap();
     assert_eq!((off.id, off.enabled), (scan.id, false));
     catalogue.delete_scan(p.id).await.unwrap();

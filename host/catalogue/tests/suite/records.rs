@@ -18,6 +18,7 @@ on_both! {
     a_moved_file_stays_while_a_copy_holds_it => moved,
     a_copy_written_again_replaces_what_was_known => again,
     parts_outlive_a_restart_until_another_upload_begins => parts,
+    an_upload_whose_id_nobody_knows_is_left_with_its_attempt => unanswered,
 }
 
 pub(crate) async fn job(catalogue: &Catalogue) -> capstan_domain::ids::JobId {
@@ -119,6 +120,7 @@ async fn again(catalogue: &Catalogue, _: &Base) {
 async fn parts(catalogue: &Catalogue, base: &Base) {
     let begun = Begun {
         id: "u1".to_owned(),
+        attempt: None,
         size: 100,
         part_size: 40,
         content: "f 100 1".to_owned(),
@@ -144,4 +146,40 @@ async fn parts(catalogue: &Catalogue, base: &Base) {
     assert!(catalogue.upload("t", "k").await.unwrap().is_some());
     catalogue.forget_upload("t", "k", "u2").await.unwrap();
     assert_eq!(catalogue.upload("t", "k").await.unwrap(), None);
+}
+
+async fn unanswered(catalogue: &Catalogue, _: &Base) {
+    let intent = Begun {
+        id: String::new(),
+        attempt: Some("attempt".to_owned()),
+        size: 100,
+        part_size: 0,
+        content: "f 100 1".to_owned(),
+        extras: Vec::new(),
+        job: None,
+    };
+    catalogue.begin_upload("t", "k", &intent).await.unwrap();
+    assert_eq!(catalogue.upload("t", "k").await.unwrap(), Some((intent.clone(), Vec::new())));
+    let later = || Timestamp::now().plus(std::time::Duration::from_secs(60));
+    let left = catalogue.ownerless_uploads(later(), 0, 10).await.unwrap();
+    assert_eq!(left.iter().map(|left| (left.upload.as_str(), left.size)).collect::<Vec<_>>(), [("", 100)]);
+    assert_eq!(left[0].attempt.as_deref(), Some("attempt"));
+    // The target answers.
+    let begun = Begun { id: "u".to_owned(), attempt: None, part_size: 40, ..intent.clone() };
+    catalogue.begin_upload("t", "k", &begun).await.unwrap();
+    catalogue.forget_upload("t", "k", "").await.unwrap();
+    assert_eq!(catalogue.upload("t", "k").await.unwrap(), Some((begun, Vec::new())));
+    let left = catalogue.ownerless_uploads(later(), 0, 10).await.unwrap();
+    assert_eq!((left.len(), left[0].upload.as_str(), left[0].attempt.as_deref()), (1, "u", None));
+
+    let job = job(catalogue).await;
+    catalogue.begin_upload("t", "k", &Begun { job: Some(job), ..intent }).await.unwrap();
+    assert!(catalogue.left_uploads(0, 10).await.unwrap().is_empty(), "its job may go on");
+    catalogue.request_job(job, capstan_domain::job::Request::Stop).await.unwrap();
+    let left = catalogue.left_uploads(0, 10).await.unwrap();
+    assert_eq!((left.len(), left[0].job, left[0].attempt.as_deref()), (1, job, Some("attempt")));
+    assert!(catalogue.set_upload_aside(&left[0]).await.unwrap());
+    assert_eq!(catalogue.upload("t", "k").await.unwrap(), None);
+    catalogue.forget_left_upload(left[0].number).await.unwrap();
+    assert!(catalogue.left_uploads(0, 10).await.unwrap().is_empty());
 }

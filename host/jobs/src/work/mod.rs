@@ -1,5 +1,6 @@
 //! What a job does, one kind a file.
 
+mod drive;
 mod erase;
 mod folders;
 mod locations;
@@ -17,6 +18,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::engine::Engine;
+pub(crate) use drive::outlasts;
 
 /// How a job ended that came to its end.
 #[derive(Debug)]
@@ -77,6 +79,7 @@ pub(crate) fn perform(
             Work::Scan { places } => scan::scan(&engine, &job, &places, &control, &counters).await,
             Work::Rescan { pool } => rescan::rescan(&engine, &job, pool, &control, &counters).await,
             Work::Probe { .. } => probe::probe(&engine, &job, &control).await,
+            Work::Drive { drive, change } => drive::change(&engine, &job, drive, change, &control, &counters).await,
             Work::SyncLocations { target } => locations::sync(&engine, target, &control).await,
         }
     })

@@ -1,8 +1,9 @@
 //! Scan: what a tree holds becomes entries of the catalogue, and what it no longer holds goes from it, carefully.
 //!
-//! An entry goes only by inference, so the guards of D12 hold: a walk with a failure in it removes nothing, an empty source removes
-//! nothing, and more than a share of the entries is a warning for a person to look at. Entries whose content lives only in replicas
-//! are not expected to be found and stay. Dying anywhere leaves entries that are older than they could be; the next scan mends that.
+//! An entry goes only by inference, so the guards of D12 hold: where a walk failed, nothing goes at or below that path; an empty
+//! source removes nothing, and more than a share of the entries is a warning for a person to look at. Entries whose content lives
+//! only in replicas are not expected to be found and stay. Dying anywhere leaves entries that are older than they could be; the
+//! next scan mends that. What could not be read is kept with the scan of a pool, and is what the next one reads first of all.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,6 +11,7 @@ use capstan_catalogue::{Crawl, Missing, Record};
 use capstan_domain::ids::PoolId;
 use capstan_domain::job::{Job, PathOutcome, PathState, Place};
 use capstan_domain::time::Timestamp;
+use capstan_domain::unread::Unread;
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_mover::{Control, Counters, Found, ItemKind};
 use tokio::sync::mpsc;
@@ -26,27 +28,28 @@ const QUEUE: usize = 64;
 pub(super) async fn scan(engine: &Engine, job: &Job, places: &[Place], control: &Control, counters: &Counters) -> Outcome<End> {
     let (mut good, mut bad, mut kept) = (0, 0, None);
     for place in places {
-        let (began, bad_before) = (Timestamp::now(), bad);
+        let began = Timestamp::now();
         let ground = engine.places.source(place).await?;
         let Some(tree) = ground.catalogued else {
             return Err(Failure::unsupported("only spaces and primary pools are scanned").with_code("not-catalogued"));
         };
         let marked = Marked::take(engine, place, began).await?;
+        let mut unread = Unread::default();
         for plot in &ground.plots {
             let side = side(&ground, plot);
             let mut crawl = engine.catalogue.begin_crawl(tree).await?;
-            let tally = walk(engine, job, plot, &side, &mut crawl, control, counters).await?;
+            let tally = walk(engine, job, plot, &side, &mut crawl, control, counters).await??;
             good += tally.files;
             bad += tally.failed;
-            if tally.failed == 0 {
-                kept = kept.or(forget_vanished(engine, &crawl, &side.shown(&plot.path), tally.files).await?);
-            }
+            kept = kept.or(forget_vanished(engine, &crawl, &side.shown(&plot.path), tally.files).await?);
+            unread.add_all(crawl.unread());
         }
         if let Place::Pool { pool, .. } = place {
             engine.catalogue.finish_scan(*pool, Timestamp::now()).await?;
         }
-        if let Some(marked) = marked.filter(|_| bad == bad_before && kept.is_none()) {
-            engine.catalogue.mark_scan(marked.pool, Some(marked.again)).await?;
+        if let Some(marked) = marked.filter(|_| kept.is_none()) {
+            unread.add_all(&marked.beside);
+            engine.catalogue.mark_scan(marked.pool, Some(marked.again), &unread).await?;
         }
     }
     counters.walked.store(1, Relaxed);
@@ -62,23 +65,34 @@ struct Marked {
     pool: PoolId,
     /// The mark that it gets if all goes well.
     again: Timestamp,
+    /// What is still unread of the rest of it.
+    beside: Unread,
 }
 
 impl Marked {
     /// None: no pool, or one that has no mark and gets none, since only a part of it is looked at.
     async fn take(engine: &Engine, place: &Place, began: Timestamp) -> Outcome<Option<Self>> {
         let Place::Pool { pool, path } = place else { return Ok(None) };
-        let again = if path.is_empty() { Some(began) } else { complete_since(engine, *pool).await? };
-        let Some(again) = again else { return Ok(None) };
-        engine.catalogue.mark_scan(*pool, None).await?;
-        Ok(Some(Self { pool: *pool, again }))
+        let whole = Standing { complete: began, unread: Unread::default() };
+        let before = if path.is_empty() { Some(whole) } else { standing(engine, *pool).await? };
+        let Some(before) = before else { return Ok(None) };
+        engine.catalogue.mark_scan(*pool, None, &before.unread).await?;
+        Ok(Some(Self { pool: *pool, again: before.complete, beside: before.unread.outside(path) }))
     }
 }
 
-/// When all of the pool was last looked at, if nothing was left unfinished since.
-pub(super) async fn complete_since(engine: &Engine, pool: PoolId) -> Outcome<Option<Timestamp>> {
+/// What earlier scans of a pool left.
+pub(super) struct Standing {
+    /// When all of it was last looked at.
+    pub(super) complete: Timestamp,
+    /// But for this.
+    pub(super) unread: Unread,
+}
+
+/// None: something was left unfinished, or the pool has no scan.
+pub(super) async fn standing(engine: &Engine, pool: PoolId) -> Outcome<Option<Standing>> {
     match engine.catalogue.scan_of(pool).await {
-        Ok(scan) => Ok(scan.last_complete),
+        Ok(scan) => Ok(scan.last_complete.map(|complete| Standing { complete, unread: scan.unread })),
         Err(failure) if failure.kind == Kind::NotFound => Ok(None),
         Err(failure) => Err(failure),
     }
@@ -90,7 +104,8 @@ pub(super) struct Tally {
     pub(super) failed: u64,
 }
 
-/// What is at and under the plot's path is recorded.
+/// What is at and under the plot's path is recorded, and the crawl learns what could not be read. The inner failure is the tree's:
+/// the path itself could not be read.
 pub(super) async fn walk(
     engine: &Engine,
     job: &Job,
@@ -99,7 +114,7 @@ pub(super) async fn walk(
     crawl: &mut Crawl,
     control: &Control,
     counters: &Counters,
-) -> Outcome<Tally> {
+) -> Outcome<Outcome<Tally>> {
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     let (tree, start) = (plot.tree.clone(), plot.path.clone());
     let walk = tokio::spawn(async move { tree.walk(&start, sender).await });
@@ -116,6 +131,7 @@ pub(super) async fn walk(
                 }
                 Found::Failed { path, failure } => {
                     tally.failed += 1;
+                    crawl.could_not_read(side.shown(&path));
                     failed.push(left_out(job, side.shown(&path), failure));
                 }
             }
@@ -134,8 +150,8 @@ pub(super) async fn walk(
     if !entries.is_empty() {
         crawl.found(entries).await?;
     }
-    walk.await.map_err(|cause| Failure::host("the walk broke off", cause))??;
-    Ok(tally)
+    let walked = walk.await.map_err(|cause| Failure::host("the walk broke off", cause))?;
+    Ok(walked.map(|()| tally))
 }
 
 /// Answers the warning if a guard held.

@@ -1,9 +1,14 @@
 //! Jobs over a real catalogue and real directories: what is promised of work that dies, waits, is paused or stopped.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the answer")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test, a panic is the answer")]
 
+mod drive_world;
+mod drives;
 mod ends;
+mod engine;
 mod rescans;
 mod restarts;
 mod scans;
+mod share;
+mod unread;
 mod world;

@@ -8,28 +8,29 @@ use capstan_domain::entry::Tree;
 use capstan_domain::ids::PoolId;
 use capstan_domain::job::{Job, JobState, Place, Work};
 use capstan_domain::time::Timestamp;
+use capstan_domain::unread::Unread;
 
 use crate::world::{POOL, World};
 
-async fn rescan(world: &World, pool: PoolId) -> Job {
+pub(crate) async fn rescan(world: &World, pool: PoolId) -> Job {
     let job = world.submit(Work::Rescan { pool }).await;
     world.ended(job.id).await
 }
 
-async fn size(world: &World, pool: PoolId, path: &str) -> Option<u64> {
+pub(crate) async fn size(world: &World, pool: PoolId, path: &str) -> Option<u64> {
     world.catalogue.entry_at(Tree::Pool(pool), &format!("{POOL}/{path}")).await.ok().map(|entry| entry.size)
 }
 
-async fn completed(world: &World, pool: PoolId) -> Option<Timestamp> {
+pub(crate) async fn completed(world: &World, pool: PoolId) -> Option<Timestamp> {
     world.catalogue.scan_of(pool).await.unwrap().last_complete
 }
 
-async fn complete(world: &World, pool: PoolId) -> bool {
+pub(crate) async fn complete(world: &World, pool: PoolId) -> bool {
     completed(world, pool).await.is_some()
 }
 
 /// Folders changed so long ago that nothing is doubtful.
-fn settle(directory: &Path) {
+pub(crate) fn settle(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -40,11 +41,11 @@ fn settle(directory: &Path) {
 }
 
 /// A folder that changed so long ago.
-fn age(directory: &Path, ago: Duration) {
+pub(crate) fn age(directory: &Path, ago: Duration) {
     File::open(directory).unwrap().set_modified(SystemTime::now() - ago).unwrap();
 }
 
-fn plant(directory: &Path) {
+pub(crate) fn plant(directory: &Path) {
     for folder in ["a", "b/deep", "c"] {
         fs::create_dir_all(directory.join(folder)).unwrap();
         for file in 0..20 {
@@ -81,7 +82,7 @@ async fn a_rescan_reads_only_folders_that_changed() {
     assert_eq!(world.catalogue.pool(pool.id).await.unwrap().root, Some(root.id));
 
     // Once everything is looked at again, that is seen too.
-    world.catalogue.mark_scan(pool.id, None).await.unwrap();
+    world.catalogue.mark_scan(pool.id, None, &Unread::default()).await.unwrap();
     assert_eq!(rescan(&world, pool.id).await.state, JobState::Done);
     assert_eq!(size(&world, pool.id, "a/f1").await, Some(18));
     world.jobs.close().await;

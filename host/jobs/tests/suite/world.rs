@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,7 +16,9 @@ use capstan_domain::ports::{Connection, ProbeReport};
 use capstan_domain::space::{NewSpace, Space};
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_jobs::{Ground, Jobs, Limits, Places, Plot, Probes};
-use capstan_mover::LocalTree;
+use capstan_mover::{LocalTree, Tree};
+
+use crate::share::Share;
 
 pub(crate) struct World {
     pub(crate) catalogue: Catalogue,
@@ -24,6 +26,8 @@ pub(crate) struct World {
     /// How often the next looks for a place fail as if its target were away.
     pub(crate) away: Arc<AtomicU32>,
     pub(crate) probes: Arc<NoProbes>,
+    /// Set where the primary pool is a share.
+    share: Arc<OnceLock<Arc<Share>>>,
     directory: PathBuf,
     _kept: Arc<tempfile::TempDir>,
 }
@@ -34,6 +38,7 @@ pub(crate) const POOL: &str = "share";
 struct Grounds {
     catalogue: Catalogue,
     away: Arc<AtomicU32>,
+    share: Arc<OnceLock<Arc<Share>>>,
     directory: PathBuf,
 }
 
@@ -54,7 +59,10 @@ impl Grounds {
 impl Places for Grounds {
     async fn source(&self, place: &Place) -> Outcome<Ground> {
         if let Place::Pool { pool, .. } = place {
-            let tree = Arc::new(LocalTree::open("pool", &self.directory.join(POOL))?);
+            let tree: Arc<dyn Tree> = match self.share.get() {
+                Some(share) => Share::tree(share),
+                None => Arc::new(LocalTree::open("pool", &self.directory.join(POOL))?),
+            };
             let plots = vec![Plot { tree, path: String::new(), shown_under: POOL.to_owned() }];
             return Ok(Ground { plots, catalogued: Some(Entries::Pool(*pool)) });
         }
@@ -128,10 +136,13 @@ impl World {
         let url = directory.join("catalogue.db");
         let catalogue = Catalogue::open(url.to_str().unwrap(), capstan_catalogue::Options::default()).await.unwrap();
         let away = Arc::new(AtomicU32::new(away));
-        let places = Arc::new(Grounds { catalogue: catalogue.clone(), away: away.clone(), directory: directory.clone() });
+        let share = Arc::new(OnceLock::new());
+        let places =
+            Grounds { catalogue: catalogue.clone(), away: away.clone(), share: share.clone(), directory: directory.clone() };
+        let places = Arc::new(places);
         let probes = Arc::new(NoProbes::default());
         let jobs = Jobs::start(catalogue.clone(), places, probes.clone(), limits());
-        Self { catalogue, jobs, away, probes, directory, _kept: kept }
+        Self { catalogue, jobs, away, probes, share, directory, _kept: kept }
     }
 
     /// The same disks under a new process. What the old one left running is for the caller to kill.
@@ -169,6 +180,13 @@ impl World {
         let pool = self.catalogue.create_pool(&new, &[]).await.unwrap();
         self.catalogue.put_scan(pool.id, false, 1, PeriodUnit::Days, None).await.unwrap();
         (pool, directory)
+    }
+
+    /// The same as a share, through a target's files.
+    pub(crate) async fn primary_share(&self) -> (Pool, PathBuf, Arc<Share>) {
+        let (pool, directory) = self.primary_pool().await;
+        let share = self.share.get_or_init(|| Arc::new(Share::new(&directory))).clone();
+        (pool, directory, share)
     }
 
     pub(crate) async fn submit(&self, work: Work) -> Job {

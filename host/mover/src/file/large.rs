@@ -50,6 +50,7 @@ pub(super) async fn store(
             let name = String::from_utf8_lossy(&temporary(&format!("{}\0{}", arrival.attempt, arrival.path))).into_owned();
             let upload = UploadRecord {
                 id: names::join(names::parent_of(&native), &name),
+                attempt: None,
                 size: arrival.size,
                 part_size: PART,
                 content: described,

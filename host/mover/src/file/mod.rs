@@ -2,23 +2,24 @@
 
 mod content;
 mod large;
+mod small;
 mod walk;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use capstan_domain::content::{Content, Source};
+use capstan_domain::content::Source;
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::LocationId;
-use capstan_domain::ports::{Attributes, Files, NamedValues, Node, NodeKind, PutOptions};
+use capstan_domain::ports::{Attributes, Files, NamedValues, Node, NodeKind};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::control::Control;
 use crate::digest::BLOCK;
-use crate::held::{Held, gather};
+use crate::held::Held;
 use crate::item::{Found, Identity, Item, ItemKind};
 use crate::ledger::Ledger;
 use crate::local::{is_temporary, not_empty};
@@ -56,6 +57,8 @@ struct Inner {
     in_ranges: bool,
     /// Whether folders tell when their names change: the capability "directory-times".
     folder_times: bool,
+    /// Nanoseconds; two moments that are closer may be one to the share: the capability "time-step-ns".
+    time_step: i64,
 }
 
 impl FileTree {
@@ -81,6 +84,7 @@ impl FileTree {
                 bad: said("name-escape").unwrap_or_default().to_owned(),
                 in_ranges: said("ranged-write") == Some("true"),
                 folder_times: said("directory-times") == Some("names"),
+                time_step: said("time-step-ns").and_then(|value| value.parse::<i64>().ok()).unwrap_or(1).max(1),
             }),
         }
     }
@@ -126,45 +130,6 @@ impl Inner {
         match self.files.stat(&self.share, &self.native(path)?).await {
             Ok(node) => Ok(Some(item_of(path.to_owned(), None, &node))),
             Err(failure) if failure.kind == Kind::NotFound => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    async fn read_one(&self, item: &Item, limit: u64) -> Outcome<Small> {
-        let native = self.native_of(item)?;
-        let _permit = self.permit().await?;
-        let (node, body) = self.files.read(&self.share, &native, None).await.map_err(content::while_reading)?;
-        let bytes = gather(body, &item.path, node.size, limit, content::changed).await?;
-        let read = item_of(item.path.clone(), item.native.clone(), &node);
-        let after = self.files.stat(&self.share, &native).await.map_err(content::while_reading)?;
-        // A file has no tag that would tell: it stood still if it looks the same before and after.
-        if !item_of(item.path.clone(), None, &after).same_content(&read) {
-            return Err(content::changed());
-        }
-        Ok(Small { item: read, bytes })
-    }
-
-    async fn put(&self, arrival: &Arrival, content: Content) -> Outcome<Stored> {
-        let native = self.native(&arrival.path)?;
-        let _permit = self.permit().await?;
-        let options = PutOptions { if_absent: !arrival.overwrite, ..PutOptions::default() };
-        let written = self.files.write(&self.share, &native, content, &arrival.attempt, options).await.map_err(while_storing)?;
-        let node = self.dress(&native, arrival).await?.unwrap_or(written);
-        Ok(Stored { item: item_of(arrival.path.clone(), None, &node), key: native })
-    }
-
-    /// Gives a file its attributes. None: a share that keeps none keeps the bytes, which is what was asked for first.
-    async fn dress(&self, native: &str, arrival: &Arrival) -> Outcome<Option<Node>> {
-        let attributes = Attributes {
-            modified: Some(arrival.modified.0),
-            mode: arrival.mode.map(|mode| mode & 0o1777),
-            owner: None,
-            group: None,
-            extras: Vec::new(),
-        };
-        match self.files.set_attributes(&self.share, native, attributes, &arrival.attempt).await {
-            Ok(node) => Ok(Some(node)),
-            Err(failure) if matches!(failure.kind, Kind::Unsupported | Kind::Denied) => Ok(None),
             Err(failure) => Err(failure),
         }
     }

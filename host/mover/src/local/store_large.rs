@@ -42,6 +42,7 @@ pub(super) async fn store(
     let key = UploadKey { tree: tree.id.clone(), key: arrival.path.clone() };
     let upload = UploadRecord {
         id: String::from_utf8_lossy(&store::temporary(&arrival.path)).into_owned(),
+        attempt: None,
         size: arrival.size,
         part_size: PART,
         content: describe(&content),

@@ -225,6 +225,13 @@ impl Tree for ObjectTree {
         }
     }
 
+    async fn give_up_begun(&self, key: &str, size: u64, attempt: &str) -> Outcome<()> {
+        match &self.inner.uploads {
+            Some(uploads) => parts::abort_begun(&self.inner, uploads, key, size, attempt).await,
+            None => Ok(()),
+        }
+    }
+
     fn keeps_folders(&self) -> bool {
         false
     }

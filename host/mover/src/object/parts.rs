@@ -1,12 +1,19 @@
 //! A large object in parts: several on their way at once, each recorded when it is stored, so that a killed transfer goes on
 //! with the parts that are missing.
+//!
+//! | dies after | what is there then | the next run of the attempt | who gives up what a job left |
+//! |---|---|---|---|
+//! | the attempt is recorded | perhaps an upload without a known id | begins again, is given it | does the same, and aborts it |
+//! | the target's id is recorded | an upload without parts | goes on with it | aborts it |
+//! | parts are recorded | an upload with parts | goes on with those that the target has too | aborts it |
+//! | the upload is completed | the object, and the record | finds the object, forgets the record | aborts what is gone |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_domain::content::Content;
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{GetOptions, Object, Part, Uploads};
+use capstan_domain::ports::{GetOptions, Object, Part, PutOptions, Uploads};
 use capstan_domain::{Failure, Outcome};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -50,7 +57,7 @@ pub(super) async fn store(
     let table = UploadKey { tree: inner.id.clone(), key: key.clone() };
     let described = describe(&content);
     let mut done = BTreeMap::new();
-    let record = match earlier(inner, uploads, &key, &table, &described, ledger).await? {
+    let record = match earlier(inner, uploads, &key, &table, (&arrival.attempt, described.as_str()), ledger).await? {
         Earlier::GoesOn(record) => record,
         Earlier::Completed(record, object) => {
             content.read_in_parts(record.part_size);
@@ -91,10 +98,20 @@ async fn earlier(
     uploads: &Arc<dyn Uploads>,
     key: &str,
     table: &UploadKey,
-    described: &str,
+    (attempt, described): (&String, &str),
     ledger: &dyn Ledger,
 ) -> Outcome<Earlier> {
     let Some(mut record) = ledger.find_upload(table).await? else { return Ok(Earlier::None) };
+    if let Some(begun_by) = &record.attempt {
+        // The same attempt at the same content is given what it began when it asks again.
+        if (begun_by, record.content.as_str()) != (attempt, described) {
+            if let Err(failure) = abort_begun(inner, uploads, key, record.size, begun_by).await {
+                tracing::warn!(%failure, key, "an upload that may have been begun could not be given up");
+            }
+            ledger.forget_upload(table, &record.id).await?;
+        }
+        return Ok(Earlier::None);
+    }
     if record.content == described {
         match listed(inner, uploads, key, &record.id).await {
             Ok(there) => {
@@ -145,30 +162,57 @@ async fn begin(
     content: String,
     ledger: &dyn Ledger,
 ) -> Outcome<UploadRecord> {
+    let intent = UploadRecord {
+        id: String::new(),
+        attempt: Some(arrival.attempt.clone()),
+        size: arrival.size,
+        part_size: 0,
+        content,
+        extras: Vec::new(),
+        parts: Vec::new(),
+    };
+    // Known before it exists: whatever happens, somebody can give it up.
+    ledger.begin_upload(table, &intent).await?;
     let start = |options| uploads.begin(&inner.bucket, key, arrival.size, &arrival.attempt, options);
-    let upload = unless_there(inner, key, options(arrival, key, None), start).await.map_err(while_storing)?;
+    let upload = match unless_there(inner, key, options(arrival, key, None), start).await {
+        Ok(upload) => upload,
+        Err(failure) => {
+            // What was not begun for certain leaves nothing to give up.
+            if !failure.maybe_done {
+                ledger.forget_upload(table, &intent.id).await?;
+            }
+            return Err(while_storing(failure));
+        }
+    };
     if upload.part_size == 0 || arrival.size.div_ceil(upload.part_size) > MOST_PARTS {
         let message =
             format!("The plugin's part size of {} bytes does not fit an object of {} bytes", upload.part_size, arrival.size);
         return Err(Failure::new(Kind::PluginFault, message).with_code("part-size"));
     }
-    let record = UploadRecord {
-        id: upload.id,
-        size: arrival.size,
-        part_size: upload.part_size,
-        content,
-        extras: upload.extras,
-        parts: Vec::new(),
-    };
+    let record = UploadRecord { id: upload.id, attempt: None, part_size: upload.part_size, extras: upload.extras, ..intent };
     ledger.begin_upload(table, &record).await?;
     Ok(record)
 }
 
 /// An upload that nobody will finish.
 pub(super) async fn abort(inner: &Inner, uploads: &Arc<dyn Uploads>, key: &str, id: &str) -> Outcome<()> {
+    // Without an id some services take the request for one about the object itself.
+    if id.is_empty() {
+        return Err(Failure::host("An upload without an id cannot be given up", key));
+    }
     match inner.asked(|| uploads.abort(&inner.bucket, key, id)).await {
         Err(failure) if failure.kind != Kind::NotFound => Err(failure),
         _ => Ok(()),
+    }
+}
+
+/// One that an attempt may have begun, whose id nobody learnt: the attempt, made again, is given it, or begins another one.
+pub(super) async fn abort_begun(inner: &Inner, uploads: &Arc<dyn Uploads>, key: &str, size: u64, attempt: &str) -> Outcome<()> {
+    match inner.asked(|| uploads.begin(&inner.bucket, key, size, attempt, PutOptions::default())).await {
+        Ok(upload) => abort(inner, uploads, key, &upload.id).await,
+        // Then none was begun, or its place is gone.
+        Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Invalid | Kind::Unsupported) => Ok(()),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -34,6 +34,10 @@ struct State {
     failures: Vec<(&'static str, usize, Failure)>,
     /// Bytes written in ranges so far.
     ranged: u64,
+    /// Calls of each kind so far.
+    calls: BTreeMap<&'static str, usize>,
+    /// Moments are set with the write, in steps of 100 ns, there are no permission bits, and a read says that the file stood still.
+    tells: bool,
 }
 
 impl MemoryFiles {
@@ -47,6 +51,17 @@ impl MemoryFiles {
         [("ranged-write", "true"), ("max-name-bytes", "200"), ("name-escape", ":*")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec()
+    }
+
+    /// As a share whose answers spare calls.
+    pub(crate) fn telling() -> Arc<Self> {
+        let files = Self::new();
+        files.lock().tells = true;
+        files
+    }
+
+    pub(crate) fn calls(&self, call: &'static str) -> usize {
+        self.lock().calls.get(call).copied().unwrap_or_default()
     }
 
     /// After so many more good calls of this kind.
@@ -86,6 +101,7 @@ impl MemoryFiles {
 
     fn before(&self, call: &'static str) -> Outcome<()> {
         let mut state = self.lock();
+        *state.calls.entry(call).or_default() += 1;
         if let Some(at) = state.failures.iter().position(|(of, good, _)| *of == call && *good == 0) {
             return Err(state.failures.remove(at).2);
         }
@@ -125,7 +141,7 @@ impl State {
             kind: held.kind,
             size: held.bytes.len() as u64,
             modified: held.modified,
-            mode: Some(held.mode),
+            mode: (!self.tells).then_some(held.mode),
             owner: None,
             group: None,
             id: None,
@@ -177,7 +193,10 @@ impl Files for MemoryFiles {
     async fn read(&self, _: &str, path: &str, range: Option<ByteRange>) -> Outcome<(Node, Body)> {
         self.before("read")?;
         let state = self.lock();
-        let node = state.node(path)?;
+        let mut node = state.node(path)?;
+        if state.tells {
+            node.extras.push(("steady".to_owned(), "true".to_owned()));
+        }
         let held = state.nodes.get(path).ok_or_else(|| missing(path))?;
         let (from, to) = range.map_or((0, held.bytes.len()), |range| {
             let from = (range.offset as usize).min(held.bytes.len());
@@ -195,10 +214,14 @@ impl Files for MemoryFiles {
         if options.if_absent && self.lock().nodes.contains_key(path) {
             return Err(Failure::new(Kind::AlreadyExists, "there already"));
         }
+        let modified =
+            options.extras.iter().find(|(name, _)| name == "modified").and_then(|(_, value)| value.parse::<i64>().ok());
         let bytes = collect(&content).await?;
         let mut state = self.lock();
         state.ranged += offset.map_or(0, |_| bytes.len() as u64);
+        let modified = modified.filter(|_| state.tells);
         let held = state.file(path);
+        held.modified = modified.map_or(held.modified, |modified| modified - modified.rem_euclid(100));
         match offset {
             Some(offset) => {
                 let end = offset + bytes.len();
@@ -246,6 +269,7 @@ impl Files for MemoryFiles {
     }
 
     async fn set_attributes(&self, _: &str, path: &str, attributes: Attributes, _: &str) -> Outcome<Node> {
+        self.before("set-attributes")?;
         let mut state = self.lock();
         let held = state.nodes.get_mut(path).ok_or_else(|| missing(path))?;
         held.modified = attributes.modified.unwrap_or(held.modified);

@@ -15,6 +15,8 @@ use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, Upl
 pub(crate) enum Crash {
     BeforeRecord,
     AfterRecord,
+    /// The target has begun an upload, and nobody has recorded which.
+    BeforeBegun,
     /// After so many parts were saved.
     AfterParts(usize),
     BeforeForget,
@@ -118,7 +120,11 @@ impl Ledger for MemoryLedger {
     }
 
     async fn begin_upload(&self, key: &UploadKey, upload: &UploadRecord) -> Outcome<()> {
-        self.lock().uploads.insert(key.clone(), upload.clone());
+        let mut state = self.lock();
+        if state.crash == Some(Crash::BeforeBegun) && upload.attempt.is_none() {
+            return Err(died());
+        }
+        state.uploads.insert(key.clone(), upload.clone());
         Ok(())
     }
 

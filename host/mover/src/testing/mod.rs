@@ -1,5 +1,6 @@
 //! What tests stand a transfer on: a ledger in memory and trees that break at a chosen moment.
 
+mod drives;
 mod files;
 mod ledger;
 mod objects;
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use capstan_domain::job::Verify;
+pub(crate) use drives::MemoryDrives;
 pub(crate) use files::MemoryFiles;
 pub(crate) use ledger::{Crash, MemoryLedger};
 pub(crate) use objects::MemoryObjects;

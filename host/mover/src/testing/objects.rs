@@ -30,6 +30,10 @@ pub(crate) struct MemoryObjects {
 struct State {
     objects: BTreeMap<String, Held>,
     uploads: BTreeMap<String, (PutOptions, BTreeMap<u32, Bytes>)>,
+    /// By key and attempt, as long as they stand.
+    begun: BTreeMap<(String, String), String>,
+    /// Uploads that were ever begun.
+    begins: usize,
     clock: i64,
     /// Failures of the next calls of put, part and get, each used once.
     failures: Vec<(&'static str, usize, Failure)>,
@@ -111,6 +115,10 @@ impl MemoryObjects {
 
     pub(crate) fn open_uploads(&self) -> usize {
         self.lock().uploads.len()
+    }
+
+    pub(crate) fn begins(&self) -> usize {
+        self.lock().begins
     }
 
     pub(crate) fn put_foreign(&self, key: &str, bytes: &[u8]) {
@@ -285,13 +293,24 @@ impl Objects for MemoryObjects {
 
 #[async_trait]
 impl Uploads for MemoryObjects {
-    async fn begin(&self, _: &str, key: &str, _: u64, _: &str, options: PutOptions) -> Outcome<Upload> {
+    async fn begin(&self, _: &str, key: &str, _: u64, attempt: &str, options: PutOptions) -> Outcome<Upload> {
         self.before("begin")?;
         self.hold(&options)?;
         let mut state = self.lock();
-        state.clock += 1;
-        let id = format!("{key}-{}", state.clock);
-        state.uploads.insert(id.clone(), (options, BTreeMap::new()));
+        let by = (key.to_owned(), attempt.to_owned());
+        let id = match state.begun.get(&by).filter(|id| state.uploads.contains_key(*id)) {
+            Some(id) => id.clone(),
+            None => {
+                state.clock += 1;
+                state.begins += 1;
+                let id = format!("{key}-{}", state.clock);
+                state.uploads.insert(id.clone(), (options, BTreeMap::new()));
+                state.begun.insert(by, id.clone());
+                id
+            }
+        };
+        drop(state);
+        self.before("begun")?;
         Ok(Upload { id, part_size: self.part_size, extras: Vec::new() })
     }
 

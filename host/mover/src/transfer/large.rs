@@ -142,7 +142,10 @@ async fn unchanged(run: &Run, task: &Task) -> Outcome<Option<Settled>> {
 async fn abandon(tree: &Arc<dyn Tree>, path: &str, ledger: &dyn Ledger) -> Outcome<()> {
     let key = UploadKey { tree: tree.id().to_owned(), key: tree.upload_key(path)? };
     if let Some(record) = ledger.find_upload(&key).await? {
-        tree.give_up(&key.key, &record.id).await?;
+        match &record.attempt {
+            Some(attempt) => tree.give_up_begun(&key.key, record.size, attempt).await?,
+            None => tree.give_up(&key.key, &record.id).await?,
+        }
         ledger.forget_upload(&key, &record.id).await?;
     }
     Ok(())

@@ -133,6 +133,64 @@ async fn an_upload_goes_on_with_the_parts_that_are_missing() {
     }
 }
 
+/// Before line 2: the target has begun an upload, and its answer is recorded nowhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_was_begun_and_not_recorded_is_found_again_or_given_up() {
+    let from = tempfile::tempdir().expect("dir");
+    for changed in [false, true] {
+        fs::write(from.path().join("large"), bytes(40 * MIB, 6)).expect("file");
+        let (store, ledger) = (MemoryObjects::new(8 << 20), MemoryLedger::new());
+        ledger.crash_at(Crash::BeforeBegun);
+        transfer(local(from.path()), objects_tree(&store), &ledger).run().await.expect_err("died");
+        let left = ledger.uploads();
+        assert_eq!((left.len(), left[0].id.as_str(), store.open_uploads()), (1, "", 1));
+        ledger.restart();
+        let content = bytes(40 * MIB, if changed { 7 } else { 6 });
+        if changed {
+            fs::write(from.path().join("large"), &content).expect("file");
+        }
+        assert_eq!(transfer(local(from.path()), objects_tree(&store), &ledger).run().await.expect("second run").done, 1);
+        assert_eq!(store.bytes_of("pre/in/large").expect("object"), content);
+        assert_eq!((store.open_uploads(), ledger.uploads().len()), (0, 0));
+        assert_eq!(store.begins(), if changed { 2 } else { 1 }, "the same content goes on with what was begun");
+    }
+}
+
+/// The same, and no run follows: whoever clears up has the attempt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_attempt_may_have_begun_is_given_up_by_the_attempt() {
+    let from = tempfile::tempdir().expect("dir");
+    fs::write(from.path().join("large"), bytes(40 * MIB, 6)).expect("file");
+    let (store, ledger) = (MemoryObjects::new(8 << 20), MemoryLedger::new());
+    ledger.crash_at(Crash::BeforeBegun);
+    transfer(local(from.path()), objects_tree(&store), &ledger).run().await.expect_err("died");
+    let left = ledger.uploads().remove(0);
+    let (tree, attempt) = (objects_tree(&store), left.attempt.expect("an attempt"));
+    let key = tree.upload_key("in/large").expect("key");
+    for _ in 0..2 {
+        tree.give_up_begun(&key, left.size, &attempt).await.expect("given up");
+        assert_eq!(store.open_uploads(), 0);
+    }
+    store.vanish();
+    tree.give_up_begun(&key, left.size, &attempt).await.expect("nothing is there");
+}
+
+/// A target that refuses to begin leaves nothing to give up; one whose answer is lost does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_is_remembered_as_long_as_it_may_have_begun_an_upload() {
+    let from = tempfile::tempdir().expect("dir");
+    fs::write(from.path().join("large"), bytes(40 * MIB, 6)).expect("file");
+    let (store, ledger) = (MemoryObjects::new(8 << 20), MemoryLedger::new());
+    store.fail_next("begin", Failure::new(Kind::Denied, "not here"));
+    assert_eq!(transfer(local(from.path()), objects_tree(&store), &ledger).run().await.expect("first run").failed, 1);
+    assert_eq!((store.open_uploads(), ledger.uploads().len()), (0, 0));
+    store.fail_next("begun", Failure::new(Kind::Denied, "the answer was lost").with_maybe_done());
+    assert_eq!(transfer(local(from.path()), objects_tree(&store), &ledger).run().await.expect("second run").failed, 1);
+    assert_eq!((store.open_uploads(), ledger.uploads().len()), (1, 1));
+    assert_eq!(transfer(local(from.path()), objects_tree(&store), &ledger).run().await.expect("third run").done, 1);
+    assert_eq!((store.open_uploads(), ledger.uploads().len(), store.begins()), (0, 0, 1));
+}
+
 /// Line 2 again, but the source was replaced before the second run: parts of two states must never meet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_of_another_state_of_the_file_starts_over() {

@@ -4,13 +4,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use capstan_domain::Failure;
 use capstan_domain::failure::Kind;
 use capstan_domain::ports::NamedValues;
+use capstan_domain::time::Timestamp;
 
 use super::trees::{plant, same_trees};
 use crate::testing::{Crash, MemoryFiles, MemoryLedger, bytes, local, transfer};
-use crate::{FileTree, Source, Summary, Tree};
+use crate::{Arrival, FileTree, Source, Summary, Tree};
 
 const MIB: usize = 1 << 20;
 const PART: usize = 16 * MIB;
@@ -51,6 +53,36 @@ async fn a_tree_goes_to_a_share_and_comes_back_the_same() {
         same_trees(from.path(), back.path());
         let again = transfer(local(from.path()), share_with(&files, &capabilities), &ledger).run().await.expect("again");
         assert_eq!((again.done, again.failed), (1, 0), "only the empty folder is made again");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_told_is_not_asked_again() {
+    let modified = Timestamp(1_000_000_000_000_000_123);
+    let steps: NamedValues = vec![("time-step-ns".to_owned(), "100".to_owned())];
+    for (files, there, asked) in [
+        (MemoryFiles::new(), modified, 1),
+        // The moment, cut to a step of the share, and that the file stood still.
+        (MemoryFiles::telling(), Timestamp(1_000_000_000_000_000_100), 0),
+    ] {
+        let tree = share_with(&files, &steps);
+        let arrival = Arrival {
+            path: "a".to_owned(),
+            size: 3,
+            modified,
+            mode: Some(0o640),
+            uid: None,
+            gid: None,
+            blake3: None,
+            attempt: "attempt".to_owned(),
+            overwrite: true,
+            storage_class: None,
+        };
+        let stored = tree.store_small(vec![(arrival, Bytes::from_static(b"abc"))]).await.remove(0).expect("stored");
+        let read = tree.read_small(&[stored.item], 1 << 20).await.remove(0).expect("read");
+        assert_eq!((read.item.modified, &read.bytes[..]), (there, b"abc".as_slice()));
+        assert_eq!((files.calls("write"), files.calls("read")), (1, 1));
+        assert_eq!((files.calls("set-attributes"), files.calls("stat")), (asked, asked));
     }
 }
 
