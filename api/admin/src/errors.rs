@@ -54,6 +54,7 @@ impl AdminError {
             Some("too-large") => return StatusCode::PAYLOAD_TOO_LARGE,
             Some("method-not-allowed") => return StatusCode::METHOD_NOT_ALLOWED,
             Some("unsupported-media-type") => return StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Some("range") => return StatusCode::RANGE_NOT_SATISFIABLE,
             Some("body-too-slow") => return StatusCode::REQUEST_TIMEOUT,
             _ => {}
         }

@@ -18,7 +18,7 @@ pub struct Job {
     pub id: String,
     pub number: i64,
     pub name: String,
-    /// `transfer`, `erase`, `scan`, `probe` or `sync_locations`.
+    /// `transfer`, `erase`, `scan`, `probe`, `drive` or `sync_locations`.
     pub work: String,
     /// `queued`, `calculating`, `running`, `paused`, `done`, `done_with_warnings`, `failed`, `stopped_by_user` or `stopped_by_system`.
     pub state: String,

@@ -4,6 +4,7 @@
 //! known here; neither is any noun of another dialect.
 
 pub mod audit;
+pub mod drives;
 mod errors;
 pub mod grants;
 pub mod jobs;

@@ -6,7 +6,7 @@ use axum::Router;
 use capstan_api_http::{Authenticator, Document, Routes};
 
 use crate::errors::AdminError;
-use crate::{audit, grants, jobs, mounts, plugins, targets, users};
+use crate::{audit, drives, grants, jobs, mounts, plugins, targets, users};
 
 /// Where this API is mounted.
 pub const BASE: &str = "/capstan/v1";
@@ -19,6 +19,7 @@ pub struct Nouns {
     pub targets: Arc<dyn targets::Targets>,
     pub jobs: Arc<dyn jobs::Jobs>,
     pub mounts: Arc<dyn mounts::Mounts>,
+    pub drives: Arc<dyn drives::Drives>,
     pub audit: Arc<dyn audit::Audit>,
     pub users: Arc<dyn users::Users>,
 }
@@ -30,6 +31,7 @@ pub fn router(nouns: Nouns, authenticator: Arc<dyn Authenticator>) -> (Router, D
         .merge(targets::routes().with_state(nouns.targets))
         .merge(jobs::routes().with_state(nouns.jobs))
         .merge(mounts::routes().with_state(nouns.mounts))
+        .merge(drives::routes().with_state(nouns.drives))
         .merge(audit::routes().with_state(nouns.audit))
         .merge(users::routes().with_state(nouns.users))
         .finish::<AdminError>(BASE, "Capstan", "1", authenticator, |operation| {

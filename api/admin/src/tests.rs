@@ -6,11 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 use capstan_api_http::{Caller, Document};
 use capstan_test_dialect::{ADMIN, Doorman, basic, call, golden, operations};
+use tower::ServiceExt;
 
 use crate::audit::{Audit, AuditEvent};
+use crate::drives::{Attachment, Drive, Drives, Image, NewAttachment, Part, Span, Upload};
 use crate::grants::{Grant, GrantList, Grants, NewGrant, Power};
 use crate::jobs::{Job, Jobs, PathOutcome};
 use crate::mounts::{Mount, MountList, Mounts, NewMount};
@@ -121,6 +123,37 @@ impl Mounts for Host {
 }
 
 #[async_trait]
+impl Drives for Host {
+    async fn list_drives(&self, _: &Caller, _: Window) -> Result<Page<Drive>, AdminError> {
+        no()
+    }
+    async fn show_drive(&self, _: &Caller, _: &str) -> Result<Drive, AdminError> {
+        no()
+    }
+    async fn attach_drive(&self, _: &Caller, _: &str, _: NewAttachment) -> Result<Attachment, AdminError> {
+        no()
+    }
+    async fn detach_drive(&self, _: &Caller, _: &str) -> Result<(), AdminError> {
+        no()
+    }
+    /// Of ten bytes, which are their own places.
+    async fn read_image(&self, _: &Caller, _: &str, span: Option<Span>) -> Result<Image, AdminError> {
+        let within = span.map_or(Some((0, 10)), |span| span.within(10));
+        let Some((offset, length)) = within else {
+            return Err(AdminError { code: Some("range".into()), ..AdminError::caller("invalid", "no") });
+        };
+        let bytes: String = (offset..offset + length).map(|at| at.to_string()).collect();
+        Ok(Image { name: "my \"drive\"".into(), size: 10, offset, length, bytes: Body::from(bytes) })
+    }
+    async fn write_image(&self, _: &Caller, _: &str, part: Part, _: Body) -> Result<Upload, AdminError> {
+        Ok(Upload { size: part.total, received: part.offset, complete: false })
+    }
+    async fn show_upload(&self, _: &Caller, _: &str) -> Result<Upload, AdminError> {
+        no()
+    }
+}
+
+#[async_trait]
 impl Audit for Host {
     async fn list_audit(&self, _: &Caller, _: Window) -> Result<Page<AuditEvent>, AdminError> {
         no()
@@ -164,6 +197,7 @@ fn dialect() -> (Router, Document) {
         targets: Arc::<Host>::clone(&host),
         jobs: Arc::<Host>::clone(&host),
         mounts: Arc::<Host>::clone(&host),
+        drives: Arc::<Host>::clone(&host),
         audit: Arc::<Host>::clone(&host),
         users: host,
     };
@@ -241,4 +275,56 @@ async fn a_plugins_fault_is_a_bad_gateway_that_says_when_to_ask_again() {
 fn the_document_is_the_one_that_was_agreed() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/admin-openapi.json");
     golden::check(&file, dialect().1.value()).unwrap();
+}
+
+/// With these headers; what came, and as which bytes.
+async fn image(method: &str, headers: &[(&str, &str)], body: &'static str) -> (axum::http::response::Parts, String) {
+    let mut request = Request::builder().method(method).uri("/capstan/v1/drives/7/image").header("authorization", ADMIN);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = dialect().0.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    (head, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn an_image_is_answered_whole_or_in_the_range_that_was_asked_for() {
+    let (head, bytes) = image("GET", &[], "").await;
+    assert_eq!((head.status, bytes.as_str()), (StatusCode::OK, "0123456789"));
+    assert_eq!(head.headers["content-length"], "10");
+    assert_eq!(head.headers["accept-ranges"], "bytes");
+    assert_eq!(head.headers["content-disposition"], "attachment; filename=\"my__drive_.raw\"");
+    for (range, bytes, content_range) in
+        [("bytes=2-4", "234", "bytes 2-4/10"), ("bytes=-3", "789", "bytes 7-9/10"), ("bytes=8-", "89", "bytes 8-9/10")]
+    {
+        let (head, found) = image("GET", &[("range", range)], "").await;
+        assert_eq!((head.status, found.as_str()), (StatusCode::PARTIAL_CONTENT, bytes), "{range}");
+        assert_eq!(head.headers["content-range"], content_range);
+    }
+    assert_eq!(image("GET", &[("range", "bytes=10-")], "").await.0.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    // What is no range of bytes is not looked at.
+    assert_eq!(image("GET", &[("range", "lines=1-2")], "").await.0.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_part_of_an_image_is_put_where_its_header_says() {
+    for (range, body, come) in [
+        (Some("bytes 0-2/10"), "abc", Some((0, 10))),
+        (Some("bytes 7-9/10"), "abc", Some((7, 10))),
+        (Some("bytes 7-9/10"), "ab", None),
+        (Some("7-9/10"), "abc", None),
+    ] {
+        let length = body.len().to_string();
+        let mut headers = vec![("content-length", length.as_str())];
+        headers.extend(range.map(|range| ("content-range", range)));
+        let (head, answer) = image("PUT", &headers, body).await;
+        let Some((received, size)) = come else {
+            assert_eq!(head.status, StatusCode::BAD_REQUEST, "{range:?} {answer}");
+            continue;
+        };
+        let upload: Upload = serde_json::from_str(&answer).unwrap();
+        assert_eq!((head.status, upload.received, upload.size), (StatusCode::OK, received, size));
+    }
 }

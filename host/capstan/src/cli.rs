@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Look at jobs, pause, resume and stop them.
     #[command(subcommand)]
     Job(Job),
+    /// Look at drives, attach them over NBD, take images out of them and put images in.
+    #[command(subcommand)]
+    Drive(Drive),
     /// Make users, change what they may do, disable them. Passwords come from standard input.
     #[command(subcommand)]
     User(User),
@@ -227,6 +230,44 @@ pub(crate) enum Job {
     },
     Stop {
         job: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Drive {
+    List(Window),
+    /// Export a drive over NBD, until interrupted.
+    Attach {
+        /// Number, id or name.
+        drive: String,
+        /// unix:/PATH or tcp:ADDRESS:PORT, where port 0 takes a free one. [default: a socket in the host's data directory]
+        #[arg(long)]
+        address: Option<String>,
+        #[arg(long)]
+        read_only: bool,
+        /// Leave it attached and come back at once.
+        #[arg(long)]
+        detach: bool,
+    },
+    /// End the export of a drive, and its connections.
+    Detach {
+        drive: String,
+    },
+    /// Write the raw image of a drive into a file, and go on where it broke off.
+    Download {
+        drive: String,
+        file: PathBuf,
+        /// What the file has already was downloaded before.
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Put a raw image into a drive, and go on where it broke off. All that the drive had is gone.
+    Upload {
+        drive: String,
+        file: PathBuf,
+        /// From its first byte on, also where a part of an image of this size is there.
+        #[arg(long)]
+        anew: bool,
     },
 }
 

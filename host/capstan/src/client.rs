@@ -7,7 +7,8 @@ use axum::body::Body;
 use base64::Engine;
 use futures::TryStreamExt;
 use http_body_util::{BodyExt, Limited};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -72,6 +73,22 @@ impl Client {
         self.call(Method::POST, &["plugins"], &[], Body::from_stream(chunks.into_stream()), &headers).await
     }
 
+    /// Bytes of a thing from an offset on, as they come.
+    pub(crate) async fn download(&self, path: &[&str], offset: u64) -> anyhow::Result<Download> {
+        let range = format!("bytes={offset}-");
+        let headers: &[(&str, &str)] = if offset == 0 { &[] } else { &[("range", range.as_str())] };
+        let (response, connection) = self.send(Method::GET, path, &[], Body::empty(), headers).await?;
+        if response.status().is_success() {
+            return Ok(Download { body: response.into_body(), connection });
+        }
+        answer(response).await.and_then(|_| bail!("the host answered no bytes"))
+    }
+
+    /// Puts bytes into a thing, with these headers.
+    pub(crate) async fn upload(&self, path: &[&str], body: Body, headers: &[(&str, &str)]) -> anyhow::Result<Value> {
+        self.call(Method::PUT, path, &[], body, headers).await
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -80,6 +97,18 @@ impl Client {
         body: Body,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<Value> {
+        let (response, _connection) = self.send(method, path, query, body, headers).await?;
+        answer(response).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Body,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<(Response<Incoming>, Connection)> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| anyhow::anyhow!("'{}' cannot be a base", self.base))?
@@ -117,25 +146,82 @@ impl Client {
     }
 }
 
+/// Bytes that a host answers.
+pub(crate) struct Download {
+    body: Incoming,
+    connection: Connection,
+}
+
+impl Download {
+    /// The next of them; none: that was all.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<axum::body::Bytes>> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(bytes) = frame.with_context(|| format!("the answer broke off{}", self.connection.ended()))?.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What drives a connection, as long as it is wanted.
+struct Connection(tokio::task::JoinHandle<hyper::Result<()>>);
+
+impl Connection {
+    fn ended(&self) -> &'static str {
+        if self.0.is_finished() { ", the connection ended" } else { "" }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     request: Request<Body>,
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<(Response<Incoming>, Connection)> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
+    let connection = Connection(tokio::spawn(connection));
+    Ok((sender.send_request(request).await?, connection))
+}
+
+async fn answer(response: Response<Incoming>) -> anyhow::Result<Value> {
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
         .collect()
         .await
         .map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?
         .to_bytes();
-    connection.abort();
     if status.is_success() {
         return if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&body)?) };
     }
-    bail!("{}", complaint(status, &body))
+    Err(Refused { status, complaint: complaint(status, &body) }.into())
 }
+
+/// What the host answered is that it will not.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    status: StatusCode,
+    complaint: String,
+}
+
+impl Refused {
+    /// Whether the same again, later, may be answered otherwise.
+    pub(crate) fn is_final(error: &anyhow::Error) -> bool {
+        error.downcast_ref::<Self>().is_some_and(|refused| refused.status.is_client_error())
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.complaint)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// What an error answer says, with what to do about it.
 fn complaint(status: StatusCode, body: &[u8]) -> String {

@@ -2,10 +2,13 @@
 //! host does is in `app`.
 
 mod admin;
+mod attributes;
 mod authenticator;
+mod drives;
 mod health;
 mod nodeum;
 mod request_log;
+mod telling;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,9 +36,11 @@ impl Doors {
     pub fn new(app: Arc<App>, body_bytes_max: usize) -> Self {
         let authenticator: Arc<dyn Authenticator> = Arc::new(Proof { app: Arc::clone(&app) });
         let (nodeum, _) = nodeum::router(Arc::clone(&app), Arc::clone(&authenticator));
+        let (drives, _) = drives::router(Arc::clone(&app), Arc::clone(&authenticator));
         let (admin, _) = admin::router(Arc::clone(&app), authenticator);
         let router = Router::new()
             .merge(nodeum)
+            .merge(drives)
             .merge(admin)
             .merge(health::router(Arc::clone(&app)))
             .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing under this path\n") });

@@ -46,6 +46,8 @@ impl Asked {
 fn door(path: &str) -> &'static str {
     if path.starts_with("/api/v2/") {
         "nodeum"
+    } else if path.starts_with("/api/2.0/") {
+        "cloudsigma"
     } else if path.starts_with("/capstan/v1/") {
         "admin"
     } else {

@@ -1,6 +1,7 @@
 //! Commands that talk to a running host and print what it answers, for people or as JSON.
 
 pub(crate) mod audit;
+pub(crate) mod drive;
 pub(crate) mod grant;
 pub(crate) mod job;
 pub(crate) mod mount;

@@ -81,6 +81,7 @@ fn work(work: &Work) -> &'static str {
         Work::Erase { .. } => "erase",
         Work::Scan { .. } | Work::Rescan { .. } => "scan",
         Work::Probe { .. } => "probe",
+        Work::Drive { .. } => "drive",
         Work::SyncLocations { .. } => "sync_locations",
     }
 }

@@ -1,6 +1,7 @@
 //! The host's own API, answered by the use cases: translation and nothing else.
 
 mod audit;
+mod drives;
 mod grants;
 mod jobs;
 mod mounts;
@@ -30,6 +31,7 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         targets: Arc::<AdminDoor>::clone(&door),
         jobs: Arc::<AdminDoor>::clone(&door),
         mounts: Arc::<AdminDoor>::clone(&door),
+        drives: Arc::<AdminDoor>::clone(&door),
         audit: Arc::<AdminDoor>::clone(&door),
         users: door,
     };

@@ -45,6 +45,10 @@ fn matches(criterion: &Filter, word: &str) -> bool {
         Operator::Less => word < one,
         Operator::LessOrEqual => word <= one,
         Operator::Like => like(one.as_bytes(), word.as_bytes()),
+        Operator::Contains => {
+            let word = word.to_ascii_lowercase();
+            criterion.values.iter().any(|part| word.contains(&part.to_ascii_lowercase()))
+        }
         Operator::NotLike => !like(one.as_bytes(), word.as_bytes()),
     }
 }

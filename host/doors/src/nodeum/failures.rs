@@ -3,6 +3,10 @@
 use capstan_api_nodeum::{Code, Error, Reason};
 use capstan_domain::failure::{Blame, Failure, Kind};
 
+use crate::telling::pause_seconds;
+
+pub(super) use crate::telling::sentence;
+
 /// A failure that no single attribute explains.
 pub(super) fn error(failure: Failure) -> Error {
     let message = sentence(&failure);
@@ -18,9 +22,9 @@ pub(super) fn error(failure: Failure) -> Error {
         Kind::Denied if failure.blame == Blame::Target => Error::refused(Code::Invalid, message),
         Kind::Denied => Error::new(Reason::Forbidden, message),
         Kind::Unsupported => Error::new(Reason::Unsupported, message),
-        Kind::Busy => Error::new(Reason::Busy, message).retry_after(Some(seconds(&failure))),
+        Kind::Busy => Error::new(Reason::Busy, message).retry_after(Some(pause_seconds(&failure))),
         Kind::Unavailable | Kind::Offline if failure.blame == Blame::Host => {
-            Error::new(Reason::Unavailable, message).retry_after(Some(seconds(&failure)))
+            Error::new(Reason::Unavailable, message).retry_after(Some(pause_seconds(&failure)))
         }
         Kind::Unavailable | Kind::Offline | Kind::Corrupt | Kind::PluginFault => Error::new(Reason::Storage, message),
         Kind::TimedOut => Error::new(Reason::StorageTimedOut, message),
@@ -48,22 +52,6 @@ fn invalid(code: &str, message: String) -> Error {
         "not-found" => Error::refused(Code::NotFound, message),
         _ => Error::refused(Code::Invalid, message),
     }
-}
-
-/// What happened, to what, and what can be done.
-pub(super) fn sentence(failure: &Failure) -> String {
-    let told = failure.to_string();
-    match &failure.next_step {
-        Some(next) => format!("{}. To go on: {next}", told.trim_end_matches('.')),
-        None => told,
-    }
-}
-
-/// When to ask again, if nothing else is said.
-const USUAL_PAUSE_SECONDS: u64 = 1;
-
-fn seconds(failure: &Failure) -> u64 {
-    failure.retry_after_ms.map_or(USUAL_PAUSE_SECONDS, |millis| millis.div_ceil(1_000).max(1))
 }
 
 #[cfg(test)]
