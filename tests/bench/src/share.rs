@@ -84,9 +84,8 @@ impl Share {
     }
 
     fn tree(&self) -> anyhow::Result<Arc<dyn Tree>> {
-        let capabilities = vec![("max-name-bytes".to_owned(), "255".to_owned()), ("ranged-write".to_owned(), "true".to_owned())];
         let files = self.connection.files().context("the plugin has no files")?;
-        Ok(Arc::new(FileTree::new("share", None, self.location.as_str(), "", files, &capabilities)))
+        Ok(Arc::new(FileTree::new("share", None, self.location.as_str(), "", files, &self.connection.capabilities())))
     }
 
     /// Up from this directory, and down into a new one.

@@ -16,6 +16,7 @@ pub enum Want {
     Objects,
     Uploads,
     Files,
+    Drives,
     /// Objects or files: what the case does, both can.
     Store,
     /// A capability with this value. `conditional-put` = `if-absent` is also held by a plugin that says `true`.
@@ -50,6 +51,7 @@ pub enum Facet {
     Objects,
     Uploads,
     Files,
+    Drives,
     /// Calls of any store: attempts, deadlines, cancellation, many at once.
     Calls,
     /// Faults put between plugin and server.
@@ -99,6 +101,7 @@ impl Case {
             Some("objects") => Facet::Objects,
             Some("uploads") => Facet::Uploads,
             Some("files") => Facet::Files,
+            Some("drives") => Facet::Drives,
             Some("calls") => Facet::Calls,
             Some("faults") => Facet::Faults,
             _ => Facet::Target,

@@ -68,6 +68,23 @@ clauses! {
     SET_ATTRIBUTES = "wit/README.md#files-set-attributes";
     OPTIONAL = "wit/README.md#files-optional";
     SYNC = "wit/README.md#files-sync";
+    // drives
+    DRIVE_NAMES = "wit/README.md#drives-names";
+    DRIVE_LIMITS = "wit/README.md#drives-limits";
+    DRIVE_GET = "wit/README.md#drives-get";
+    DRIVE_LIST = "wit/README.md#drives-list";
+    DRIVE_CREATE = "wit/README.md#drives-create";
+    DRIVE_RESIZE = "wit/README.md#drives-resize";
+    DRIVE_CLONE = "wit/README.md#drives-clone";
+    DRIVE_DELETE = "wit/README.md#drives-delete";
+    DRIVE_SNAPSHOTS = "wit/README.md#drives-snapshots";
+    DRIVE_READ = "wit/README.md#drives-read";
+    DRIVE_WRITE = "wit/README.md#drives-write";
+    DRIVE_DISCARD = "wit/README.md#drives-discard";
+    DRIVE_FLUSH = "wit/README.md#drives-flush";
+    DRIVE_EXTENTS = "wit/README.md#drives-extents";
+    DRIVE_ATTACH = "wit/README.md#drives-attach";
+    DRIVE_DETACH = "wit/README.md#drives-detach";
     // imports
     CONTENT = "wit/README.md#import-content";
     JOB = "wit/README.md#import-job";

@@ -9,7 +9,7 @@ use capstan_domain::context::JobContext;
 use capstan_domain::failure::Failure;
 use capstan_domain::ids::TargetId;
 use capstan_domain::plugin::Description;
-use capstan_domain::ports::{Connection, Files, NamedValues, Objects, Uploads};
+use capstan_domain::ports::{Connection, Drives, Files, NamedValues, Objects, Uploads};
 use capstan_domain::secret::SecretText;
 use capstan_runtime::{Limits, Runtime, TargetSettings};
 
@@ -45,6 +45,7 @@ pub struct Opened {
     pub objects: Option<Arc<dyn Objects>>,
     pub uploads: Option<Arc<dyn Uploads>>,
     pub files: Option<Arc<dyn Files>>,
+    pub drives: Option<Arc<dyn Drives>>,
     _closing: Option<Closing>,
 }
 
@@ -71,8 +72,9 @@ pub enum NotLoaded {
 
 impl Opened {
     fn new(connection: Arc<dyn Connection>) -> Self {
-        let (objects, uploads, files) = (connection.objects(), connection.uploads(), connection.files());
-        Self { connection, objects, uploads, files, _closing: None }
+        let (objects, uploads) = (connection.objects(), connection.uploads());
+        let (files, drives) = (connection.files(), connection.drives());
+        Self { connection, objects, uploads, files, drives, _closing: None }
     }
 
     pub fn store(&self) -> anyhow::Result<Store<'_>> {

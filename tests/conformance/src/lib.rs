@@ -10,6 +10,7 @@ pub mod cases;
 pub mod check;
 pub mod clause;
 pub mod content;
+pub mod dssd;
 pub mod fronts;
 pub mod gcs;
 pub mod host;
@@ -28,6 +29,7 @@ mod states;
 pub mod store;
 pub mod swift;
 pub mod target_file;
+pub mod zadara;
 
 /// The result of a check: the rule is broken, or the target failed.
 pub type Check = anyhow::Result<()>;

@@ -9,6 +9,7 @@ pub fn all() -> Vec<Case> {
         cases::objects::all(),
         cases::uploads::all(),
         cases::files::all(),
+        cases::drives::all(),
         cases::calls::all(),
         cases::faults::all(),
     ]
@@ -39,7 +40,7 @@ mod tests {
             assert!(clause::ALL.contains(&case.clause), "{}", case.id);
         }
         assert!(cases.len() >= 150, "{}", cases.len());
-        for facet in [Facet::Target, Facet::Objects, Facet::Uploads, Facet::Files, Facet::Calls, Facet::Faults] {
+        for facet in [Facet::Target, Facet::Objects, Facet::Uploads, Facet::Files, Facet::Drives, Facet::Calls, Facet::Faults] {
             assert!(cases.iter().any(|case| case.facet() == facet));
         }
     }

@@ -1,11 +1,12 @@
 //! What one case works with: the target's ports, a place of its own in it, and the kit behind them where there is one.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use capstan_domain::content::Content;
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{Connection, Files, ListOptions, NamedValues, Objects, PutOptions, Upload, Uploads};
+use capstan_domain::ports::{Connection, Drives, Files, ListOptions, NamedValues, Objects, PutOptions, Upload, Uploads};
 
 use crate::case::Want;
 use crate::kit::Kit;
@@ -17,6 +18,7 @@ pub struct Stand<'a> {
     objects: Option<&'a dyn Objects>,
     uploads: Option<&'a dyn Uploads>,
     files: Option<&'a dyn Files>,
+    drives: Option<&'a dyn Drives>,
     capabilities: NamedValues,
     pub location: &'a str,
     /// Ends with a slash; nobody else uses it.
@@ -24,6 +26,7 @@ pub struct Stand<'a> {
     pub size: Size,
     kit: Option<&'a Kit>,
     begun: Mutex<Vec<(String, String)>>,
+    drives_made: Mutex<BTreeSet<String>>,
     made: Mutex<Vec<String>>,
 }
 
@@ -33,12 +36,14 @@ impl<'a> Stand<'a> {
             objects: kit.main.objects.as_deref(),
             uploads: kit.main.uploads.as_deref(),
             files: kit.main.files.as_deref(),
+            drives: kit.main.drives.as_deref(),
             capabilities: kit.capabilities().clone(),
             location,
             prefix,
             size: kit.size,
             kit: Some(kit),
             begun: Mutex::default(),
+            drives_made: Mutex::default(),
             made: Mutex::default(),
         }
     }
@@ -53,6 +58,10 @@ impl<'a> Stand<'a> {
 
     pub fn files(&self) -> anyhow::Result<&'a dyn Files> {
         self.files.context("the plugin has no files now")
+    }
+
+    pub fn drives(&self) -> anyhow::Result<&'a dyn Drives> {
+        self.drives.context("the plugin has no drives now")
     }
 
     pub fn store(&self) -> anyhow::Result<Store<'a>> {
@@ -70,6 +79,20 @@ impl<'a> Stand<'a> {
     /// A key, or a path, of this case's own.
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    /// The name of a drive of this case's own, which is deleted when the case ends.
+    pub fn drive(&self, name: &str) -> String {
+        let plain = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+        let drive: String = self.prefix.chars().chain(name.chars()).map(plain).collect();
+        if !name.is_empty() {
+            self.remember_drive(&drive);
+        }
+        drive
+    }
+
+    pub fn remember_drive(&self, name: &str) {
+        self.drives_made.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     }
 
     pub fn said(&self, capability: &str) -> Option<&str> {
@@ -91,6 +114,7 @@ impl<'a> Stand<'a> {
             Want::Objects => absent("objects", self.objects.is_some()),
             Want::Uploads => absent("uploads", self.uploads.is_some() && self.objects.is_some()),
             Want::Files => absent("files", self.files.is_some()),
+            Want::Drives => absent("drives", self.drives.is_some()),
             Want::Store => absent("objects or files", self.objects.is_some() || self.files.is_some()),
             Want::Capability(name, value) => {
                 let said = self.said(name);
@@ -160,6 +184,12 @@ impl<'a> Stand<'a> {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         for name in made {
             remove_location(self.objects()?, &name).await.with_context(|| format!("location {name:?}"))?;
+        }
+        if let Some(drives) = self.drives {
+            let made = std::mem::take(&mut *self.drives_made.lock().unwrap_or_else(PoisonError::into_inner));
+            for name in made {
+                drives.delete(self.location, &name, "clean").await.map_err(told).with_context(|| format!("drive {name:?}"))?;
+            }
         }
         if let Some(objects) = self.objects {
             Store::Objects(objects).clear(self.location, &self.prefix).await?;

@@ -1,18 +1,17 @@
 //! Ceph RGW: the strict S3 server. It checks every signature, hash, clock and precondition.
 //!
-//! One monitor, one OSD, one gateway, no manager. The OSD keeps its data in memory unless `CAPSTAN_TEST_CEPH_STORE=bluestore`: the
-//! gateway, which is what tests talk to, is the same.
+//! One monitor, one OSD, one gateway, no manager. Where the OSD keeps its data is nothing to the gateway, which is what tests talk to.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use tempfile::TempDir;
 
+use crate::ceph_cluster::{Cluster, PORTS};
 use crate::ports::free_block;
 use crate::process::Keeper;
-use crate::program::{find, run};
+use crate::program::find;
 use crate::{S3, SwiftAccount};
 
 const CURE: &str = "apt-get install ceph-mon ceph-osd radosgw ceph-common";
@@ -20,12 +19,8 @@ const CURE: &str = "apt-get install ceph-mon ceph-osd radosgw ceph-common";
 const DOMAIN: &str = "rgw.test";
 /// Names the running gateway for all tests of a run.
 const SHARED: &str = "CAPSTAN_TEST_RGW";
-/// Gateway, two monitor ports, what OSD and gateways bind for themselves, the gateway with tokens.
-const PORTS: u16 = 40;
-/// Of those, the gateway that gives temporary credentials.
+/// Of the cluster's ports, that of the gateway that gives temporary credentials.
 const TOKEN_GATEWAY: u16 = PORTS - 1;
-/// Bytes the OSD offers.
-const CAPACITY: u64 = 10 << 30;
 /// Storage classes beside STANDARD, so that a test can ask for one.
 const STORAGE_CLASSES: [&str; 2] = ["STANDARD_IA", "GLACIER"];
 /// A user of Swift's API, a part of the test user, and its key.
@@ -96,7 +91,7 @@ impl Rgw {
         }
         let data = TempDir::with_prefix("capstan-ceph-")?;
         let base = free_block(PORTS)?;
-        let cluster = Cluster { directory: data.path(), base };
+        let cluster = Cluster { directory: data.path(), base, more: more(data.path(), base) };
         let mut processes = vec![cluster.monitor()?];
         processes.insert(0, cluster.osd()?);
         processes.insert(0, cluster.gateway(access_key, secret_key)?);
@@ -111,82 +106,9 @@ impl Rgw {
     }
 }
 
-struct Cluster<'a> {
-    directory: &'a Path,
-    base: u16,
-}
-
 impl Cluster<'_> {
-    fn path(&self, name: &str) -> String {
-        self.directory.join(name).display().to_string()
-    }
-
-    /// `program -c CONF arguments`.
-    fn tool(&self, program: &str, arguments: &[&str]) -> anyhow::Result<String> {
-        let conf = self.path("ceph.conf");
-        run(program, ["-c", conf.as_str()].into_iter().chain(arguments.iter().copied()))
-    }
-
-    fn daemon(&self, name: &str, program: &str, arguments: &[&str]) -> anyhow::Result<Keeper> {
-        let conf = self.path("ceph.conf");
-        Keeper::start(self.directory, name, program, ["-c", conf.as_str()].into_iter().chain(arguments.iter().copied()))
-    }
-
-    fn monitor(&self) -> anyhow::Result<Keeper> {
-        for name in ["mon", "osd", "rgw", "run"] {
-            fs::create_dir_all(self.directory.join(name))?;
-        }
-        let fsid = uuid()?;
-        fs::write(self.path("ceph.conf"), self.configuration(&fsid))?;
-        let keyring = self.path("keyring");
-        run("ceph-authtool", ["--create-keyring", &keyring, "--gen-key", "-n", "mon.", "--cap", "mon", "allow *"])?;
-        run(
-            "ceph-authtool",
-            [
-                &keyring,
-                "--gen-key",
-                "-n",
-                "client.admin",
-                "--cap",
-                "mon",
-                "allow *",
-                "--cap",
-                "osd",
-                "allow *",
-                "--cap",
-                "mgr",
-                "allow *",
-            ],
-        )?;
-        let monmap = self.path("monmap");
-        let addresses = format!("[v2:127.0.0.1:{},v1:127.0.0.1:{}]", self.base + 1, self.base + 2);
-        run("monmaptool", ["--create", "--clobber", "--fsid", &fsid, "--addv", "a", &addresses, &monmap])?;
-        self.tool("ceph-mon", &["-i", "a", "--mkfs", "--monmap", &monmap, "--keyring", &keyring])?;
-        let monitor = self.daemon("mon", "ceph-mon", &["-i", "a", "-f"])?;
-        monitor.wait_until(Duration::from_secs(60), || self.tool("ceph", &["--connect-timeout", "3", "mon", "stat"]).is_ok())?;
-        Ok(monitor)
-    }
-
-    fn osd(&self) -> anyhow::Result<Keeper> {
-        let id = uuid()?;
-        let key = run("ceph-authtool", ["--gen-print-key"])?;
-        let secret = self.path("osd-secret.json");
-        fs::write(&secret, format!(r#"{{"cephx_secret": "{}"}}"#, key.trim()))?;
-        self.tool("ceph", &["osd", "new", &id, "0", "-i", &secret])?;
-        let keyring = self.path("keyring");
-        run("ceph-authtool", [keyring.as_str(), "-n", "osd.0", "--add-key", key.trim()])?;
-        self.tool("ceph-osd", &["-i", "0", "--mkfs", "--osd-uuid", &id])?;
-        let osd = self.daemon("osd", "ceph-osd", &["-i", "0", "-f"])?;
-        osd.wait_until(Duration::from_secs(90), || self.tool("ceph", &["osd", "stat"]).is_ok_and(|text| text.contains("1 up")))?;
-        Ok(osd)
-    }
-
     fn gateway(&self, access_key: &str, secret_key: &str) -> anyhow::Result<Keeper> {
-        let key = self.tool("ceph", &["auth", "get-or-create", "client.rgw.a", "mon", "allow rw", "osd", "allow rwx"])?;
-        let keyring = self.path("keyring");
-        let mut all = fs::read_to_string(&keyring)?;
-        all.push_str(&key);
-        fs::write(&keyring, all)?;
+        self.key("client.rgw.a", &["mon", "allow rw", "osd", "allow rwx"])?;
         // The zone exists once a gateway has run; storage classes go in then, and only a restarted gateway sees them.
         let first = self.daemon("rgw", "radosgw", &["-n", "client.rgw.a", "-f"])?;
         first.wait_until(Duration::from_secs(120), || self.healthy(0))?;
@@ -242,58 +164,18 @@ impl Cluster<'_> {
         let url = format!("http://127.0.0.1:{}/swift/healthcheck", self.base + port);
         crate::process::http_ok(&url)
     }
-
-    fn configuration(&self, fsid: &str) -> String {
-        let store = std::env::var("CAPSTAN_TEST_CEPH_STORE").unwrap_or_else(|_| "memstore".to_owned());
-        let directory = self.directory.display();
-        let (gateway, v2, v1) = (self.base, self.base + 1, self.base + 2);
-        let (first, last) = (self.base + 3, self.base + TOKEN_GATEWAY - 1);
-        format!(
-            "[global]\n\
-             fsid = {fsid}\n\
-             mon_initial_members = a\n\
-             mon_host = [v2:127.0.0.1:{v2},v1:127.0.0.1:{v1}]\n\
-             public_addr = 127.0.0.1\n\
-             cluster_addr = 127.0.0.1\n\
-             auth_cluster_required = cephx\n\
-             auth_service_required = cephx\n\
-             auth_client_required = cephx\n\
-             auth_allow_insecure_global_id_reclaim = false\n\
-             osd_pool_default_size = 1\n\
-             osd_pool_default_min_size = 1\n\
-             mon_allow_pool_size_one = true\n\
-             mon_warn_on_pool_no_redundancy = false\n\
-             osd_crush_chooseleaf_type = 0\n\
-             osd_pool_default_pg_num = 4\n\
-             osd_pool_default_pgp_num = 4\n\
-             osd_pool_default_pg_autoscale_mode = off\n\
-             mon_max_pg_per_osd = 1000\n\
-             osd_objectstore = {store}\n\
-             bluestore_block_size = {CAPACITY}\n\
-             memstore_device_bytes = {CAPACITY}\n\
-             osd_memory_target = 939524096\n\
-             mon_data = {directory}/mon\n\
-             osd_data = {directory}/osd\n\
-             rgw_data = {directory}/rgw\n\
-             run_dir = {directory}/run\n\
-             admin_socket = {directory}/run/$name.asok\n\
-             keyring = {directory}/keyring\n\
-             log_file = {directory}/run/$name.log\n\
-             crash_dir = {directory}/run\n\
-             mon_data_avail_crit = 1\n\
-             mon_data_avail_warn = 2\n\
-             rgw_thread_pool_size = 64\n\
-             rgw_enable_usage_log = false\n\
-             rgw_gc_obj_min_wait = 5\n\
-             rgw_gc_processor_period = 5\n\
-             rgw_dns_name = {DOMAIN}\n\
-             rgw_frontends = beast endpoint=127.0.0.1:{gateway}\n\
-             ms_bind_port_min = {first}\n\
-             ms_bind_port_max = {last}\n"
-        )
-    }
 }
 
-fn uuid() -> anyhow::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim().to_owned())
+/// What a cluster with gateways is configured with besides.
+fn more(directory: &Path, gateway: u16) -> String {
+    let directory = directory.display();
+    format!(
+        "rgw_data = {directory}/rgw\n\
+         rgw_thread_pool_size = 64\n\
+         rgw_enable_usage_log = false\n\
+         rgw_gc_obj_min_wait = 5\n\
+         rgw_gc_processor_period = 5\n\
+         rgw_dns_name = {DOMAIN}\n\
+         rgw_frontends = beast endpoint=127.0.0.1:{gateway}\n"
+    )
 }

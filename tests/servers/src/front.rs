@@ -2,12 +2,13 @@
 //!
 //! Ceph RGW takes an upload whose `x-amz-checksum-*` is wrong. This front computes MD5, CRC32C, CRC64-NVME and SHA-256 of what
 //! arrives and refuses a mismatch with `BadDigest`, as AWS does. It can spoil a byte of the first uploads, as a bad network would, and
-//! hold each upload up, so that a test can interrupt work that a fast disk would have done at once.
+//! hold each upload up, so that a test can interrupt work that a fast disk would have done at once; and it can keep the answer of a
+//! server that has begun an upload in parts.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ use crate::relay::{Listener, Request, answer, field};
 const DATA_FROM: usize = 4 << 10;
 const REFUSAL: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>BadDigest</Code>\
      <Message>The checksum you specified did not match what we received.</Message></Error>";
+
+/// How long an answer is kept at most, and how often it is looked whether it still is.
+const KEPT_FOR: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A verifying front before another server; stops when dropped.
 #[derive(Debug)]
@@ -43,6 +48,7 @@ struct Shared {
     under_way: AtomicU64,
     verified: AtomicU64,
     refused: AtomicU64,
+    keeps_beginnings: AtomicBool,
 }
 
 impl ChecksumFront {
@@ -55,6 +61,7 @@ impl ChecksumFront {
             under_way: AtomicU64::new(0),
             verified: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            keeps_beginnings: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
         let listener = Listener::start(move |stream| serving.serve(stream))?;
@@ -80,6 +87,11 @@ impl ChecksumFront {
     /// Holds every upload up from now on.
     pub fn hold_up(&self, milliseconds: u64) {
         self.shared.delay.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// Whether nobody hears of an upload in parts that the server has begun.
+    pub fn keep_beginnings(&self, keep: bool) {
+        self.shared.keeps_beginnings.store(keep, Ordering::Relaxed);
     }
 
     /// Uploads that have arrived and are not answered yet, those that are held up among them.
@@ -139,8 +151,19 @@ impl Shared {
             }
             None => {}
         }
+        let begins = request.method() == "POST" && request.target().split_once('?').is_some_and(|(_, query)| begins(query));
         let mut server = request.pass_on(&self.upstream)?;
-        if request.method() == "GET" && self.left_to_spoil() {
+        if begins && self.keeps_beginnings.load(Ordering::Relaxed) {
+            let mut answer = Vec::new();
+            server.read_to_end(&mut answer)?;
+            for _ in 0..KEPT_FOR.as_millis() / LOOK.as_millis() {
+                if !self.keeps_beginnings.load(Ordering::Relaxed) {
+                    break;
+                }
+                sleep(LOOK);
+            }
+            client.write_all(&answer)?;
+        } else if request.method() == "GET" && self.left_to_spoil() {
             let mut answer = Vec::new();
             server.read_to_end(&mut answer)?;
             self.spoil_answer(&mut answer);
@@ -172,6 +195,11 @@ impl Shared {
             *byte ^= 1;
         }
     }
+}
+
+/// Of a request that begins an upload in parts: `uploads`, with or without an empty value.
+fn begins(query: &str) -> bool {
+    query.split('&').any(|field| field.trim_end_matches('=') == "uploads")
 }
 
 /// None: the request carries no checksum.

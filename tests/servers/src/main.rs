@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 
 use anyhow::bail;
-use capstan_test_servers::{Gcs, Moto, Postgres, Rclone, Rgw, Swift, compiled};
+use capstan_test_servers::{CephDrives, Gcs, Moto, Postgres, Rclone, Rgw, Swift, compiled};
 
 fn main() -> anyhow::Result<()> {
     let mut running: Vec<Box<dyn std::any::Any>> = Vec::new();
@@ -20,6 +20,12 @@ fn main() -> anyhow::Result<()> {
                 let value = server.s3.to_text();
                 running.push(Box::new(server));
                 ("CAPSTAN_TEST_RGW", value)
+            }
+            "drives" => {
+                let server = CephDrives::start()?;
+                let value = server.to_text();
+                running.push(Box::new(server));
+                ("CAPSTAN_TEST_CEPH_DRIVES", value)
             }
             "postgres" => {
                 let server = Postgres::start()?;
@@ -53,7 +59,7 @@ fn main() -> anyhow::Result<()> {
                 running.push(Box::new(server));
                 ("CAPSTAN_TEST_SWIFT", value)
             }
-            other => bail!("no such server: {other}; there are ceph, postgres, rclone, moto, gcs, swift"),
+            other => bail!("no such server: {other}; there are ceph, drives, postgres, rclone, moto, gcs, swift"),
         };
         writeln!(out, "{variable}={value}")?;
         out.flush()?;

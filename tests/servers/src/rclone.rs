@@ -38,6 +38,12 @@ impl Rclone {
             &format!("127.0.0.1:{port}"),
             "--auth-key",
             &format!("{},{}", s3.access_key, s3.secret_key),
+            // Directories read while a file was on its way are shown without it until they are read again.
+            "--dir-cache-time",
+            "1s",
+            // What was taken goes to where it lies at once, not seconds later.
+            "--vfs-write-back",
+            "0s",
             "--vfs-cache-mode",
             "full",
             "--cache-dir",

@@ -1,6 +1,6 @@
 //! Each server starts, serves, and is gone afterwards.
 
-use capstan_test_servers::{ChecksumFront, Postgres, Rclone, Rgw, S3, Swift, SwiftAccount, server_or_skip};
+use capstan_test_servers::{CephDrives, ChecksumFront, Postgres, Rclone, Rgw, S3, Swift, SwiftAccount, server_or_skip};
 
 fn objects_come_back(s3: &S3, bucket: &str) -> anyhow::Result<()> {
     s3.create_bucket(bucket)?;
@@ -19,6 +19,19 @@ fn objects_come_back(s3: &S3, bucket: &str) -> anyhow::Result<()> {
 fn rgw_stores_objects_and_checks_signatures() {
     let rgw = server_or_skip!(Rgw::get());
     objects_come_back(&rgw.s3, "starter-rgw").unwrap();
+}
+
+#[test]
+fn the_cluster_for_drives_has_a_pool_a_dashboard_and_a_storage_daemon() {
+    let drives = server_or_skip!(CephDrives::get());
+    let image = format!("starter-{}", std::process::id());
+    drives.rbd(&["create", "--size", "8", &image]).unwrap();
+    assert!(drives.images().unwrap().contains(&image));
+    drives.rbd(&["rm", "--no-progress", &image]).unwrap();
+    let dashboard: u16 = drives.dashboard.rsplit(':').next().unwrap().parse().unwrap();
+    for port in [dashboard, drives.nbd_port, drives.qmp_port] {
+        assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), "{port}");
+    }
 }
 
 #[test]

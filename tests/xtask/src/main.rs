@@ -25,7 +25,7 @@ cargo xtask COMMAND
   prove NAME [ARG...]  a long proof against real servers: first-cargo, every-target, kit
   wit-check [--freeze PACKAGE/TRACK]
                        the plugin contract parses and keeps what a frozen track promised
-  servers NAME...      start test servers (ceph postgres rclone moto gcs) and keep them until the end of stdin
+  servers NAME...      start test servers (ceph drives postgres rclone moto gcs) and keep them until the end of stdin
 ";
 
 fn main() -> ExitCode {

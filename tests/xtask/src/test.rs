@@ -14,7 +14,7 @@ use crate::workspace::{self, cargo, run};
 use crate::{patched, plugins, wit_check};
 
 /// Servers a run has one of; a test that needs another kind starts it itself.
-const SHARED: [&str; 3] = ["postgres", "ceph", "swift"];
+const SHARED: [&str; 4] = ["postgres", "ceph", "swift", "drives"];
 /// Workspaces of guests: their lints and their plain tests run natively, only their components are built for WebAssembly.
 const GUESTS: [&str; 4] = ["plugins", "plugins/smb", "tests/fixtures", "examples/plugin-rust"];
 

@@ -9,11 +9,11 @@ use capstan_conformance::host::built;
 use capstan_conformance::report::Report;
 use capstan_conformance::size::Size;
 use capstan_conformance::target_file::TargetFile;
-use capstan_conformance::{azure, check, gcs, nfs, s3, shown, smb, swift};
-use capstan_test_servers::{Azurite, Ganesha, Gcs, Rgw, Samba, Swift};
+use capstan_conformance::{azure, check, dssd, gcs, nfs, s3, shown, smb, swift, zadara};
+use capstan_test_servers::{Azurite, CephDrives, Ganesha, Gcs, Rgw, Samba, Swift, Vpsa};
 use serde_json::json;
 
-const PLUGINS: [&str; 8] = ["memory", "posix", "s3", "azure", "gcs", "swift", "nfs", "smb"];
+const PLUGINS: [&str; 11] = ["memory", "posix", "nvme", "s3", "azure", "gcs", "swift", "nfs", "smb", "dssd", "zadara"];
 /// More than that only makes a server on two cores slower.
 const JOBS: usize = 4;
 /// As a connector has them, not as small as in tests.
@@ -48,12 +48,19 @@ async fn prove(plugin: &str) -> anyhow::Result<Report> {
             let path = directory.path().to_str().context("a path that is text")?;
             run(plugin, TargetFile::plain(json!({ "path": path }), "root")).await
         }
+        "nvme" => {
+            let directory = tempfile::tempdir_in(std::env::current_dir()?.join("target"))?;
+            let path = directory.path().to_str().context("a path that is text")?;
+            run(plugin, TargetFile::plain(json!({ "path": path }), "drives")).await
+        }
         "s3" => run(plugin, s3::ceph(&Rgw::get()?.s3, parts)).await,
         "azure" => run(plugin, azure::target(&Azurite::start()?.blob, parts)).await,
         "gcs" => run(plugin, gcs::target(&Gcs::start()?, gcs::Way::Account, parts)).await,
         "swift" => run(plugin, swift::target(&Swift::get()?.tester(), parts)).await,
         "nfs" => run(plugin, nfs::target(&Ganesha::start()?)).await,
         "smb" => run(plugin, smb::target(&Samba::start()?, "share", json!({}))).await,
+        "dssd" => run(plugin, dssd::target(&CephDrives::get()?, json!({}))).await,
+        "zadara" => run(plugin, zadara::target(&Vpsa::start()?, json!({}))).await,
         other => bail!("no proof is written for {other}; there are {}", PLUGINS.join(", ")),
     }
 }

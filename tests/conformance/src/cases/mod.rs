@@ -1,6 +1,7 @@
 //! The cases, a folder a facet, a file a group.
 
 pub mod calls;
+pub mod drives;
 pub mod faults;
 pub mod files;
 pub mod names;

@@ -1,19 +1,24 @@
 //! The plugins of this repository, and some made to fail, held to the contract. One program, because each links the whole runtime.
 
+mod abandoned;
 mod azure;
 mod azure_ways;
 mod checksums;
 mod clocks;
+mod dssd;
+mod dssd_ways;
 mod fronts;
 mod full;
 mod gcs;
 mod gcs_ways;
 mod liars;
+mod liars_drives;
 mod liars_files;
 mod logins;
 mod logins_swift;
 mod memory;
 mod nfs;
+mod nvme;
 mod objects;
 mod posix;
 mod program;
@@ -25,3 +30,4 @@ mod swift;
 mod swift_access;
 mod swift_large;
 mod vendor;
+mod zadara;

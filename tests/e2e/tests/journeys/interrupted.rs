@@ -130,6 +130,39 @@ fn parts_of_a_stopped_task_are_given_up_also_when_the_host_dies_at_once() {
 }
 
 #[test]
+fn an_upload_whose_beginning_nobody_heard_of_is_taken_up_again_or_given_up() {
+    let rgw = server_or_skip!(Rgw::get());
+    for dies in [true, false] {
+        let front = ChecksumFront::start(&rgw.s3).unwrap();
+        let mut harbour = Harbour::open(if dies { "unheard-killed" } else { "unheard" }, &front.s3).unwrap();
+        harbour.load(&Shape { files: 1, small: 8 << 10, large: vec![64 << 20], odd: false }).unwrap();
+        front.keep_beginnings(true);
+        let up = harbour.upward("copy").unwrap();
+        harbour.cargo.act(up, "run").unwrap();
+        until("the upload", || rgw.s3.unfinished(&harbour.bucket).unwrap().len() == 1);
+        if dies {
+            harbour = harbour.crash_and_restart().unwrap();
+            front.keep_beginnings(false);
+            harbour.cargo.finish(up, PATIENCE).unwrap();
+        } else {
+            harbour.cargo.act(up, "stop").unwrap();
+            let stopped = harbour.cargo.watch(up, PATIENCE, |_| false).unwrap();
+            assert_eq!(stopped.status, "stopped_by_user", "{}", stopped.whole);
+        }
+        until("the end of the upload", || rgw.s3.unfinished(&harbour.bucket).unwrap().is_empty());
+        harbour.close().unwrap();
+    }
+}
+
+fn until(what: &str, is: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is() {
+        assert!(Instant::now() < end, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn a_restart_keeps_everything_that_was_configured() {
     let rgw = server_or_skip!(Rgw::get());
     let harbour = Harbour::open("kept", &rgw.s3).unwrap();

@@ -92,10 +92,31 @@ impl Front {
 
 /// The target on the impatient host, its server behind `address`; used once, so that sessions stand and nothing is left to find out.
 pub(super) async fn through(stand: &Stand<'_>, address: std::net::SocketAddr) -> anyhow::Result<Opened> {
+    behind(stand, address, Patience::Little).await
+}
+
+/// The same on the patient host: what is over soon there was not over because somebody had waited long enough.
+pub(super) async fn patiently(stand: &Stand<'_>, address: std::net::SocketAddr) -> anyhow::Result<Opened> {
+    behind(stand, address, Patience::Usual).await
+}
+
+enum Patience {
+    Little,
+    Usual,
+}
+
+async fn behind(stand: &Stand<'_>, address: std::net::SocketAddr, patience: Patience) -> anyhow::Result<Opened> {
     let kit = stand.kit()?;
     let endpoint = kit.endpoint.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
     let configuration = endpoint.through(address, &kit.file.configuration);
-    let target = kit.impatient(|settings| settings.configuration = configuration)?;
+    let target = match patience {
+        Patience::Little => kit.impatient(|settings| settings.configuration = configuration)?,
+        Patience::Usual => kit.another(|settings| settings.configuration = configuration)?,
+    };
+    if let (None, None, Some(drives)) = (&target.objects, &target.files, &target.drives) {
+        drives.list(stand.location, None, 1).await.map_err(told).context("a list through the front")?;
+        return Ok(target);
+    }
     let store = target.store()?;
     let warm = stand.key("warm");
     store

@@ -4,6 +4,7 @@
 mod endured;
 mod http;
 mod lost;
+mod lost_drives;
 mod lost_files;
 mod operation;
 mod silent;
@@ -12,5 +13,5 @@ mod wire;
 use crate::case::Case;
 
 pub fn all() -> Vec<Case> {
-    [http::all(), wire::all(), silent::all(), lost::all(), lost_files::all()].into_iter().flatten().collect()
+    [http::all(), wire::all(), silent::all(), lost::all(), lost_files::all(), lost_drives::all()].into_iter().flatten().collect()
 }

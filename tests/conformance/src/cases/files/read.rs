@@ -25,6 +25,7 @@ pub fn all() -> Vec<Case> {
         "read-range-beyond", clause::READ, [Files], "a range that begins beyond the end is invalid, however far", beyond;
         "read-range-of-an-empty-file", clause::READ, [Files], "a range from 0 of an empty file is empty, or invalid", of_empty;
         "read-parallel", clause::OVERLAP, [Files], "ranges read at once are each their own bytes", parallel;
+        "read-steady", clause::READ, [Files], "a read that says the file stood still tells the size and moment it has", steady;
         "read-absent", clause::READ, [Files], "reading an absent file is not-found", absent;
         "read-a-directory", clause::READ, [Files], "reading a directory is invalid", directory;
         "read-dropped", clause::OVERLAP, [Files], "a read that nobody follows to its end harms no other call", dropped;
@@ -36,6 +37,19 @@ pub fn all() -> Vec<Case> {
         "stat-ids", clause::STAT, [Files], "two nodes have two ids, and a renamed one keeps its own", ids;
         "locations-listed", clause::LIST_LOCATIONS, [Files], "the location in use is listed, once", listed;
     }
+}
+
+/// Only some reads say so; the host looks after the others.
+async fn steady(stand: &Stand<'_>) -> Check {
+    for (name, size) in [("empty", 0), ("small", 5000), ("middle", 200_000), ("large", 3 << 20)] {
+        write(stand, name, size).await?;
+        let (node, body) = stand.files()?.read(stand.location, &stand.key(name), None).await.map_err(told)?;
+        same(body, 0, size).await.with_context(|| name.to_owned())?;
+        let now = stat(stand, name).await?;
+        let says = node.extras.iter().any(|(extra, value)| extra == "steady" && value == "true");
+        ensure!(!says || (node.size, node.modified) == (now.size, now.modified), "{node:?} stood still, and is now {now:?}");
+    }
+    Ok(())
 }
 
 async fn range(stand: &Stand<'_>, offset: u64, length: Option<u64>, expected: u64) -> Check {

@@ -7,6 +7,7 @@ use capstan_domain::failure::Kind;
 use capstan_domain::ports::PutOptions;
 use futures::future::join_all;
 
+use super::attributes::{MOMENT, cut};
 use super::{holds, make_directory, names_in, stat, write};
 use crate::case::{Case, Want};
 use crate::cases::objects::locations::ABSENT;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Case> {
         "write-replaces", clause::WRITE, [Files], "a write replaces the file, also by less", replaces;
         "write-makes-directories", clause::WRITE, [Files], "missing directories are made on the way", makes_directories;
         "write-answers", clause::WRITE, [Files], "a write answers the node: name, kind, size", answers;
+        "write-with-a-moment", clause::EXTRAS, [Files], "a moment that a write says it gave the file is the one it has", with_a_moment;
         "write-broken-source", clause::CONTENT, [Files], "a source that breaks leaves no file, and its own failure is told", broken;
         "write-broken-source-keeps", clause::WRITE, [Files], "a source that breaks leaves the file from before as it was", broken_keeps;
         "write-unseen-until-whole", clause::WRITE, [Files], "a file is not visible while it is being written", unseen;
@@ -68,6 +70,20 @@ async fn makes_directories(stand: &Stand<'_>) -> Check {
 async fn answers(stand: &Stand<'_>) -> Check {
     let node = write(stand, "folder/answered", 5).await?;
     ensure!(node.name == "answered", "the node is called {:?}: it is the last component alone", node.name);
+    Ok(())
+}
+
+/// The extra may go unheeded; an answer that tells its moment is believed by the host.
+async fn with_a_moment(stand: &Stand<'_>) -> Check {
+    for (name, size) in [("small", 5), ("large", 3 << 20)] {
+        let options = PutOptions { extras: vec![("modified".to_owned(), MOMENT.to_string())], ..PutOptions::default() };
+        let path = stand.key(name);
+        let written = stand.files()?.write(stand.location, &path, counting(size), "with a moment", options).await;
+        let heeded = written.map_err(told)?.modified == cut(stand);
+        let seen = stat(stand, name).await?.modified;
+        ensure!(heeded == (seen == cut(stand)), "the write says {heeded} of the moment, and the file has {seen}");
+        holds(stand, name, size).await?;
+    }
     Ok(())
 }
 
