@@ -18,6 +18,13 @@ use crate::process::{Keeper, http_ok};
 use crate::program::{find, run};
 use crate::{Cloud, SwiftAccount};
 
+/// The servers ask each other and give up soon: a busy machine then sees files that no list shows, since nothing makes up for an entry
+/// that a list was not told in time. These wait.
+const PATIENCE: &str =
+    "conn_timeout = 10\nnode_timeout = 60\ncontainer_update_timeout = 60\nerror_suppression_limit = 1000000\n";
+/// A cache that does not answer in time is a token that nobody gave out.
+const CACHE_PATIENCE: &str = "memcache_max_connections = 32\nconnect_timeout = 10\npool_timeout = 30\nio_timeout = 30\n\
+     error_suppression_limit = 1000000\n";
 const CURE: &str = "apt-get install swift-proxy swift-account swift-container swift-object memcached python3-keystonemiddleware";
 /// Debian's own: its modules are in no other's path.
 const PYTHON: &str = "/usr/bin/python3";
@@ -191,7 +198,7 @@ impl Service<'_> {
 
     fn common(&self, port: u16) -> String {
         format!(
-            "[DEFAULT]\nswift_dir = {}\nbind_ip = 127.0.0.1\nbind_port = {}\nworkers = 0\nuser = {}\nlog_address = {}\n",
+            "[DEFAULT]\nswift_dir = {}\nbind_ip = 127.0.0.1\nbind_port = {}\nworkers = 0\nuser = {}\nlog_address = {}\n{PATIENCE}",
             self.directory.display(),
             self.base + port,
             self.user,
@@ -215,7 +222,7 @@ impl Service<'_> {
         settings.push_str("[filter:container-quotas]\nuse = egg:swift#container_quotas\n[filter:account-quotas]\nuse = egg:swift#account_quotas\n");
         settings.push_str("[filter:versioned_writes]\nuse = egg:swift#versioned_writes\nallow_versioned_writes = true\nallow_object_versioning = true\n");
         settings.push_str(&format!(
-            "[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:{}\n",
+            "[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:{}\n{CACHE_PATIENCE}",
             self.base + MEMCACHED
         ));
         settings.push_str(filters);

@@ -121,7 +121,7 @@ async fn a_catalogue_that_leads_elsewhere_needs_a_grant_and_says_which() {
 
 #[tokio::test]
 async fn tokens_that_end_in_the_middle_are_replaced_without_anybody_noticing() {
-    let swift = server_or_skip!(Swift::get());
+    let swift = server_or_skip!(Swift::start());
     let by_v1 = host(&swift.tester(), json!({})).await.unwrap();
     let passenger = swift.cloud.passenger();
     let by_v3 = cloud_host(&passenger, json!({})).await.unwrap();
