@@ -20,8 +20,7 @@ use crate::{Cloud, SwiftAccount};
 
 /// The servers ask each other and give up soon: a busy machine then sees files that no list shows, since nothing makes up for an entry
 /// that a list was not told in time. These wait.
-const PATIENCE: &str =
-    "conn_timeout = 10\nnode_timeout = 60\ncontainer_update_timeout = 60\nerror_suppression_limit = 1000000\n";
+const PATIENCE: &str = "conn_timeout = 10\nnode_timeout = 60\ncontainer_update_timeout = 60\nerror_suppression_limit = 1000000\n";
 /// A cache that does not answer in time is a token that nobody gave out.
 const CACHE_PATIENCE: &str = "memcache_max_connections = 32\nconnect_timeout = 10\npool_timeout = 30\nio_timeout = 30\n\
      error_suppression_limit = 1000000\n";
