@@ -7,6 +7,7 @@ mod api;
 mod azure;
 mod catalogue;
 mod cloud;
+mod drives;
 mod gcs;
 mod latency;
 mod local;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 15] = [
+const BENCHES: [(&str, &str, Bench); 16] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
@@ -48,6 +49,11 @@ const BENCHES: [(&str, &str, Bench); 15] = [
     ("memory", "what is held while a million files are copied, against rclone (--files N)", memory::run),
     ("nfs", "files to an NFS export and back, against libnfs's nfs-cp (--mebibytes N, --files N)", nfs::run),
     ("smb", "files to an SMB share and back, against smbclient (--mebibytes N, --files N)", smb::run),
+    (
+        "drives",
+        "drives over REST, against cp, qemu-img and qemu-storage-daemon (create list clone nbd dssd across peer; --gib N --data-mib N)",
+        drives::run,
+    ),
     ("scan", "a tree into the catalogue, against find -printf; a primary pool on NFS, against nfs-ls -R", scan::run),
 ];
 

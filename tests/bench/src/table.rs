@@ -19,6 +19,14 @@ pub(crate) fn print(title: &str, notes: &[String], head: &[&str], rows: &[Vec<St
     Ok(())
 }
 
+/// A comparison whose other side cannot be had.
+pub(crate) fn left_out(title: &str, reason: &anyhow::Error) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n## {title}\n\nLeft out: {reason:#}")?;
+    out.flush()?;
+    Ok(())
+}
+
 fn machine() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text

@@ -1,0 +1,90 @@
+//! Clones from one storage type to another, through the host, beside `qemu-img convert` between the same ends: the drive's file, and
+//! the NBD export of the engine's storage daemon.
+//!
+//! The host reads back all that it writes and compares it, which qemu-img does not. Both flush at the end.
+
+use std::time::Duration;
+
+use super::image::{Image, synced};
+use super::pool::Pool;
+use super::qemu;
+use super::rig::{DSSD, Drive, NVME};
+use crate::measure::{Series, has, option};
+use crate::{rivals, share, table};
+
+/// MiB of data a second.
+#[derive(Default)]
+struct Lane {
+    ours: Series,
+    theirs: Series,
+}
+
+impl Lane {
+    fn row(&self, name: &str) -> Vec<String> {
+        let Self { ours, theirs } = self;
+        vec![name.to_owned(), ours.text(), theirs.text(), ours.against(theirs), "≥ 0.7×".to_owned()]
+    }
+}
+
+pub(super) fn run(pool: &Pool<'_>, arguments: &[String]) -> anyhow::Result<()> {
+    let quick = has(arguments, "--quick");
+    let gibibytes = option(arguments, "--gib")?.unwrap_or(if quick { 1 } else { 4 });
+    let data = option(arguments, "--data-mib")?.unwrap_or(if quick { 64 } else { 512 });
+    let rounds = option(arguments, "--rounds")?.unwrap_or(if quick { 1 } else { 5 });
+    let image = Image::new(gibibytes << 10, data)?;
+    let near = pool.rig.made("near", image.size, NVME)?;
+    image.write(&pool.rig.file(&near))?;
+    let far = pool.filled("far", image)?;
+    let (mut there, mut back) = (Lane::default(), Lane::default());
+    for _ in 0..rounds {
+        there.ours.push(image.rate(cloned(pool, image, &near, &near, DSSD)?));
+        there.theirs.push(image.rate(converted_there(pool, image, &near)?));
+        back.ours.push(image.rate(cloned(pool, image, &near, &far, NVME)?));
+        back.theirs.push(image.rate(converted_back(pool, image, &near, &far)?));
+    }
+    pool.rig.delete(&near)?;
+    pool.rig.delete(&far)?;
+    let notes = [
+        format!("{}, {rounds} rounds in turns; MiB of data a second, median (spread).", image.text()),
+        "Over REST until the clone is unmounted: durable, every byte read back and compared. qemu-img reads nothing back, and flushes at \
+         its end (`-t writeback`, and a `sync` of its file)."
+            .to_owned(),
+    ];
+    let rows = [there.row("nvme to dssd"), back.row("dssd to nvme")];
+    table::print("Drives: clone across storage types", &notes, &["", "clone", "qemu-img convert", "", "aim"], &rows)
+}
+
+/// Each turn begins with a disk that is idle, and with the nvme drive in the page cache.
+fn begin(pool: &Pool<'_>, image: Image, near: &Drive) -> anyhow::Result<()> {
+    share::synced(pool.rig.room())?;
+    image.warm(&pool.rig.file(near))
+}
+
+fn cloned(pool: &Pool<'_>, image: Image, near: &Drive, source: &Drive, storage_type: &str) -> anyhow::Result<Duration> {
+    begin(pool, image, near)?;
+    let (clone, took) = pool.rig.cloned(source, storage_type)?;
+    pool.rig.delete(&clone)?;
+    Ok(took)
+}
+
+fn converted_there(pool: &Pool<'_>, image: Image, near: &Drive) -> anyhow::Result<Duration> {
+    let to = pool.rig.made("converted", image.size, DSSD)?;
+    // So that the engine gives it out.
+    pool.rig.attach(&to, false)?;
+    begin(pool, image, near)?;
+    let from = pool.rig.file(near).display().to_string();
+    let took = rivals::run(qemu::convert_into(&from, &pool.direct(&to))?)?;
+    pool.rig.detach(&to)?;
+    pool.rig.delete(&to)?;
+    Ok(took)
+}
+
+fn converted_back(pool: &Pool<'_>, image: Image, near: &Drive, far: &Drive) -> anyhow::Result<Duration> {
+    pool.rig.attach(far, true)?;
+    begin(pool, image, near)?;
+    let to = pool.rig.room().join("converted.raw");
+    let took = rivals::run(qemu::convert(&pool.direct(far), &to.display().to_string())?)? + synced(&to)?;
+    pool.rig.detach(far)?;
+    std::fs::remove_file(&to)?;
+    Ok(took)
+}
