@@ -1,5 +1,7 @@
 """What apache-libcloud's CloudSigma 2.0 driver does with drives, the driver as it is shipped, on a host that has none.
 
+The driver names no storage type: its drives are of the one that is the default there.
+
 Argument: where it goes and what is there, as JSON; tests/servers/src/cloudsigma.rs says what its members are.
 """
 import json
@@ -12,13 +14,20 @@ from libcloud.compute.drivers.cloudsigma import CloudSigmaError, CloudSigmaNodeS
 from libcloud.compute.providers import get_driver
 from libcloud.compute.types import NodeState, Provider
 
+GIB = 1 << 30
 there = json.loads(sys.argv[1])
+default = there["default"]
 libcloud.security.CA_CERTS_PATH = there["authority"]
 Driver = get_driver(Provider.CLOUDSIGMA)
 
 
 def connect(password):
     return Driver(there["user"], password, host="127.0.0.1", port=there["port"], api_version="2.0")
+
+
+def made(size):
+    """The size in GiB that a drive has whose maker asks for this one."""
+    return -int(-size * GIB // default["granularity"]) * default["granularity"] / GIB
 
 
 def unmounted(drive):
@@ -45,18 +54,21 @@ else:
 driver = connect(there["password"])
 driver.DRIVE_TRANSITION_SLEEP_INTERVAL = 0.01
 assert driver.list_volumes() == []
-assert driver.ex_list_capabilities()["default_storage_type"] == there["default"]
+capabilities = driver.ex_list_capabilities()
+assert capabilities["default_storage_type"] == default["name"]
+for kind in (default, there["other"]):
+    assert capabilities["drives"][kind["name"]]["size"]["min"] == kind["minimum"], capabilities
 
 # Drives: made, listed, looked at.
 first = driver.create_volume("first", 1)
 assert (first.name, first.size, first.media, first.status) == ("first", 1.0, "disk", "creating")
 second = driver.ex_create_drive("second", 1.5, media="cdrom", ex_avoid=[first.id])
-assert (second.size, second.media) == (1.5, "cdrom")
+assert (second.size, second.media) == (made(1.5), "cdrom")
 first = unmounted(first)
 second = unmounted(second)
-for number in range(25):
+for number in range(20):
     driver.create_volume("many-%d" % number, 1)
-assert len(driver.list_volumes()) == 27, "the page has no bound for this client"
+assert len(driver.list_volumes()) == 22, "the page has no bound for this client"
 groups = driver.ex_list_drives_availability_groups()
 assert sorted(drive for group in groups for drive in group) == sorted(drive.id for drive in driver.list_volumes())
 assert groups[1:] == ([[second.id]] if there["apart"] else []), groups
@@ -81,6 +93,7 @@ assert driver.ex_tag_resource(clone, tag).name == "red"
 assert driver.ex_get_tag(tag.id).id == tag.id
 assert driver.list_nodes(ex_tag=tag) == []
 assert driver.ex_delete_tag(tag)
+assert driver.ex_list_tags() == []
 
 # A node whose drive is a clone, resized; then another drive is attached to it.
 size = CloudSigmaNodeSize(id="x", name="x", cpu=1, ram=1024, disk=3, bandwidth=None, price=0, driver=driver)
@@ -101,14 +114,23 @@ node = driver.ex_edit_node(node, {"name": "renamed", "cpu": 2000, "mem": 1 << 30
 assert (node.name, len(node.extra["drives"])) == ("renamed", 2)
 assert driver.detach_volume(node, clone)
 assert driver.ex_get_drive(clone.id).status == "unmounted"
+assert driver.start_node(node)
+assert driver.ex_get_drive(mounted[0].id).status == "mounted"
+assert driver.stop_node(node)
 assert driver.destroy_node(node, ex_delete_drives=True)
 refused(lambda: driver.ex_get_drive(mounted[0].id), "notexist")
+
+# Less than the smallest: it becomes that where sizes are that coarse, and is refused elsewhere.
+least = default["minimum"] / GIB
+if made(least / 2) == least:
+    assert driver.create_volume("small", least / 2).size == least
+else:
+    refused(lambda: driver.create_volume("small", least / 2), "validation", "size")
+refused(lambda: driver.create_volume("n" * 10240, 1), "validation", "name")
 
 # Gone.
 for drive in driver.list_volumes():
     assert driver.destroy_volume(unmounted(drive))
 assert driver.list_volumes() == []
 refused(lambda: driver.ex_get_drive(first.id), "notexist")
-refused(lambda: driver.create_volume("small", 0.25), "validation", "size")
-refused(lambda: driver.create_volume("n" * 10240, 1), "validation", "name")
 print("done")

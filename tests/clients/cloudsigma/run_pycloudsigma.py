@@ -10,6 +10,7 @@ from cloudsigma import errors, resource
 
 GIB = 1 << 30
 there = json.loads(sys.argv[1])
+default, other = there["default"], there["other"]
 ACCESS = dict(api_endpoint=there["endpoint"] + "/api/2.0/", username=there["user"], password=there["password"])
 
 
@@ -22,6 +23,11 @@ def refused(call, error, kind, point=None):
         assert all(item["error_message"] for item in body)
     else:
         raise AssertionError("it was not refused")
+
+
+def made(size):
+    """The bytes of a drive of the default type whose maker asks for so many."""
+    return -(-size // default["granularity"]) * default["granularity"]
 
 
 def become(what, uuid, status, member="status"):
@@ -48,20 +54,29 @@ profile, capabilities = resource.Profile(**ACCESS), resource.Capabilites(**ACCES
 
 assert drives.list() == [] and drives.list_detail() == []
 assert set(drives.get_schema()) >= {"fields", "filtering", "default_limit"}
-assert capabilities.get()["drives"][there["other"]]["min_size"] == 512 << 20
+told = capabilities.get()
+assert told["default_storage_type"] == default["name"]
+for kind in (default, other):
+    limits = told["drives"][kind["name"]]
+    assert limits["min_size"] == limits["size"]["min"] == kind["minimum"] < limits["size"]["max"], limits
 
-# Made: one, which comes unwrapped, and many.
+# Made: one, which comes unwrapped, one of a type that is named, and many of another.
 first = drives.create({"name": "first", "media": "disk", "size": GIB, "meta": {"k": "v"}})
-assert (first["status"], first["meta"], first["storage_type"]) == ("creating", {"k": "v"}, there["default"])
+assert (first["status"], first["meta"], first["storage_type"]) == ("creating", {"k": "v"}, default["name"])
 first = become(drives, first["uuid"], "unmounted")
-wanted = [{"name": "d%d" % n, "media": "disk", "size": GIB, "storage_type": there["other"]} for n in range(30)]
+least = {"name": "least", "media": "cdrom", "size": str(default["minimum"]), "storage_type": default["name"]}
+least = drives.create(least)
+assert (least["storage_type"], least["size"], least["media"]) == (default["name"], default["minimum"], "cdrom")
+assert drives.get_from_url(least["resource_uri"])["uuid"] == least["uuid"]
+wanted = [{"name": "d%d" % n, "media": "disk", "size": GIB, "storage_type": other["name"]} for n in range(20)]
 many = drives.create(wanted, avoid=first["uuid"])
-assert [drive["name"] for drive in many] == ["d%d" % n for n in range(30)]
-assert len(drives.list()) == 31
+assert [drive["name"] for drive in many] == ["d%d" % n for n in range(20)]
+assert {drive["storage_type"] for drive in many} == {other["name"]}
+assert len(drives.list()) == 22
 assert set(drives.list()[0]) == {"owner", "resource_uri", "status", "uuid"}
 assert [drive["name"] for drive in drives.list_detail({"name__contains": "IRST"})] == ["first"]
 assert set(drives.list({"fields": "name,size"})[0]) == {"name", "size"}
-assert len(drives.list({"limit": 7, "offset": 29})) == 2
+assert len(drives.list({"limit": 7, "offset": 20})) == 2
 refused(lambda: drives.create({"media": "disk", "size": GIB}), errors.ClientError, "validation", "name")
 refused(lambda: drives.create({"name": "a", "media": "disk", "size": 2**63}), errors.ClientError, "validation", "size")
 for absent in there["absent"]:
@@ -77,7 +92,7 @@ assert (edited["name"], edited["meta"], edited["status"]) == ("renamed", {"l": "
 edited["size"] = GIB + 1
 resizing = drives.resize(first["uuid"], edited)
 assert (resizing["status"], resizing["size"]) == ("resizing", GIB)
-assert become(drives, first["uuid"], "unmounted")["size"] == GIB + 16384
+assert become(drives, first["uuid"], "unmounted")["size"] == made(GIB + 1)
 refused(lambda: drives.resize(first["uuid"], {"name": "a", "media": "disk"}), errors.ClientError, "validation", "size")
 
 # Cloned: without anything, and with all.
@@ -88,12 +103,16 @@ assert drives.get(first["uuid"])["status"] in (["cloning_src", "unmounted"] if t
 job = jobs.get(clone["jobs"][0]["uuid"])
 assert job["operation"] == "drive_clone" and clone["resource_uri"] in job["resources"]
 assert jobs.list() != []
-clone = drives.clone(first["uuid"], {"name": "clone", "size": 2 * GIB, "storage_type": there["other"]}, avoid=[first["uuid"], clone["uuid"]])
-assert (clone["name"], clone["size"], clone["storage_type"]) == ("clone", 2 * GIB, there["other"])
+clone = drives.clone(first["uuid"], {"name": "clone", "size": 2 * GIB, "storage_type": other["name"]}, avoid=[first["uuid"], clone["uuid"]])
+assert (clone["name"], clone["size"], clone["storage_type"]) == ("clone", 2 * GIB, other["name"])
 refused(lambda: drives.clone(first["uuid"], {"size": GIB}), errors.ClientError, "validation", "size")
 assert profile.get()["clone_naming"] == "NONE"
 assert profile.update(dict(profile.get(), clone_naming="COUNTER"))["clone_naming"] == "COUNTER"
 become(drives, clone["uuid"], "unmounted")
+become(drives, first["uuid"], "unmounted")
+across = become(jobs, clone["jobs"][0]["uuid"], "success", "state")
+assert across["resources"] == [first["resource_uri"], clone["resource_uri"]] and across["data"]["progress"] == 100
+assert across["uuid"] in [job["uuid"] for job in jobs.list()]
 counted = drives.clone(clone["uuid"])
 assert counted["name"] == "clone_1"
 become(drives, counted["uuid"], "unmounted")
@@ -114,10 +133,16 @@ snapshot = snapshots.create({"drive": first["uuid"], "name": "snapshot"})
 assert snapshot["status"] == "creating" and snapshot["drive"]["uuid"] == first["uuid"]
 become(snapshots, snapshot["uuid"], "available")
 assert [found["uuid"] for found in snapshots.list({"drive": first["uuid"]})] == [snapshot["uuid"]]
+assert [found["name"] for found in snapshots.list_detail()] == ["snapshot"]
+assert [found["uuid"] for found in drives.get(first["uuid"])["snapshots"]] == [snapshot["uuid"]]
 assert snapshots.update(snapshot["uuid"], dict(snapshot, name="other"))["name"] == "other"
 cloned = snapshots.clone(snapshot["uuid"], {"name": "from snapshot"}, avoid=first["uuid"])
-assert (cloned["name"], cloned["status"]) == ("from snapshot", "cloning_dst")
+assert (cloned["name"], cloned["status"], cloned["storage_type"]) == ("from snapshot", "cloning_dst", default["name"])
 become(drives, cloned["uuid"], "unmounted")
+cloned = snapshots.clone(snapshot["uuid"], {"name": "elsewhere", "size": 2 * GIB, "storage_type": other["name"]})
+assert (cloned["name"], cloned["storage_type"]) == ("elsewhere", other["name"])
+become(drives, cloned["uuid"], "unmounted")
+become(drives, first["uuid"], "unmounted")
 snapshots.delete(snapshot["uuid"])
 assert snapshots.list() == []
 
@@ -134,7 +159,10 @@ assert drives.update(first["uuid"], dict(mounted, name="mounted", size=8 * GIB))
 assert drives.get(first["uuid"])["name"] == "mounted"
 refused(lambda: drives.resize(first["uuid"], dict(mounted, size=8 * GIB)), errors.PermissionError, "permission")
 refused(lambda: drives.delete(first["uuid"]), errors.PermissionError, "permission")
-servers.stop(server["uuid"])
+assert servers.stop(server["uuid"])["action"] == "stop"
+servers.start(server["uuid"])
+assert servers.shutdown(server["uuid"])["action"] == "shutdown"
+assert [found["name"] for found in servers.list_detail()] == ["server"]
 server["drives"].append({"device": "virtio", "dev_channel": "0:1", "drive": clone["uuid"]})
 assert len(servers.update(server["uuid"], server)["drives"]) == 2
 servers.delete_with_disks(server["uuid"])

@@ -4,6 +4,7 @@
 
 mod cargo;
 mod client;
+mod drive_host;
 mod harbour;
 mod host;
 mod outcomes;
@@ -12,6 +13,7 @@ mod tree;
 
 pub use cargo::{Cargo, Execution, Route, Stand};
 pub use client::{Answer, Client};
+pub use drive_host::{DSSD, DriveHost, NVME, STORAGE_TYPES, ZADARA};
 pub use harbour::{Harbour, INBOUND, OUTBOUND, POOL};
 pub use host::{Host, HostOptions, PASSWORD, USER, binaries, dist};
 pub use outcomes::Outcomes;

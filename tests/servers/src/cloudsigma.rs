@@ -5,14 +5,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{S3, TlsFront, python_with};
 
 /// Seconds that a client waits for a drive; machines that test are busy.
 const PATIENCE: u64 = 90;
 
-/// Where the clients go, and what is there: no drives, snapshots, servers or tags, and a smallest drive of 512 MiB.
+/// A storage type as clients meet it.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageType<'c> {
+    pub name: &'c str,
+    /// Bytes of its smallest drive.
+    pub minimum: u64,
+    /// Bytes that all its sizes are multiples of.
+    pub granularity: u64,
+}
+
+/// Where the clients go, and what is there: no drives, snapshots, servers or tags.
 #[derive(Clone, Debug)]
 pub struct CloudSigma<'c> {
     /// `http://ADDRESS`, below which is `/api/2.0`.
@@ -20,14 +30,20 @@ pub struct CloudSigma<'c> {
     pub user: &'c str,
     pub password: &'c str,
     /// The storage type of drives that name none, and one to name, which may be the same.
-    pub default_type: &'c str,
-    pub other_type: &'c str,
+    pub default_type: StorageType<'c>,
+    pub other_type: StorageType<'c>,
     /// Storage types that are known and have no room.
     pub absent_types: &'c [&'c str],
     /// A drive that is to avoid another gets a storage host of its own.
     pub apart: bool,
     /// What takes time goes on while nobody looks, so that it may have ended before it is seen.
     pub at_work: bool,
+}
+
+impl StorageType<'_> {
+    fn to_json(self) -> Value {
+        json!({ "name": self.name, "minimum": self.minimum, "granularity": self.granularity })
+    }
 }
 
 /// Python with the clients in it.
@@ -66,8 +82,8 @@ impl CloudSigmaClients {
             "authority": authority,
             "user": there.user,
             "password": there.password,
-            "default": there.default_type,
-            "other": there.other_type,
+            "default": there.default_type.to_json(),
+            "other": there.other_type.to_json(),
             "absent": there.absent_types,
             "apart": there.apart,
             "at_work": there.at_work,

@@ -1,9 +1,14 @@
 //! Public clients, as they are shipped, against the dialect: what they ask for is served, and what is refused they understand.
 
-use capstan_test_servers::{CloudSigma, CloudSigmaClients, server_or_skip};
+use capstan_test_servers::{CloudSigma, CloudSigmaClients, StorageType, server_or_skip};
 use tokio::net::TcpListener;
 
-use crate::support::door;
+use crate::support::{GRANULARITY, LIMITS, door};
+
+/// All of the small host behind the dialect are alike.
+fn storage_type(name: &str) -> StorageType<'_> {
+    StorageType { name, minimum: LIMITS.min, granularity: GRANULARITY }
+}
 
 /// Serves the dialect on a free port of loopback until the test ends, and takes a client to it.
 async fn meet(client: impl FnOnce(&CloudSigma<'_>) -> anyhow::Result<()> + Send + 'static) {
@@ -15,8 +20,8 @@ async fn meet(client: impl FnOnce(&CloudSigma<'_>) -> anyhow::Result<()> + Send 
             endpoint: &endpoint,
             user: "admin",
             password: "pw",
-            default_type: "dssd",
-            other_type: "nvme",
+            default_type: storage_type("dssd"),
+            other_type: storage_type("nvme"),
             absent_types: &["zadara"],
             apart: true,
             at_work: false,

@@ -12,7 +12,7 @@ use capstan_api_http::Document;
 use serde_json::{Value, json};
 
 pub(crate) use capstan_test_dialect::ADMIN;
-pub(crate) use fake::Fake;
+pub(crate) use fake::{Fake, GRANULARITY, LIMITS};
 
 /// A UUID that names nothing.
 pub(crate) const NOBODY: &str = "ffffffff-ffff-4fff-8fff-ffffffffffff";

@@ -4,42 +4,22 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "everything here is a test")]
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use capstan_e2e::{Client, Host, PASSWORD, USER, binaries};
+use capstan_e2e::{Client, Host, PASSWORD, USER};
 use capstan_test_servers::{nbd_program, server_or_skip};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+
+use crate::attaching::{Attached, address, capstan, good, nbd, run};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const SIZE: u64 = 512 << 20;
 /// Of the image, which is smaller than the drive.
 const IMAGE: u64 = 96 << 20;
-
-fn capstan(host: &Host, arguments: &[&str]) -> Command {
-    let mut command = Command::new(binaries().unwrap().join("capstan"));
-    command.args(arguments).env("CAPSTAN_URL", host.base()).env("CAPSTAN_USER", USER).env("CAPSTAN_PASSWORD", PASSWORD);
-    command.stdin(Stdio::null());
-    command
-}
-
-/// Whether it succeeded, and all it said.
-fn run(command: &mut Command) -> (bool, String) {
-    let output = command.output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-}
-
-fn good(command: &mut Command) -> String {
-    let (succeeded, said) = run(command);
-    assert!(succeeded, "{command:?}: {said}");
-    said
-}
 
 fn wait(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
@@ -82,32 +62,6 @@ fn begins_with(file: &Path, image: &Path) {
     assert!(file[image.len()..].iter().all(|byte| *byte == 0), "there is something behind the image");
 }
 
-/// Attached by a command that stays; with its address for clients.
-fn attached(host: &Host, arguments: &[&str]) -> (Child, String) {
-    let mut command = capstan(host, &[&["--json", "drive", "attach", "disk"], arguments].concat());
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut answer = String::new();
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        answer.push_str(&line);
-        if line == "}" {
-            break;
-        }
-    }
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    (child, answer["uri"].as_str().unwrap().to_owned())
-}
-
-fn interrupt(mut child: Child) {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(pid, Signal::INT).unwrap();
-    assert!(child.wait().unwrap().success());
-}
-
-fn nbd(name: &str) -> Command {
-    Command::new(nbd_program(name).unwrap())
-}
-
 #[test]
 fn a_drive_is_attached_until_it_is_interrupted_and_mounted_meanwhile() {
     server_or_skip!(nbd_program("nbdcopy"));
@@ -119,7 +73,8 @@ fn a_drive_is_attached_until_it_is_interrupted_and_mounted_meanwhile() {
     let (file, back) = (room.path().join("image"), room.path().join("back"));
     image(&file);
 
-    let (child, uri) = attached(&host, &[]);
+    let attached = Attached::new(&host, "disk", &[]);
+    let uri = attached.uri.clone();
     assert_eq!(sigma(), "mounted");
     let listed = good(&mut capstan(&host, &["drive", "list"]));
     assert!(listed.contains("unix:") && listed.contains("true"), "{listed}");
@@ -132,7 +87,7 @@ fn a_drive_is_attached_until_it_is_interrupted_and_mounted_meanwhile() {
     assert_ne!(client.raw("DELETE", &format!("/api/2.0/drives/{id}/"), None, b"").unwrap().status, 204);
     let (uploaded, said) = run(&mut capstan(&host, &["drive", "upload", "disk", &file.display().to_string()]));
     assert!(!uploaded && said.contains("mounted"), "{said}");
-    interrupt(child);
+    attached.interrupt();
     assert_eq!(sigma(), "unmounted");
     assert!(!run(nbd("nbdinfo").arg(&uri)).0, "it is exported still");
     good(&mut capstan(&host, &["drive", "download", "disk", &back.display().to_string()]));
@@ -140,7 +95,7 @@ fn a_drive_is_attached_until_it_is_interrupted_and_mounted_meanwhile() {
 
     // Over TCP, for reading, left alone; then the host dies.
     let told = good(&mut capstan(&host, &["drive", "attach", "disk", "--address", "tcp:127.0.0.1:0", "--read-only", "--detach"]));
-    let uri = told.split_whitespace().find(|word| word.starts_with("nbd://")).unwrap().to_owned();
+    let uri = address(&told);
     let map = good(nbd("nbdinfo").arg("--map").arg(&uri));
     assert!(map.lines().any(|line| line.contains("hole")) && map.lines().any(|line| line.contains("data")), "{map}");
     let (written, said) = run(nbd("nbdcopy").args([&file.display().to_string(), &uri]));
@@ -152,11 +107,11 @@ fn a_drive_is_attached_until_it_is_interrupted_and_mounted_meanwhile() {
     let host = host.crash_and_restart().unwrap();
     let client = host.client();
     assert_eq!(drive(&client)["mounted"], false);
-    let (child, uri) = attached(&host, &[]);
-    succeeds_at(&uri);
+    let attached = Attached::new(&host, "disk", &[]);
+    succeeds_at(&attached.uri);
     good(&mut capstan(&host, &["drive", "detach", "disk"]));
     assert_eq!(drive(&client)["mounted"], false);
-    interrupt(child);
+    attached.interrupt();
     host.stop().unwrap();
 }
 
@@ -171,15 +126,15 @@ fn who_loses_the_grant_of_the_directory_loses_the_drive() {
     let (host, _room) = Host::fresh().unwrap();
     let client = host.client();
     make(&client);
-    let (child, uri) = attached(&host, &[]);
-    succeeds_at(&uri);
+    let attached = Attached::new(&host, "disk", &[]);
+    succeeds_at(&attached.uri);
     let grants = client.get("/capstan/v1/grants").unwrap();
     let of = |grant: &&Value| grant["target"] == "nvme" && grant["revoked"].is_null();
     let grant = grants["grants"].as_array().unwrap().iter().find(of).unwrap()["id"].as_str().unwrap().to_owned();
     client.delete(&format!("/capstan/v1/grants/{grant}")).unwrap();
-    assert!(!run(nbd("nbdinfo").arg(&uri)).0, "it is exported still");
+    assert!(!run(nbd("nbdinfo").arg(&attached.uri)).0, "it is exported still");
     assert_eq!(drive(&client)["mounted"], false);
-    interrupt(child);
+    attached.interrupt();
 }
 
 /// Puts the bytes of the image from one place to another into the drive; the status.

@@ -1,13 +1,14 @@
-//! Drives on a fresh host, whose own target for them is there from the first minute: public clients of CloudSigma's API as they are
-//! shipped, and the requests that its Terraform provider makes.
+//! Public clients of CloudSigma's API as they are shipped: on a fresh host, whose own target for drives is there from the first
+//! minute, and on one with every storage type, each in its turn the one of drives that name none. And the requests that its
+//! Terraform provider makes.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "everything here is a test")]
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use capstan_e2e::{Answer, Client, Host, PASSWORD, USER};
-use capstan_test_servers::{CloudSigma, CloudSigmaClients, server_or_skip};
+use capstan_e2e::{Answer, Client, DSSD, DriveHost, Host, NVME, PASSWORD, USER, ZADARA};
+use capstan_test_servers::{CephDrives, CloudSigma, CloudSigmaClients, StorageType, Vpsa, server_or_skip};
 use serde_json::{Map, Value, json};
 
 pub(crate) const API: &str = "/api/2.0";
@@ -40,7 +41,12 @@ pub(crate) fn wait(client: &Client, object: &Value, on_the_way: &[&str], until: 
 
 /// A drive of 1 GiB, ready.
 pub(crate) fn drive(client: &Client, name: &str) -> Value {
-    let body = json!({ "objects": [{ "media": "disk", "name": name, "size": GIB }] });
+    made(client, &json!({ "media": "disk", "name": name, "size": GIB }))
+}
+
+/// The drive of this definition, ready.
+pub(crate) fn made(client: &Client, definition: &Value) -> Value {
+    let body = json!({ "objects": [definition] });
     let made = client.post(&format!("{API}/drives/"), &body).unwrap();
     assert_eq!(made["objects"][0]["status"], "creating", "{made}");
     wait(client, &made["objects"][0], &MAKING, &READY)
@@ -51,20 +57,59 @@ pub(crate) fn act(client: &Client, object: &Value, action: &str, body: &Value) -
     client.send("POST", &format!("{}action/?do={action}", path(object)), body).unwrap()
 }
 
-#[test]
-fn public_clients_work_as_they_are_shipped() {
-    let clients = server_or_skip!(CloudSigmaClients::get());
-    let (host, _room) = Host::fresh().unwrap();
-    let there = CloudSigma {
+/// What a host has for clients: its drives share one place of each storage type.
+fn there<'h>(
+    host: &'h Host,
+    default_type: StorageType<'h>,
+    other_type: StorageType<'h>,
+    absent: &'h [&'h str],
+) -> CloudSigma<'h> {
+    CloudSigma {
         endpoint: host.base(),
         user: USER,
         password: PASSWORD,
-        default_type: "nvme",
-        other_type: "nvme",
-        absent_types: &[],
+        default_type,
+        other_type,
+        absent_types: absent,
         apart: false,
         at_work: true,
-    };
+    }
+}
+
+/// Beside drives of this type clients make some of the other, and clone from one to the other. `set`: it is the default because the
+/// configuration says so.
+fn on(default_type: StorageType<'_>, set: bool, other_type: StorageType<'_>) {
+    let clients = server_or_skip!(CloudSigmaClients::get());
+    let ceph = server_or_skip!(CephDrives::get());
+    let vpsa = server_or_skip!(Vpsa::start());
+    let drives = DriveHost::open(ceph, vpsa, set.then_some(default_type)).unwrap();
+    let there = there(&drives.host, default_type, other_type, &[]);
+    clients.libcloud(&there).unwrap();
+    clients.pycloudsigma(&there).unwrap();
+    drives.close_empty().unwrap();
+}
+
+#[test]
+fn public_clients_work_on_nvme_as_they_are_shipped() {
+    on(NVME, true, DSSD);
+}
+
+#[test]
+fn public_clients_work_on_dssd_which_is_the_default_where_it_serves() {
+    on(DSSD, false, ZADARA);
+}
+
+#[test]
+fn public_clients_work_on_zadara_as_they_are_shipped() {
+    on(ZADARA, true, NVME);
+}
+
+#[test]
+fn public_clients_work_on_a_fresh_host() {
+    let clients = server_or_skip!(CloudSigmaClients::get());
+    let (host, _room) = Host::fresh().unwrap();
+    let absent = [DSSD.name, ZADARA.name];
+    let there = there(&host, NVME, NVME, &absent);
     clients.libcloud(&there).unwrap();
     clients.pycloudsigma(&there).unwrap();
     // All of it went through the default target, which is as it was.

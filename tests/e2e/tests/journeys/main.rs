@@ -1,5 +1,6 @@
 //! From REST to real servers, as users go it. One program: linking is what takes its time.
 
+mod attaching;
 mod away;
 mod azure;
 mod bad_input;
@@ -11,6 +12,8 @@ mod cold;
 mod drives_attached;
 mod drives_bad_input;
 mod drives_clients;
+mod drives_every_type;
+mod drives_filesystem;
 mod every_target;
 mod examples;
 mod filters;

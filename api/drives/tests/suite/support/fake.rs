@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 pub(crate) const OWNER: Uuid = Uuid::from_u128(0xad);
 pub(crate) const AT: Moment = Moment(1_385_543_995_676_194_000);
-const LIMITS: Range = Range { min: 512 << 20, max: 1 << 44 };
-const GRANULARITY: u64 = 16_384;
+pub(crate) const LIMITS: Range = Range { min: 512 << 20, max: 1 << 44 };
+pub(crate) const GRANULARITY: u64 = 16_384;
 
 /// What a drive becomes when it was looked at once.
 #[derive(Clone)]
