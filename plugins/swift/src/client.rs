@@ -17,7 +17,7 @@ use capstan_sdk::failure::{Failure, invalid, malformed};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::text::percent;
-use capstan_sdk::{NamedValue, Outcome, Retry, named};
+use capstan_sdk::{NamedValue, Outcome, Retry};
 
 use crate::capabilities::Capabilities;
 use crate::conditions::Conditions;
@@ -165,7 +165,6 @@ impl Answer for Response {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) config: Config,
-    extras: Vec<NamedValue>,
     sessions: Sessions,
     /// Requests made so far.
     requests: Cell<u64>,
@@ -177,13 +176,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(config: Config) -> Outcome<Self> {
-        let mut extras = Vec::new();
-        extras.extend(config.proxy.iter().filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
-        extras.extend(config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
-        extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
         Ok(Self {
             config,
-            extras,
             sessions: Sessions::default(),
             requests: Cell::new(0),
             capabilities: RefCell::default(),
@@ -193,11 +187,10 @@ impl Client {
     }
 
     fn extras(&self, patience_ms: Option<u64>) -> Vec<NamedValue> {
-        let mut extras = self.extras.clone();
+        let config = &self.config;
         // Who set a time wants it kept.
-        let timeout = self.config.timeout_ms.or(patience_ms);
-        extras.extend(timeout.map(|timeout| named("timeout-ms", timeout.to_string())));
-        extras
+        let timeout_ms = config.timeout_ms.or(patience_ms);
+        http::extras(config.proxy.as_deref(), config.tls_ca.as_deref(), config.tls_insecure, timeout_ms)
     }
 
     pub(crate) async fn session(&self) -> Outcome<Rc<Session>> {
@@ -375,25 +368,6 @@ fn elsewhere(mut failure: Failure, session: &Session) -> Failure {
     failure
 }
 
-/// A header that a success must carry.
-pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
-    header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
-}
-
-/// The entity tag without its quotes, as the contract carries it. Only those of large objects stand in quotes.
-pub(crate) fn etag(headers: &[(String, String)]) -> Option<String> {
-    header(headers, "etag").map(unquoted)
-}
-
-pub(crate) fn unquoted(text: &str) -> String {
-    text.trim().trim_start_matches("W/").trim_matches('"').to_owned()
-}
-
-/// Failures in which the change may have been made although the answer was lost or is unclear.
-pub(crate) fn unclear(failure: Failure) -> Failure {
-    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -433,10 +407,5 @@ mod tests {
         assert_eq!(taken(200, None), Err(true));
         assert_eq!(taken(502, None), Ok(()));
         assert_eq!(taken(404, Some("tx72c6a8573f27-006b024847-capstan-1")), Err(true));
-    }
-
-    #[test]
-    fn the_two_quotings_of_a_tag_are_one() {
-        assert_eq!((unquoted("\"ab\""), unquoted("ab"), unquoted("W/\"ab\"")), ("ab".into(), "ab".into(), "ab".into()));
     }
 }
