@@ -14,8 +14,7 @@ use super::operation::tells_no_secret;
 use crate::case::{Case, Want};
 use crate::clause;
 use crate::content::counting;
-use crate::fronts::wire::{Front, Times};
-use crate::fronts::{http, wire};
+use crate::fronts::{Times, http, wire};
 use crate::kit::Opened;
 use crate::stand::Stand;
 use crate::{Check, group, said, told};
@@ -47,7 +46,7 @@ pub(super) fn all() -> Vec<Case> {
 /// Eats answers: whole ones where the plugin speaks HTTP, else whatever comes next from the server.
 enum Eater {
     Http(http::Front),
-    Wire(Front),
+    Wire(wire::Front),
 }
 
 impl Eater {
@@ -55,7 +54,7 @@ impl Eater {
         let server = server(stand)?;
         Ok(match stand.lacks(Want::Http) {
             None => Self::Http(http::Front::start(server).await?),
-            Some(_) => Self::Wire(Front::start(server).await?),
+            Some(_) => Self::Wire(wire::Front::start(server).await?),
         })
     }
 
