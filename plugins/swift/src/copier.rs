@@ -19,7 +19,8 @@ use capstan_sdk::{Outcome, find, job};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::attributes::{self, Make};
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::segments::{self, MARK, Own, Place};
 use crate::{conditions, lister, reader, uploads, writer};
 

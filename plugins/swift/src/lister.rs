@@ -14,7 +14,8 @@ use capstan_sdk::{Outcome, time};
 use futures::stream::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::{attributes, reader};
 
 /// Names of one page at most: what the answer's bound has room for.

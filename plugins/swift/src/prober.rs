@@ -6,7 +6,8 @@ use capstan_sdk::failure::Failure;
 use capstan_sdk::types::Report;
 use capstan_sdk::{Outcome, named, probe};
 
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::conditions::{self, Conditions};
 use crate::config::ChecksumSetting;
 use crate::locations;

@@ -25,8 +25,9 @@ use capstan_sdk::types::{Object, Part, PutOptions, Upload};
 use capstan_sdk::{Outcome, crypto, state};
 use serde_json::json;
 
+use crate::call::{Call, Payload, check_key};
 use crate::capabilities::Capabilities;
-use crate::client::{Call, Client, Payload, check_key};
+use crate::client::Client;
 use crate::conditions::Conditions;
 use crate::config::{MAX_PART_BYTES, MIN_PART_BYTES};
 use crate::segments::{self, MARK, Own, Place};

@@ -13,7 +13,8 @@ use capstan_sdk::text::hex;
 use capstan_sdk::types::{Checksum, Object, PutOptions};
 use capstan_sdk::{Outcome, checksum};
 
-use crate::client::{Call, Client, Payload};
+use crate::call::{Call, Payload};
+use crate::client::Client;
 use crate::config::ChecksumSetting;
 use crate::error::Refusal;
 use crate::{attributes, conditions, reader, segments};
