@@ -3,25 +3,27 @@
 //! The catalogue remembers what was installed and which version is active; the runtime holds what runs. At start each remembered
 //! version is adopted, so a broken one leaves its targets unavailable and everything else untouched.
 
+mod bundled;
+mod events;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use capstan_catalogue::Catalogue;
-use capstan_domain::audit::Verdict;
 use capstan_domain::content::Body;
 use capstan_domain::identity::Caller;
 use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::plugin::{PluginVersion, VersionState};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
-use capstan_runtime::{Event, Runtime, SIGNATURE_BYTES};
+use capstan_runtime::Runtime;
 use futures::StreamExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::audit::Audit;
@@ -29,10 +31,6 @@ use crate::settings::{PluginSettings, Settings};
 
 /// Components in memory at once; more wait on the disk.
 const INSTALLS_AT_ONCE: usize = 2;
-/// The same denial of a plugin is written down once in this time.
-const DENIAL_ONCE_IN: Duration = Duration::from_secs(60);
-/// Different denials that are written down in that time; more are only in the log.
-const DENIALS_MAX: usize = 256;
 /// Refusals that are kept; the oldest go.
 const REFUSALS_MAX: usize = 100;
 
@@ -163,100 +161,6 @@ impl Plugins {
         Ok(())
     }
 
-    /// Installs what comes with the host. A newer one takes over from an older one that also came with the host; what an administrator
-    /// activated stays.
-    pub(crate) async fn install_bundled(&self) -> Outcome<()> {
-        let Some(directory) = self.settings.bundled.clone().or_else(beside_program) else { return Ok(()) };
-        let Ok(mut entries) = tokio::fs::read_dir(&directory).await else {
-            tracing::info!(directory = %directory.display(), "no plugins come with the host");
-            return Ok(());
-        };
-        let mut files = Vec::new();
-        while let Ok(Some(entry)) = entries.next_entry().await {
-            if entry.path().extension().is_some_and(|extension| extension == "wasm") {
-                files.push(entry.path());
-            }
-        }
-        files.sort();
-        for file in files {
-            if let Err(failure) = self.install_file(&file).await {
-                tracing::error!(file = %file.display(), %failure, detail = failure.detail, "a plugin that comes with the host is not installed");
-            }
-        }
-        Ok(())
-    }
-
-    async fn install_file(&self, file: &Path) -> Outcome<()> {
-        let size = tokio::fs::metadata(file).await.map_err(|error| Failure::host("the file cannot be read", error))?.len();
-        if size > self.bytes_max {
-            return Err(self.too_large());
-        }
-        let bytes = tokio::fs::read(file).await.map_err(|error| Failure::host("the file cannot be read", error))?;
-        // One that was installed but cannot run goes through the gate again: it may have got the signature that it lacked.
-        if self.runtime.holds(&digest(&bytes)) {
-            return Ok(());
-        }
-        let version = self.pass(Bytes::from(bytes), signature_beside(file).await?, None).await?;
-        tracing::info!(plugin = version.plugin, version = version.version, "installed a plugin that comes with the host");
-        let detail = json!({ "version": version.version, "digest": version.digest });
-        self.audit.host("install", "plugin", &version.plugin, Verdict::Done, detail).await;
-        let active = self.versions(&version.plugin).await?.into_iter().find(|known| known.state == VersionState::Active);
-        let replaces = active.is_some_and(|active| {
-            active.installed_by.is_none() && active.digest != version.digest && newer_or_same(&version.version, &active.version)
-        });
-        if replaces {
-            let activation = self.runtime.activate(&version.plugin, &version.version).await?;
-            self.remember_active(&version.plugin, &activation.to).await?;
-        }
-        Ok(())
-    }
-
-    /// Keeps the catalogue in step with what the runtime does by itself.
-    pub(crate) async fn follow_events(&self, mut events: tokio::sync::broadcast::Receiver<Event>) {
-        use tokio::sync::broadcast::error::RecvError;
-        loop {
-            let result = match events.recv().await {
-                Ok(Event::RolledBack { plugin, from, to, failure }) => {
-                    let detail = json!({ "from": from, "to": to, "failure": failure.message });
-                    self.audit.host("rollback", "plugin", &plugin, Verdict::Done, detail).await;
-                    self.remember_active(&plugin, &to).await.map(|_| ())
-                }
-                Ok(Event::Quarantined { plugin, version, failure }) => {
-                    let detail = json!({ "version": version, "failure": failure.message });
-                    self.audit.host("quarantine", "plugin", &plugin, Verdict::Done, detail).await;
-                    self.remember_quarantine(&plugin, &version, failure).await
-                }
-                Ok(Event::Denied { failure }) => {
-                    self.note_denied(&failure).await;
-                    Ok(())
-                }
-                Err(RecvError::Lagged(missed)) => {
-                    tracing::warn!(missed, "events of the runtime were missed");
-                    Ok(())
-                }
-                Err(RecvError::Closed) => return,
-            };
-            if let Err(failure) = result {
-                tracing::error!(%failure, detail = failure.detail, "what the runtime did could not be written down");
-            }
-        }
-    }
-
-    /// A plugin that asks again and again must not fill the catalogue: a target's denials are written down once a minute.
-    async fn note_denied(&self, failure: &Failure) {
-        let target = failure.origin.target.clone().unwrap_or_default();
-        let key = format!("{target}: {}", failure.message);
-        {
-            let mut denials = self.denials.lock().await;
-            denials.retain(|_, since| since.elapsed() < DENIAL_ONCE_IN);
-            if denials.len() >= DENIALS_MAX || denials.insert(key, Instant::now()).is_some() {
-                return;
-            }
-        }
-        let detail = json!({ "plugin": failure.origin.plugin, "message": failure.message, "next_step": failure.next_step });
-        self.audit.denied(None, "reach", "target", &target, detail).await;
-    }
-
     /// The load gate; what comes of it is kept either way.
     async fn pass(&self, bytes: Bytes, signature: Option<Bytes>, by: Option<String>) -> Outcome<PluginVersion> {
         let digest = digest(&bytes);
@@ -327,11 +231,6 @@ impl Plugins {
         self.catalogue.activate_plugin_version(plugin, &version.digest, Timestamp::now()).await
     }
 
-    async fn remember_quarantine(&self, plugin: &str, version: &str, failure: Failure) -> Outcome<()> {
-        let version = self.one(plugin, version).await?;
-        self.catalogue.put_plugin_version(&PluginVersion { state: VersionState::Quarantined { failure }, ..version }).await
-    }
-
     async fn unused(&self, version: &PluginVersion) -> Outcome<()> {
         let listing = Listing::first(1).with("plugin", Operator::Equal, &version.plugin);
         let users = if version.state == VersionState::Active {
@@ -356,22 +255,6 @@ fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The detached signature of `NAME.wasm` lies in `NAME.wasm.minisig`.
-async fn signature_beside(component: &Path) -> Outcome<Option<Bytes>> {
-    let mut name = component.as_os_str().to_owned();
-    name.push(".minisig");
-    let fault = |error| Failure::host("the signature cannot be read", error);
-    let file = match tokio::fs::File::open(&name).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fault(error)),
-    };
-    let mut signature = Vec::new();
-    // One that is cut off there is too long, and does not hold.
-    file.take(SIGNATURE_BYTES as u64 + 1).read_to_end(&mut signature).await.map_err(fault)?;
-    Ok(Some(Bytes::from(signature)))
-}
-
 /// A component on its way in; its file goes with it.
 struct Incoming(PathBuf);
 
@@ -389,29 +272,4 @@ impl Drop for Incoming {
 
 fn missing(plugin: &str, version: &str) -> Failure {
     Failure::not_found(format!("there is no plugin {plugin} {version}")).with_code("not-found")
-}
-
-fn beside_program() -> Option<PathBuf> {
-    Some(std::env::current_exe().ok()?.parent()?.join("plugins"))
-}
-
-/// A rebuilt plugin of the same version takes over too.
-fn newer_or_same(one: &str, other: &str) -> bool {
-    match (semver::Version::parse(one), semver::Version::parse(other)) {
-        (Ok(one), Ok(other)) => one >= other,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_compared_as_semantic_versions() {
-        assert!(newer_or_same("0.10.0", "0.9.0"));
-        assert!(newer_or_same("1.0.0", "1.0.0"));
-        assert!(!newer_or_same("1.0.0-rc.1", "1.0.0"));
-        assert!(!newer_or_same("nonsense", "0.1.0"));
-    }
 }

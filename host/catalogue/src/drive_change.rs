@@ -12,11 +12,12 @@
 //! From which states a change may begin is the caller's to say, and is compared in the statement that changes the state. Nothing
 //! begins on a drive that is being read, nor while a snapshot of it is being taken.
 
-use capstan_domain::drive::{Drive, DriveChange, DriveOutcome, DriveState};
+use capstan_domain::drive::{ChangeOutcome, Drive, DriveChange, DriveState};
 use capstan_domain::ids::DriveId;
 use capstan_domain::job::{Job, NewJob, Work};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
+use serde::Serialize;
 
 use crate::Catalogue;
 use crate::connection::Connection;
@@ -24,7 +25,7 @@ use crate::drive::{DRIVES, hold_drives, read};
 use crate::drive_job::{AT_WORK, begin_job, wrong_state};
 use crate::find::find;
 use crate::mounting::{refuse_attached, refuse_mounted, refuse_running};
-use crate::query::{Value, json_option, sql, tuples, word};
+use crate::query::{Query, Value, json_option, sql, tuples, word};
 
 impl Catalogue {
     /// With the job that does it; `sources` are read by that job. `Conflict` "state", which says the state, if the drive is in none
@@ -72,15 +73,8 @@ impl Catalogue {
 
     /// What the work came to; the same again changes nothing. A drive that was told to go meanwhile stays so unless that failed:
     /// `Conflict` "state".
-    pub async fn finish_drive_change(&self, id: DriveId, outcome: DriveOutcome) -> Outcome<Drive> {
-        let finish = sql("UPDATE drives SET state = $2, size = COALESCE($3, size), failure = $4, updated = $5 \
-                          WHERE id = $1 AND (state <> 'deleting' OR $6 = 1)")
-        .bind(id)
-        .bind(word(&outcome.state))
-        .bind(outcome.size)
-        .bind(json_option(outcome.failure.as_ref()))
-        .bind(Timestamp::now())
-        .bind(outcome.failure.is_some());
+    pub async fn finish_drive_change(&self, id: DriveId, outcome: ChangeOutcome<DriveState>) -> Outcome<Drive> {
+        let finish = finish("drives", id, &outcome);
         self.write(move |connection| {
             Box::pin(async move {
                 if connection.run(finish).await? == 0 {
@@ -106,6 +100,21 @@ impl Catalogue {
         })
         .await
     }
+}
+
+/// The statement that finishes a change of a row of this table. What was told to go meanwhile stays so unless that failed.
+pub(crate) fn finish<State: Serialize>(table: &str, id: impl Into<Value>, outcome: &ChangeOutcome<State>) -> Query {
+    let text = format!(
+        "UPDATE {table} SET state = $2, size = COALESCE($3, size), failure = $4, updated = $5 \
+         WHERE id = $1 AND (state <> 'deleting' OR $6 = 1)"
+    );
+    sql(text)
+        .bind(id)
+        .bind(word(&outcome.state))
+        .bind(outcome.size)
+        .bind(json_option(outcome.failure.as_ref()))
+        .bind(Timestamp::now())
+        .bind(outcome.failure.is_some())
 }
 
 fn restores(job: &NewJob) -> bool {

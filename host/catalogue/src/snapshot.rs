@@ -1,6 +1,6 @@
 //! Snapshots of drives. As with a drive, a job does what the state says, and both are recorded in one transaction.
 
-use capstan_domain::drive::{Drive, DriveState, NewSnapshot, Snapshot, SnapshotEdit, SnapshotOutcome, SnapshotState};
+use capstan_domain::drive::{ChangeOutcome, Drive, DriveState, NewSnapshot, Snapshot, SnapshotEdit, SnapshotState};
 use capstan_domain::ids::{DriveId, Reference, SnapshotId};
 use capstan_domain::job::{Job, NewJob};
 use capstan_domain::listing::{Listing, Page};
@@ -10,6 +10,7 @@ use capstan_domain::{Failure, Outcome};
 use crate::Catalogue;
 use crate::connection::Connection;
 use crate::drive::{DRIVES, hold_drives, read as read_drive};
+use crate::drive_change;
 use crate::drive_job::{AT_WORK, begin_job, wrong_state};
 use crate::failure::missing;
 use crate::find::find;
@@ -139,15 +140,8 @@ impl Catalogue {
 
     /// What the work came to; the same again changes nothing. A snapshot that was told to go meanwhile stays so unless that failed:
     /// `Conflict` "state".
-    pub async fn finish_snapshot_change(&self, id: SnapshotId, outcome: SnapshotOutcome) -> Outcome<Snapshot> {
-        let finish = sql("UPDATE drive_snapshots SET state = $2, size = COALESCE($3, size), failure = $4, updated = $5 \
-                          WHERE id = $1 AND (state <> 'deleting' OR $6 = 1)")
-        .bind(id)
-        .bind(word(&outcome.state))
-        .bind(outcome.size)
-        .bind(json_option(outcome.failure.as_ref()))
-        .bind(Timestamp::now())
-        .bind(outcome.failure.is_some());
+    pub async fn finish_snapshot_change(&self, id: SnapshotId, outcome: ChangeOutcome<SnapshotState>) -> Outcome<Snapshot> {
+        let finish = drive_change::finish("drive_snapshots", id, &outcome);
         self.write(move |connection| {
             Box::pin(async move {
                 if connection.run(finish).await? == 0 {

@@ -95,11 +95,11 @@ pub struct DriveEdit {
     pub attributes: Option<serde_json::Value>,
 }
 
-/// What the work on a drive came to.
+/// What the work on a drive or a snapshot came to.
 #[derive(Clone, Debug)]
-pub struct DriveOutcome {
-    pub state: DriveState,
-    /// None: it is as large as it was.
+pub struct ChangeOutcome<State> {
+    pub state: State,
+    /// Bytes. None: a drive is as large as it was, a snapshot as recorded when it was asked for.
     pub size: Option<u64>,
     /// Why it is not as asked; none clears what was there.
     pub failure: Option<Failure>,
@@ -195,15 +195,6 @@ pub struct NewSnapshot {
 pub struct SnapshotEdit {
     pub name: Option<String>,
     pub attributes: Option<serde_json::Value>,
-}
-
-/// What the work on a snapshot came to.
-#[derive(Clone, Debug)]
-pub struct SnapshotOutcome {
-    pub state: SnapshotState,
-    /// None: as recorded when it was asked for.
-    pub size: Option<u64>,
-    pub failure: Option<Failure>,
 }
 
 /// How many users of a remote desktop service a drive is licensed for.

@@ -1,12 +1,12 @@
 //! A blob's attributes in headers, both ways.
 
-use capstan_sdk::http::{Headers, header};
+use capstan_sdk::http::{Headers, etag, expected, header};
 use capstan_sdk::text::{base64, header_text, number, unheader_text};
 use capstan_sdk::types::{Object, PutOptions};
 use capstan_sdk::{NamedValue, Outcome, named};
 
 use crate::checksum;
-use crate::client::{Client, etag, expected};
+use crate::client::Client;
 use crate::cold;
 use crate::names::{from_metadata_name, metadata_name};
 

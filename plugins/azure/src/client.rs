@@ -9,7 +9,7 @@ use capstan_sdk::failure::{Failure, malformed};
 use capstan_sdk::http::{self, Body, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::time::{http_text, now};
-use capstan_sdk::{NamedValue, Outcome, named};
+use capstan_sdk::{NamedValue, Outcome};
 
 use crate::call::{Call, Payload};
 use crate::config::Config;
@@ -229,12 +229,7 @@ impl Client {
 }
 
 fn extras(config: &Config, insecure: bool) -> Vec<NamedValue> {
-    let mut extras = Vec::new();
-    extras.extend(Config::given(config.proxy.as_ref()).map(|url| named("proxy", url)));
-    extras.extend(Config::given(config.tls_ca.as_ref()).map(|pem| named("tls-ca", pem)));
-    extras.extend(insecure.then(|| named("tls-insecure", "true")));
-    extras.extend(config.timeout_ms.map(|timeout| named("timeout-ms", timeout.to_string())));
-    extras
+    http::extras(config.proxy.as_deref(), config.tls_ca.as_deref(), insecure, config.timeout_ms)
 }
 
 /// "?a=b&c=d", with a signature behind it; nothing when there is neither.
@@ -260,25 +255,6 @@ fn from_service(headers: &[(String, String)]) -> Outcome<()> {
         None => Err(malformed("the answer does not come from the target's service", "no x-ms-request-id")
             .next_step("Check \"endpoint\" and \"proxy\" of the target, and what stands between.")),
     }
-}
-
-/// A header that a success must carry.
-pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
-    header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
-}
-
-/// The entity tag without its quotes, as the contract carries it.
-pub(crate) fn etag(headers: &[(String, String)]) -> Option<String> {
-    header(headers, "etag").map(unquoted)
-}
-
-pub(crate) fn unquoted(text: &str) -> String {
-    text.trim().trim_start_matches("W/").trim_matches('"').to_owned()
-}
-
-/// Failures in which the change may have been made although the answer was lost or is unclear.
-pub(crate) fn unclear(failure: Failure) -> Failure {
-    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn default_part_bytes() -> u64 {
 
 impl Config {
     /// Set, and not empty.
-    pub(crate) fn given(field: Option<&String>) -> Option<&str> {
+    fn given(field: Option<&String>) -> Option<&str> {
         field.map(String::as_str).filter(|text| !text.is_empty())
     }
 

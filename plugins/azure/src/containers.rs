@@ -1,12 +1,12 @@
 //! Containers: listed, made, removed when they are empty.
 
 use capstan_sdk::Outcome;
-use capstan_sdk::failure::{conflict, invalid, malformed};
+use capstan_sdk::failure::{conflict, invalid, malformed, unclear};
 use capstan_sdk::types::Location;
 use capstan_sdk::xml;
 
 use crate::call::Call;
-use crate::client::{Client, unclear};
+use crate::client::Client;
 
 /// Pages of containers that are read, of up to 5,000.
 const MAX_PAGES: usize = 100;

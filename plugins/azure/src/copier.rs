@@ -2,14 +2,14 @@
 //!
 //! A copy that takes long goes on at the service whoever asks. The same copy asked for again is looked on, not begun again.
 
-use capstan_sdk::failure::{Failure, busy, cancelled, conflict, unavailable, unsupported};
+use capstan_sdk::failure::{Failure, busy, cancelled, conflict, unavailable, unclear, unsupported};
 use capstan_sdk::http::header;
 use capstan_sdk::types::{GetOptions, Object, PutOptions};
 use capstan_sdk::{Outcome, Retry, clock, job};
 
 use crate::attributes;
 use crate::call::{Call, Place};
-use crate::client::{Client, unclear};
+use crate::client::Client;
 use crate::credentials::Credentials;
 use crate::reader;
 

@@ -1,13 +1,14 @@
 //! Pages of keys: List Blobs, flat or folded. The contract's marker is the service's own.
 
 use capstan_sdk::failure::{invalid, malformed};
+use capstan_sdk::http::unquoted;
 use capstan_sdk::text::{number, unpercent};
 use capstan_sdk::types::{Entry, ListOptions, Page};
 use capstan_sdk::xml::{self, Element};
 use capstan_sdk::{Outcome, named, time};
 
 use crate::call::Call;
-use crate::client::{Client, unquoted};
+use crate::client::Client;
 use crate::cold;
 
 /// What the service answers at most.

@@ -4,14 +4,14 @@
 //! them sooner, so an aborted upload is forgotten here, and its blocks lie until then or until the blob is next written.
 
 use capstan_sdk::Outcome;
-use capstan_sdk::failure::{Failure, already_exists, invalid, malformed, not_found};
-use capstan_sdk::http::header;
+use capstan_sdk::failure::{Failure, already_exists, invalid, malformed, not_found, unclear};
+use capstan_sdk::http::{etag, expected, header};
 use capstan_sdk::text::number;
 use capstan_sdk::types::{GetOptions, Object, Part, PutOptions, Upload};
 use capstan_sdk::xml::{self, Element};
 
 use crate::call::{Call, Payload, Place};
-use crate::client::{Client, etag, expected, unclear};
+use crate::client::Client;
 use crate::error::Refusal;
 use crate::uploads::{self, block_name, block_number};
 use crate::{attributes, checksum, reader};

@@ -5,9 +5,8 @@ use std::time::Instant;
 use capstan_sdk::failure::Failure;
 use capstan_sdk::http::header;
 use capstan_sdk::text::base64;
-use capstan_sdk::time::now;
 use capstan_sdk::types::Report;
-use capstan_sdk::{NamedValue, Outcome, named};
+use capstan_sdk::{NamedValue, Outcome, named, probe};
 
 use crate::call::Call;
 use crate::checksum::{self, Mode};
@@ -19,8 +18,6 @@ use crate::uploads::block_name;
 /// Where the checksum is tried: a block that is never committed, so no blob ever appears.
 const KEY: &str = ".capstan-probe";
 const UPLOAD: &str = "00000000000000000000c0de";
-/// Configured containers that are looked at: a probe ends soon, also with a list of a thousand.
-const MAX_LOOKED_AT: usize = 16;
 
 fn look(container: &str) -> Call<'_> {
     Call::container("GET", container).query("comp", "list").query("maxresults", "1")
@@ -34,16 +31,12 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     };
     let started = Instant::now();
     let answer = client.ask(&call, None).await?;
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     let reply = answer.map_err(|refusal| advise(client, client.failed(&refusal, &call)))?;
-    // A name that is mistyped shows now, and not with the first job that goes there.
-    for container in containers.iter().take(MAX_LOOKED_AT).skip(1) {
+    for container in probe::further(containers) {
         client.exchange(&look(container), None).await?;
     }
-    let there = header(&reply.headers, "date").and_then(capstan_sdk::time::http);
-    // The header has whole seconds; less than one is no skew.
-    let clock_skew_ms =
-        there.map(|there| there.saturating_sub(now())).map(|skew| if skew.abs() <= 1 { 0 } else { skew.saturating_mul(1000) });
+    let clock_skew_ms = probe::clock_skew_ms(&reply.headers);
     let locations = containers::list(client).await?;
     let mut extras: Vec<NamedValue> =
         header(&reply.headers, "server").map(|server| named("server", server)).into_iter().collect();

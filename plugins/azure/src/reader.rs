@@ -1,13 +1,13 @@
 //! Gets blobs and looks at them.
 
 use capstan_sdk::failure::{Failure, invalid};
-use capstan_sdk::http::Response;
+use capstan_sdk::http::{Response, expected};
 use capstan_sdk::types::{ByteRange, GetOptions, Object};
 use capstan_sdk::{FutureReader, Outcome, StreamReader, range};
 
 use crate::attributes;
 use crate::call::{Call, Place};
-use crate::client::{Client, expected};
+use crate::client::Client;
 use crate::parts::MAX_OBJECT_BYTES;
 use crate::world::{wit_future, wit_stream};
 

@@ -2,14 +2,14 @@
 
 use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::already_exists;
-use capstan_sdk::http::header;
+use capstan_sdk::failure::{already_exists, unclear};
+use capstan_sdk::http::{etag, expected, header};
 use capstan_sdk::types::{Object, PutOptions};
 
 use crate::attributes;
 use crate::call::{Call, Payload, Place};
 use crate::checksum::{self, Mode};
-use crate::client::{Client, etag, expected, unclear};
+use crate::client::Client;
 use crate::error::Refusal;
 
 pub(crate) async fn put(

@@ -11,7 +11,7 @@ use capstan_sdk::http::{self, Body, Reply, Request};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::text::percent;
 use capstan_sdk::turn::Turns;
-use capstan_sdk::{NamedValue, Outcome, Retry, clock, job, named};
+use capstan_sdk::{NamedValue, Outcome, Retry, clock, job};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -130,11 +130,8 @@ impl Client {
     }
 
     pub(crate) fn extras(&self) -> Vec<NamedValue> {
-        let mut extras = Vec::new();
-        extras.extend(self.config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
-        extras.extend(self.config.tls_insecure.then(|| named("tls-insecure", "true")));
-        extras.extend(self.config.timeout_ms.map(|timeout| named("timeout-ms", timeout.to_string())));
-        extras
+        let config = &self.config;
+        http::extras(None, config.tls_ca.as_deref(), config.tls_insecure, config.timeout_ms)
     }
 
     async fn send(&self, call: &Call) -> Outcome<Reply> {

@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use capstan_sdk::failure::not_found;
-use capstan_sdk::http::header;
 use capstan_sdk::text::percent;
 use capstan_sdk::types::{Consumption, Location, Report};
-use capstan_sdk::{Outcome, named, time};
+use capstan_sdk::{Outcome, named, probe};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -84,12 +83,9 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     crate::token::token(client).await?;
     let started = Instant::now();
     let reply = client.ask(&call(client)).await?;
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     let reply = reply.map_err(|refusal| if refusal.is_absent() { no_pool(client) } else { refusal.failure("pool") })?;
-    let there = header(&reply.headers, "date").and_then(time::http);
-    // The header has whole seconds; less than one is no skew.
-    let skew = there.map(|there| there.saturating_sub(time::now()));
-    let clock_skew_ms = skew.map(|skew| if skew.abs() <= 1 { 0 } else { skew.saturating_mul(1000) });
+    let clock_skew_ms = probe::clock_skew_ms(&reply.headers);
     exports::try_cluster(client).await?;
     // An export that is not there: that the server says so is all that is asked of it.
     match Link::open(&client.config, "capstan.gone.probe").await {

@@ -1,12 +1,12 @@
 //! An object's attributes in headers of the XML API, both ways.
 
-use capstan_sdk::http::{Headers, header};
+use capstan_sdk::http::{Headers, expected, header};
 use capstan_sdk::text::{header_text, number, unheader_text};
 use capstan_sdk::types::{Object, PutOptions};
 use capstan_sdk::{NamedValue, Outcome, named};
 
 use crate::checksum;
-use crate::client::{Client, expected};
+use crate::client::Client;
 
 const META: &str = "x-goog-meta-";
 /// Metadata that marks which attempt made an object, so that a change whose answer was lost can be told from a stranger's. Never shown.

@@ -7,13 +7,13 @@ use std::cell::Cell;
 
 use capstan_sdk::content::Content;
 use capstan_sdk::endpoint::Endpoint;
-use capstan_sdk::failure::{Failure, malformed, unauthenticated};
+use capstan_sdk::failure::{malformed, unauthenticated};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::signature::{self, EMPTY_SHA256, GOOGLE, Key, UNSIGNED};
 use capstan_sdk::text::{hex, percent};
 use capstan_sdk::time::now;
-use capstan_sdk::{NamedValue, Outcome, crypto, named};
+use capstan_sdk::{NamedValue, Outcome, crypto};
 
 use crate::config::{Config, SECRET_KEY};
 use crate::error::Refusal;
@@ -147,11 +147,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(config: Config) -> Outcome<Self> {
         let endpoint = Endpoint::parse(&config.endpoint)?;
-        let mut extras = Vec::new();
-        extras.extend(config.proxy.iter().filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
-        extras.extend(config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
-        extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
-        extras.extend(config.timeout_ms.map(|timeout| named("timeout-ms", timeout.to_string())));
+        let extras = http::extras(config.proxy.as_deref(), config.tls_ca.as_deref(), config.tls_insecure, config.timeout_ms);
         Ok(Self { config, endpoint, extras, tokens: Tokens::default(), ahead: Cell::new(0) })
     }
 
@@ -269,11 +265,6 @@ fn covered(headers: &[(String, String)]) -> Headers {
     headers.iter().filter(|(name, _)| name == "host" || name == "content-type" || name.starts_with("x-goog-")).cloned().collect()
 }
 
-/// A header that a success must carry.
-pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
-    header(headers, name).ok_or_else(|| malformed(format!("the service's answer has no {name}"), ""))
-}
-
 /// Whether the service itself answered: somebody in the way who says 200 to everything has neither of these.
 fn is_services(headers: &[(String, String)]) -> bool {
     ["x-goog-generation", "x-guploader-uploadid"].iter().any(|name| header(headers, name).is_some())
@@ -296,17 +287,10 @@ pub(crate) fn removed(reply: &Reply) -> Outcome<()> {
     }
 }
 
-pub(crate) fn unquoted(text: &str) -> String {
-    text.trim().trim_matches('"').to_owned()
-}
-
-/// Failures in which the change may have been made although the answer was lost or is unclear.
-pub(crate) fn unclear(failure: Failure) -> Failure {
-    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
-}
-
 #[cfg(test)]
 mod tests {
+    use capstan_sdk::Failure;
+
     use super::*;
 
     fn client() -> Client {

@@ -5,14 +5,14 @@
 //! | before the last round has ended | nothing is visible; the rounds are forgotten by the service after a week |
 //! | after that | the copy is whole; the same copy again makes it once more, or, where a condition forbids it, finds its own mark |
 
-use capstan_sdk::failure::{cancelled, malformed};
+use capstan_sdk::failure::{cancelled, malformed, unclear};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::types::{Object, PutOptions};
 use capstan_sdk::{Outcome, job};
 
 use crate::api::{self, Copying, Round};
 use crate::attributes::ATTEMPT;
-use crate::client::{Client, Place, object_subject, unclear};
+use crate::client::{Client, Place, object_subject};
 use crate::condition::Condition;
 use crate::error::Refusal;
 use crate::reader::{self, any};

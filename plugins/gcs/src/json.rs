@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capstan_sdk::failure::{invalid, malformed};
+use capstan_sdk::failure::{invalid, malformed, unclear};
 use capstan_sdk::http::Reply;
 use capstan_sdk::text::{header_text, number};
 use capstan_sdk::types::{Entry, ListOptions, Location, Page};
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Answer, Api, Buckets, Copying, MAX_PAGE, NewBucket, Round};
-use crate::client::{Call, Client, Sent, bucket_subject, object_subject, removed, unclear};
+use crate::client::{Call, Client, Sent, bucket_subject, object_subject, removed};
 use crate::condition::Condition;
 use crate::error::Refusal;
 

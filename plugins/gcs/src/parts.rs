@@ -16,15 +16,15 @@
 //! | after `complete` was asked for | the upload is gone and the object carries its mark: the second completion finds it |
 //! | after `abort` was asked for | it is gone or still there; aborting again is a success |
 
-use capstan_sdk::failure::{Failure, invalid, malformed, unsupported};
-use capstan_sdk::http::{Headers, Reply, header};
+use capstan_sdk::failure::{Failure, invalid, malformed, unclear, unsupported};
+use capstan_sdk::http::{Headers, Reply, expected, header, unquoted};
 use capstan_sdk::text::{hex, number};
 use capstan_sdk::types::{Object, Part, PutOptions, Upload};
 use capstan_sdk::{Outcome, crypto, state, xml};
 
 use crate::attributes::{self, UPLOAD};
 use crate::checksum;
-use crate::client::{Call, Client, Place, Sent, expected, object_subject, removed, unclear, unquoted};
+use crate::client::{Call, Client, Place, Sent, object_subject, removed};
 use crate::condition::Condition;
 use crate::reader::{self, any};
 use crate::staging;

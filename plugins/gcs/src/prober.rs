@@ -4,15 +4,11 @@ use std::time::Instant;
 
 use capstan_sdk::failure::Failure;
 use capstan_sdk::http::header;
-use capstan_sdk::time::now;
 use capstan_sdk::types::Report;
-use capstan_sdk::{NamedValue, Outcome, named};
+use capstan_sdk::{NamedValue, Outcome, named, probe};
 
 use crate::client::{Client, bucket_subject};
 use crate::{api, locations};
-
-/// Configured buckets that are looked at: a probe ends soon, also with a list of a thousand.
-const MAX_LOOKED_AT: usize = 16;
 
 pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     // Before the clock starts: a token is asked for once an hour, not with every call.
@@ -21,18 +17,14 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     let first = buckets.first().map(String::as_str);
     let started = Instant::now();
     let answer = api::of(client).look(client, first).await?;
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     let subject = first.map_or_else(|| "service".to_owned(), bucket_subject);
     let reply = answer.map_err(|refusal| advise(client, refusal.failure(&subject)))?;
-    // A name that is mistyped shows now, and not with the first job that goes there.
-    for bucket in buckets.iter().take(MAX_LOOKED_AT).skip(1) {
+    for bucket in probe::further(buckets) {
         let answer = api::of(client).look(client, Some(bucket.as_str())).await?;
         answer.map_err(|refusal| refusal.failure(&bucket_subject(bucket)))?;
     }
-    let there = header(&reply.headers, "date").and_then(capstan_sdk::time::http);
-    // The header has whole seconds; less than one is no skew.
-    let clock_skew_ms =
-        there.map(|there| there.saturating_sub(now())).map(|skew| if skew.abs() <= 1 { 0 } else { skew.saturating_mul(1000) });
+    let clock_skew_ms = probe::clock_skew_ms(&reply.headers);
     let locations = locations::list(client).await?;
     let mut extras: Vec<NamedValue> =
         header(&reply.headers, "server").map(|server| named("server", server)).into_iter().collect();

@@ -11,12 +11,12 @@
 //! | after the last byte | the object is whole; asking for the session's state answers as the PUT would have |
 
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{Failure, malformed, unavailable};
-use capstan_sdk::http::{Headers, Reply, header};
+use capstan_sdk::failure::{Failure, malformed, unavailable, unclear};
+use capstan_sdk::http::{Headers, Reply, expected, header};
 use capstan_sdk::retry::Policy;
 use capstan_sdk::{Outcome, Retry, clock, job};
 
-use crate::client::{Call, Client, Place, Sent, expected, services, unclear};
+use crate::client::{Call, Client, Place, Sent, services};
 use crate::error::Refusal;
 
 /// Times in a row that nothing more arrives before the call fails.

@@ -10,12 +10,13 @@
 //! | before the staged object was deleted | completing or aborting again deletes it |
 
 use capstan_sdk::Outcome;
+use capstan_sdk::failure::unclear;
 use capstan_sdk::http::Headers;
 use capstan_sdk::types::{Object, Part, PutOptions};
 
 use crate::api::Copying;
 use crate::attributes::UPLOAD;
-use crate::client::{Client, Place, object_subject, unclear};
+use crate::client::{Client, Place, object_subject};
 use crate::condition::Condition;
 use crate::reader::{self, any};
 use crate::upload_id::UploadId;

@@ -8,14 +8,14 @@
 
 use capstan_sdk::Outcome;
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{Failure, already_exists, cancelled, invalid};
+use capstan_sdk::failure::{Failure, already_exists, cancelled, invalid, unclear};
 use capstan_sdk::http::{Headers, header};
 use capstan_sdk::job;
 use capstan_sdk::types::{Checksum, Object, Outcome as KeyOutcome, PutOptions};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::attributes::{self, ATTEMPT};
-use crate::client::{Call, Client, Place, Sent, object_subject, removed, services, unclear};
+use crate::client::{Call, Client, Place, Sent, object_subject, removed, services};
 use crate::condition::Condition;
 use crate::error::Refusal;
 use crate::reader::{self, any};

@@ -2,8 +2,8 @@
 //! object" of its reference.
 
 use capstan_sdk::Outcome;
-use capstan_sdk::failure::{Failure, invalid, malformed};
-use capstan_sdk::http::Reply;
+use capstan_sdk::failure::{Failure, invalid, malformed, unclear};
+use capstan_sdk::http::{Reply, unquoted};
 use capstan_sdk::named;
 use capstan_sdk::text::{number, percent, unpercent};
 use capstan_sdk::types::{Entry, ListOptions, Location, Page};
@@ -11,7 +11,7 @@ use capstan_sdk::xml::{self, Element};
 
 use crate::api::{Answer, Api, Buckets, Copying, MAX_PAGE, NewBucket, Round};
 use crate::attributes;
-use crate::client::{Call, Client, Sent, removed, services, unclear, unquoted};
+use crate::client::{Call, Client, Sent, removed, services};
 use crate::error::Refusal;
 
 pub(crate) struct Xml;

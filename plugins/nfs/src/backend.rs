@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use capstan_nfs3::procedures::{FileSystem, Null};
-use capstan_sdk::Outcome;
 use capstan_sdk::types::{Consumption, Location, Report};
+use capstan_sdk::{Outcome, probe};
 
 use crate::lane::{self, Lane, run};
 use crate::link::done;
@@ -26,7 +26,7 @@ pub(crate) async fn probe() -> Outcome<Report> {
         Ok(started.elapsed())
     })
     .await?;
-    let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(latency);
     // The protocol does not tell the time.
     Ok(Report { latency_us, clock_skew_ms: None, locations, extras: Vec::new() })
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use capstan_nfs3::procedures::{Handle, Read};
 use capstan_nfs3::{FileKind, Status};
 use capstan_sdk::failure::{conflict, invalid, unavailable};
+use capstan_sdk::range::bounds;
 use capstan_sdk::types::{ByteRange, Node};
 use capstan_sdk::{Failure, FutureReader, Outcome, Retry, StreamReader, StreamWriter, spawn_local};
 
@@ -38,7 +39,7 @@ pub(crate) async fn read(place: &Place, range: Option<ByteRange>) -> Outcome<Dow
             FileKind::Directory => return Err(refused(Status::ISDIR, &subject)),
             FileKind::Symlink | FileKind::Other => return Err(invalid(format!("{subject} is no file"))),
         }
-        let (from, to) = bounds(found.attributes.size, range.as_ref())?;
+        let (from, to) = bounds(found.attributes.size, range, "file")?;
         let mut part = Part { file: found.handle, subject: subject.clone(), from, to, ready: Vec::new() };
         part.read_first(lane).await?;
         Ok((node(place.name(), &found.attributes, None), part))
@@ -53,15 +54,6 @@ pub(crate) async fn read(place: &Place, range: Option<ByteRange>) -> Outcome<Dow
         let _ = end.write(outcome).await;
     });
     Ok((node, reader, ended))
-}
-
-/// A range beyond the end is wrong; one that reaches over it is cut.
-fn bounds(size: u64, range: Option<&ByteRange>) -> Outcome<(u64, u64)> {
-    let Some(ByteRange { offset, length }) = range else { return Ok((0, size)) };
-    if *offset > size || (*offset == size && size > 0) {
-        return Err(invalid(format!("the range begins at {offset}, the file has {size} bytes")));
-    }
-    Ok((*offset, length.map_or(size, |length| offset.saturating_add(length).min(size))))
 }
 
 /// What is still to be read of a file.
@@ -151,20 +143,5 @@ impl Part {
             }
         }
         Ok(true)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_cut_at_the_end_and_refused_beyond_it() {
-        let range = |offset, length| Some(ByteRange { offset, length });
-        assert_eq!(bounds(10, None).unwrap(), (0, 10));
-        assert_eq!(bounds(10, range(4, None).as_ref()).unwrap(), (4, 10));
-        assert_eq!(bounds(10, range(4, Some(100)).as_ref()).unwrap(), (4, 10));
-        assert!(bounds(10, range(10, Some(1)).as_ref()).is_err());
-        assert_eq!(bounds(0, range(0, None).as_ref()).unwrap(), (0, 0));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use capstan_sdk::failure::{Failure, Outcome, invalid};
 use capstan_sdk::files::{self, Kind};
 use capstan_sdk::types::{Consumption, DriveLimits, Location, Report};
-use capstan_sdk::{NamedValue, named};
+use capstan_sdk::{NamedValue, named, probe};
 
 use crate::config::{BLOCK, GRANULARITY, config};
 use crate::tree::root;
@@ -28,7 +28,7 @@ pub(crate) async fn probe() -> Outcome<Report> {
     if there.kind != Kind::Directory {
         return Err(invalid("what was granted is no directory"));
     }
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     if let Err(failure) = hidden::sweep().await {
         capstan_sdk::log!(warn, "what died in the middle is not taken away", "why" => failure.fault().message);
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use capstan_sdk::failure::{invalid, not_found};
 use capstan_sdk::files;
 use capstan_sdk::types::{Consumption, Location, Report};
-use capstan_sdk::{Kept, Outcome, named};
+use capstan_sdk::{Kept, Outcome, named, probe};
 
 use crate::config::{Config, is_name};
 
@@ -90,7 +90,7 @@ pub(crate) async fn probe() -> Outcome<Report> {
         }
         location.extras.push(named("device", there.device.to_string()));
     }
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     Ok(Report { latency_us, clock_skew_ms: Some(0), locations, extras: Vec::new() })
 }
 

@@ -1,11 +1,11 @@
 //! An object's attributes in headers, both ways.
 
-use capstan_sdk::http::{Headers, header};
+use capstan_sdk::http::{Headers, etag, expected, header};
 use capstan_sdk::text::{header_text, number, unheader_text};
 use capstan_sdk::types::{Object, PutOptions};
 use capstan_sdk::{NamedValue, Outcome, named};
 
-use crate::client::{Client, etag, expected};
+use crate::client::Client;
 
 const META: &str = "x-amz-meta-";
 /// Metadata that marks which attempt made an object, so that a conditional put whose answer was lost can be told from a

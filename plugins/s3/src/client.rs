@@ -6,13 +6,13 @@ use std::cell::Cell;
 
 use capstan_sdk::content::Content;
 use capstan_sdk::endpoint::Endpoint;
-use capstan_sdk::failure::{Failure, invalid, malformed, not_found, unauthenticated};
-use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
+use capstan_sdk::failure::{invalid, malformed, not_found, unauthenticated};
+use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::signature::{self, AWS, EMPTY_SHA256, Key, UNSIGNED};
 use capstan_sdk::text::{hex, percent};
 use capstan_sdk::time::now;
-use capstan_sdk::{NamedValue, Outcome, checksum, crypto, named, secrets, xml};
+use capstan_sdk::{NamedValue, Outcome, checksum, crypto, secrets, xml};
 
 use crate::config::{Config, PayloadSigning, SECRET_KEY, SESSION_TOKEN, is_virtual};
 use crate::error::Refusal;
@@ -95,11 +95,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(config: Config) -> Outcome<Self> {
         let endpoint = Endpoint::parse(&config.endpoint)?;
-        let mut extras = Vec::new();
-        extras.extend(config.proxy.iter().filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
-        extras.extend(config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
-        extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
-        extras.extend(config.timeout_ms.map(|timeout| named("timeout-ms", timeout.to_string())));
+        let extras = http::extras(config.proxy.as_deref(), config.tls_ca.as_deref(), config.tls_insecure, config.timeout_ms);
         let token = match config.use_session_token {
             true => Some(
                 String::from_utf8(secrets::reveal(SESSION_TOKEN)?)
@@ -275,25 +271,6 @@ fn check(call: &Call<'_>) -> Outcome<()> {
 /// A document of this kind: a page of somebody who stands in the way is none, and an empty list would be read out of it.
 pub(crate) fn named_so(root: xml::Element, name: &str) -> Outcome<xml::Element> {
     if root.name == name { Ok(root) } else { Err(malformed(format!("the target answered no {name}"), root.name)) }
-}
-
-/// A header that a success must carry.
-pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
-    header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
-}
-
-/// The entity tag without its quotes, as the contract carries it.
-pub(crate) fn etag(headers: &[(String, String)]) -> Option<String> {
-    header(headers, "etag").map(unquoted)
-}
-
-pub(crate) fn unquoted(text: &str) -> String {
-    text.trim().trim_start_matches("W/").trim_matches('"').to_owned()
-}
-
-/// Failures in which the change may have been made although the answer was lost or is unclear.
-pub(crate) fn unclear(failure: Failure) -> Failure {
-    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
 }
 
 #[cfg(test)]

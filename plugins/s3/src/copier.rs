@@ -1,6 +1,7 @@
 //! Copies inside the service: in one request, or in parts above what one may copy, several of them at a time.
 
-use capstan_sdk::failure::{Failure, cancelled, conflict};
+use capstan_sdk::failure::{Failure, cancelled, conflict, unclear};
+use capstan_sdk::http::{self, unquoted};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::text::percent;
 use capstan_sdk::types::{GetOptions, Object, Part, PutOptions};
@@ -8,7 +9,7 @@ use capstan_sdk::{Outcome, job};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::checksum::Mode;
-use crate::client::{Call, Client, unclear, unquoted};
+use crate::client::{Call, Client};
 use crate::parts;
 use crate::writer::checked;
 use crate::{attributes, reader};
@@ -69,7 +70,7 @@ async fn before(client: &Client, (bucket, key): Place<'_>, attempt: &str, option
     if options.if_absent {
         return Err(capstan_sdk::failure::already_exists(format!("there is an {} already", call.subject())));
     }
-    if crate::client::etag(&there.headers) != options.if_match {
+    if http::etag(&there.headers) != options.if_match {
         return Err(conflict(format!("{} is not the expected one", call.subject())));
     }
     Ok(None)

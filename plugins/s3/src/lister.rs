@@ -5,12 +5,13 @@
 
 use capstan_sdk::Outcome;
 use capstan_sdk::failure::malformed;
+use capstan_sdk::http::unquoted;
 use capstan_sdk::named;
 use capstan_sdk::text::{number, unpercent};
 use capstan_sdk::types::{Entry, ListOptions, Page};
 use capstan_sdk::xml::{self, Element};
 
-use crate::client::{Call, Client, named_so, unquoted};
+use crate::client::{Call, Client, named_so};
 
 /// What S3 answers at most.
 const MAX_PAGE: u32 = 1_000;

@@ -1,13 +1,13 @@
 //! Objects put in parts, which the host keeps a table of.
 
-use capstan_sdk::failure::{Failure, already_exists, invalid, malformed, not_found};
-use capstan_sdk::http::header;
+use capstan_sdk::failure::{Failure, already_exists, invalid, malformed, not_found, unclear};
+use capstan_sdk::http::{etag, expected, header, unquoted};
 use capstan_sdk::text::{base64, hex, number, unbase64, unhex};
 use capstan_sdk::types::{Checksum, GetOptions, Object, Part, PutOptions, Upload};
 use capstan_sdk::{Outcome, crypto, xml};
 
 use crate::checksum::{self, Mode};
-use crate::client::{Call, Client, Payload, etag, expected, named_so, unclear, unquoted};
+use crate::client::{Call, Client, Payload, named_so};
 use crate::writer::checked;
 use crate::{attributes, begun, reader};
 

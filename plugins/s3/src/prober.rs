@@ -5,9 +5,8 @@ use std::time::Instant;
 use capstan_sdk::failure::Failure;
 use capstan_sdk::http::header;
 use capstan_sdk::text::base64;
-use capstan_sdk::time::now;
 use capstan_sdk::types::{PutOptions, Report};
-use capstan_sdk::{NamedValue, Outcome, named};
+use capstan_sdk::{NamedValue, Outcome, named, probe};
 
 use crate::checksum::{self, Mode, PROBED};
 use crate::client::{Call, Client};
@@ -15,8 +14,6 @@ use crate::{locations, parts, ranges};
 
 /// Where the checksum is tried: an upload that is always aborted, so no object and no version of one ever appears.
 const KEY: &str = ".capstan-probe";
-/// Configured buckets that are looked at: a probe ends soon, also with a list of a thousand.
-const MAX_LOOKED_AT: usize = 16;
 
 pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     let buckets = &client.config.buckets;
@@ -26,16 +23,12 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     };
     let started = Instant::now();
     let answer = client.ask(&call, None).await?;
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     let reply = answer.map_err(|refusal| advise(client, refusal.failure(&call.subject())))?;
-    // A name that is mistyped shows now, and not with the first job that goes there.
-    for bucket in buckets.iter().take(MAX_LOOKED_AT).skip(1) {
+    for bucket in probe::further(buckets) {
         client.exchange(&Call::bucket("HEAD", bucket), None).await?;
     }
-    let there = header(&reply.headers, "date").and_then(capstan_sdk::time::http);
-    // The header has whole seconds; less than one is no skew.
-    let clock_skew_ms =
-        there.map(|there| there.saturating_sub(now())).map(|skew| if skew.abs() <= 1 { 0 } else { skew.saturating_mul(1000) });
+    let clock_skew_ms = probe::clock_skew_ms(&reply.headers);
     let locations = locations::list(client).await?;
     let mut extras: Vec<NamedValue> =
         header(&reply.headers, "server").map(|server| named("server", server)).into_iter().collect();

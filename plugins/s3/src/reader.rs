@@ -1,11 +1,11 @@
 //! Gets objects, looks at them and asks for cold ones.
 
 use capstan_sdk::failure::{Failure, invalid};
-use capstan_sdk::http::Response;
+use capstan_sdk::http::{Response, expected};
 use capstan_sdk::types::{ByteRange, GetOptions, Object};
 use capstan_sdk::{FutureReader, NamedValue, Outcome, StreamReader, range};
 
-use crate::client::{Call, Client, expected};
+use crate::client::{Call, Client};
 use crate::parts::MAX_OBJECT_BYTES;
 use crate::world::{wit_future, wit_stream};
 use crate::{attributes, ranges};

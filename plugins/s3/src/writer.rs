@@ -1,8 +1,8 @@
 //! Puts whole objects and deletes many.
 
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{Failure, already_exists};
-use capstan_sdk::http::header;
+use capstan_sdk::failure::{Failure, already_exists, unclear};
+use capstan_sdk::http::{etag, header};
 use capstan_sdk::text::{base64, hex};
 use capstan_sdk::types::{Object, Outcome as KeyOutcome, PutOptions};
 use capstan_sdk::xml;
@@ -10,7 +10,7 @@ use capstan_sdk::{Outcome, crypto};
 
 use crate::attributes;
 use crate::checksum::{self, Mode};
-use crate::client::{Call, Client, Payload, etag, unclear};
+use crate::client::{Call, Client, Payload};
 use crate::error::Refusal;
 use crate::reader;
 

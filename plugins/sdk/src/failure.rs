@@ -62,6 +62,11 @@ pub fn malformed(message: impl Into<String>, detail: impl Into<String>) -> Failu
     unavailable(message).code("malformed-answer").detail(detail)
 }
 
+/// Of a change that was asked for: it may have been made although its answer was lost or is unclear.
+pub fn unclear(failure: Failure) -> Failure {
+    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
+}
+
 impl Failure {
     pub fn fault(&self) -> &Fault {
         match self {

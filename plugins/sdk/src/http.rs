@@ -29,6 +29,31 @@ pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
+/// A header that a success must carry.
+pub fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
+    header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
+}
+
+/// The entity tag without its quotes, as the contract carries it.
+pub fn etag(headers: &[(String, String)]) -> Option<String> {
+    header(headers, "etag").map(unquoted)
+}
+
+/// An entity tag as services write it, in quotes or not, weak or not, without either.
+pub fn unquoted(text: &str) -> String {
+    text.trim().trim_start_matches("W/").trim_matches('"').to_owned()
+}
+
+/// What a request says to the host of its way, as configurations have it; what is empty is left out.
+pub fn extras(proxy: Option<&str>, tls_ca: Option<&str>, tls_insecure: bool, timeout_ms: Option<u64>) -> Vec<NamedValue> {
+    let mut extras = Vec::new();
+    extras.extend(proxy.filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
+    extras.extend(tls_ca.filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
+    extras.extend(tls_insecure.then(|| named("tls-insecure", "true")));
+    extras.extend(timeout_ms.map(|timeout| named(TIMEOUT, timeout.to_string())));
+    extras
+}
+
 /// A range of the host's content as a request body; the bytes do not enter the plugin.
 pub fn content_body(content: &Content, offset: u64, length: u64) -> Body {
     if length == 0 { Body::Empty } else { Body::Stream(SizedStream { data: content.open(offset, length), length }) }
@@ -135,6 +160,20 @@ mod tests {
         assert!(matches!(told, Failure::Unavailable(_)) && told.fault().blame == crate::Blame::Target);
         assert!(told.fault().maybe_done && told.may_retry());
         assert!(matches!(too_long(crate::failure::invalid("a name")), Failure::Invalid(_)));
+    }
+
+    #[test]
+    fn the_two_quotings_of_a_tag_are_one() {
+        assert_eq!((unquoted("\"ab\""), unquoted("ab"), unquoted("W/\"ab\"")), ("ab".into(), "ab".into(), "ab".into()));
+    }
+
+    #[test]
+    fn what_a_configuration_leaves_empty_is_not_said() {
+        assert!(extras(Some(""), None, false, None).is_empty());
+        let all = extras(Some("http://p"), Some("pem"), true, Some(400));
+        let names: Vec<&str> = all.iter().map(|extra| extra.name.as_str()).collect();
+        assert_eq!(names, ["proxy", "tls-ca", "tls-insecure", "timeout-ms"]);
+        assert_eq!(find(&all, "proxy").zip(find(&all, TIMEOUT)), Some(("http://p", "400")));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod http;
 mod kept;
 pub mod log;
 pub mod names;
+pub mod probe;
 pub mod range;
 pub mod retry;
 pub mod signature;

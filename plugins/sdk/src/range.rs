@@ -1,11 +1,21 @@
-//! Ranges of an object over HTTP: asked for (RFC 9110, section 14), and held against what came.
+//! Ranges of an object or a file: cut at its end; over HTTP, asked for (RFC 9110, section 14), and held against what came.
 
 use crate::bindings::capstan::target::types::ByteRange;
-use crate::failure::{Failure, Outcome, malformed, unsupported};
+use crate::failure::{Failure, Outcome, invalid, malformed, unsupported};
 use crate::http::header;
 
 /// The code of the failure, as the contract registers it.
 const NO_RANGES: &str = "no-ranges";
+
+/// The bytes from here to there that are read, cut at the end; `what` has so many bytes. A range that begins at the end, or beyond, is
+/// `invalid`.
+pub fn bounds(size: u64, range: Option<ByteRange>, what: &str) -> Outcome<(u64, u64)> {
+    let Some(ByteRange { offset, length }) = range else { return Ok((0, size)) };
+    if offset > size || (offset == size && size > 0) {
+        return Err(invalid(format!("the range begins at {offset}, the {what} has {size} bytes")));
+    }
+    Ok((offset, length.map_or(size, |length| offset.saturating_add(length).min(size))))
+}
 
 /// "bytes=5-9"; none for the whole object.
 pub fn header_value(range: &ByteRange) -> Option<String> {
@@ -49,6 +59,18 @@ fn starts_whole(range: &ByteRange, headers: &[(String, String)]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_is_cut_at_the_end_and_refused_beyond_it() {
+        let bounds = |size, range: Option<(u64, Option<u64>)>| {
+            super::bounds(size, range.map(|(offset, length)| ByteRange { offset, length }), "file").ok()
+        };
+        assert_eq!(bounds(10, None), Some((0, 10)));
+        assert_eq!(bounds(10, Some((4, None))), Some((4, 10)));
+        assert_eq!(bounds(10, Some((4, Some(100)))), Some((4, 10)));
+        assert_eq!(bounds(10, Some((10, Some(1)))), None);
+        assert_eq!(bounds(0, Some((0, None))), Some((0, 0)));
+    }
 
     #[test]
     fn a_range_is_written_with_its_last_byte() {

@@ -2,7 +2,7 @@
 
 use capstan_sdk::failure::{Failure, invalid, malformed, not_found};
 use capstan_sdk::types::{Consumption, Location, Report};
-use capstan_sdk::{Outcome, named};
+use capstan_sdk::{Outcome, named, probe};
 use smb2::msg::query_info::InfoType;
 
 use crate::chain::{Chain, Opening, access};
@@ -30,7 +30,7 @@ pub(crate) async fn probe(links: &Links) -> Outcome<Report> {
     }
     let lease = links.lease().await?;
     let extras = vec![named("smb-dialect", lease.dialect.to_string()), named("smb-encrypted", lease.encrypted.to_string())];
-    let latency_us = u64::try_from(lease.latency.as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(lease.latency);
     Ok(Report { latency_us, clock_skew_ms: None, locations: locations(&links.config), extras })
 }
 

@@ -3,6 +3,7 @@
 //! a time.
 
 use capstan_sdk::failure::{Failure, conflict, invalid};
+use capstan_sdk::range::bounds;
 use capstan_sdk::types::{ByteRange, Kind, Node};
 use capstan_sdk::{FutureReader, Outcome, StreamReader, StreamWriter, named, spawn_local};
 use futures::StreamExt;
@@ -39,15 +40,6 @@ pub(crate) async fn look(links: &Links, place: &Place) -> Outcome<Look> {
     let answers = links.ask(&chain, &subject).await?;
     let look = Look::opened(&answers.opened(&subject)?);
     if look.is_special() { reparse::tagged(links, place, look).await } else { Ok(look) }
-}
-
-/// Bytes of the file from here to there, cut at its end. A range that begins at the end, or beyond, is wrong.
-fn bounds(size: u64, range: Option<ByteRange>) -> Outcome<(u64, u64)> {
-    let Some(ByteRange { offset, length }) = range else { return Ok((0, size)) };
-    if offset > size || (offset == size && size > 0) {
-        return Err(invalid(format!("the range begins at {offset}, the file has {size} bytes")));
-    }
-    Ok((offset, length.map_or(size, |length| offset.saturating_add(length).min(size))))
 }
 
 pub(crate) async fn read(links: &Links, place: &Place, range: Option<ByteRange>) -> Outcome<Download> {
@@ -89,7 +81,7 @@ async fn read_at_once(links: &Links, place: &Place, range: Option<ByteRange>, mo
     let answers = links.ask(&chain, &subject).await?;
     let look = Look::opened(&answers.opened(&subject)?);
     let mut node = file(place, &look)?;
-    let (from, to) = bounds(look.size, range)?;
+    let (from, to) = bounds(look.size, range, "file")?;
     let mut data = answers.data(1, &subject)?;
     let wanted = to - from;
     if wanted > data.len() as u64 {
@@ -139,7 +131,7 @@ async fn read_streaming(links: &Links, place: &Place, range: Option<ByteRange>, 
     let opened = answers.opened(&subject)?;
     let look = Look::opened(&opened);
     let begun = file(place, &look).and_then(|node| {
-        let (from, to) = bounds(look.size, range)?;
+        let (from, to) = bounds(look.size, range, "file")?;
         Ok((node, from, to, answers.data(1, &subject)?))
     });
     let (node, from, to, mut data) = match begun {
@@ -211,20 +203,5 @@ impl Open {
                 whole.extend_from_slice(&data);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_cut_at_the_end_and_refused_beyond_it() {
-        let range = |offset, length| Some(ByteRange { offset, length });
-        assert_eq!(bounds(10, None).unwrap(), (0, 10));
-        assert_eq!(bounds(10, range(4, None)).unwrap(), (4, 10));
-        assert_eq!(bounds(10, range(4, Some(100))).unwrap(), (4, 10));
-        assert!(bounds(10, range(10, Some(1))).is_err());
-        assert_eq!(bounds(0, range(0, None)).unwrap(), (0, 0));
     }
 }

@@ -6,12 +6,10 @@
 use std::collections::BTreeMap;
 
 use capstan_sdk::failure::invalid;
-use capstan_sdk::http::{Headers, header};
+use capstan_sdk::http::{Headers, etag, expected, header};
 use capstan_sdk::text::{base64, header_text, hex, number, unheader_text, unhex};
 use capstan_sdk::types::{Checksum, Object, PutOptions};
 use capstan_sdk::{NamedValue, Outcome, crypto, named, time};
-
-use crate::client::{etag, expected};
 
 const META: &str = "x-object-meta-";
 /// Between the name of a value and the number of its piece.

@@ -12,13 +12,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use capstan_sdk::content::Content;
-use capstan_sdk::failure::{Failure, invalid, malformed};
+use capstan_sdk::failure::{Failure, malformed};
 use capstan_sdk::http::{self, Body, Headers, Reply, Request, Response, header};
 use capstan_sdk::retry::{self, Policy};
-use capstan_sdk::text::percent;
-use capstan_sdk::{NamedValue, Outcome, Retry, named};
+use capstan_sdk::{NamedValue, Outcome, Retry};
 
+use crate::call::{Call, Payload, check_key};
 use crate::capabilities::Capabilities;
 use crate::conditions::Conditions;
 use crate::config::Config;
@@ -42,99 +41,6 @@ const ANSWER_NAME: &str = "x-trans-id";
 const ANSWER_MARK: &str = "x-trans-id-extra";
 /// What a mark begins with.
 const MARK: &str = "capstan-";
-/// Longest a request waits for its answer where the service works for long before it says a word.
-const LONGEST_WAIT_MS: u64 = 3_600_000;
-
-/// What is asked for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Call<'a> {
-    pub(crate) method: &'static str,
-    pub(crate) container: Option<&'a str>,
-    pub(crate) object: Option<&'a str>,
-    query: Vec<(&'a str, &'a str)>,
-    pub(crate) headers: Headers,
-    /// The answer may take this long.
-    patience_ms: Option<u64>,
-}
-
-impl<'a> Call<'a> {
-    pub(crate) fn account(method: &'static str) -> Self {
-        Self { method, ..Self::default() }
-    }
-
-    pub(crate) fn container(method: &'static str, container: &'a str) -> Self {
-        Self { method, container: Some(container), ..Self::default() }
-    }
-
-    pub(crate) fn object(method: &'static str, container: &'a str, object: &'a str) -> Self {
-        Self { method, container: Some(container), object: Some(object), ..Self::default() }
-    }
-
-    pub(crate) fn query(mut self, name: &'a str, value: &'a str) -> Self {
-        self.query.push((name, value));
-        self
-    }
-
-    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// The service answers with a document, where it has the choice.
-    pub(crate) fn json(self) -> Self {
-        self.header("accept", "application/json")
-    }
-
-    pub(crate) fn patience_ms(mut self, milliseconds: u64) -> Self {
-        self.patience_ms = Some(milliseconds.min(LONGEST_WAIT_MS));
-        self
-    }
-
-    /// A 412 then means the condition, and nothing else.
-    pub(crate) fn is_conditional(&self) -> bool {
-        self.headers.iter().any(|(name, _)| matches!(name.as_str(), "if-match" | "if-none-match"))
-    }
-
-    /// What a failure is said of.
-    pub(crate) fn subject(&self) -> String {
-        match (self.container, self.object) {
-            (Some(container), Some(object)) => format!("object {object:?} in container {container:?}"),
-            (Some(container), None) => format!("container {container:?}"),
-            _ => "account".to_owned(),
-        }
-    }
-
-    /// Path and query below an account.
-    fn target(&self) -> String {
-        let mut target = String::new();
-        for (text, keep_slash) in [(self.container, false), (self.object, true)] {
-            if let Some(text) = text {
-                target.push('/');
-                percent(text, keep_slash, &mut target);
-            }
-        }
-        let mut mark = '?';
-        for (name, value) in &self.query {
-            target.push(mark);
-            mark = '&';
-            target.push_str(name);
-            // "bulk-delete" is a word, no name of a value.
-            if !value.is_empty() {
-                target.push('=');
-                percent(value, false, &mut target);
-            }
-        }
-        target
-    }
-}
-
-/// A range of the host's content that is sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Payload<'a> {
-    pub(crate) content: &'a Content,
-    pub(crate) offset: u64,
-    pub(crate) length: u64,
-}
 
 /// Both kinds of answers have a head.
 trait Answer {
@@ -165,7 +71,6 @@ impl Answer for Response {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) config: Config,
-    extras: Vec<NamedValue>,
     sessions: Sessions,
     /// Requests made so far.
     requests: Cell<u64>,
@@ -177,13 +82,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(config: Config) -> Outcome<Self> {
-        let mut extras = Vec::new();
-        extras.extend(config.proxy.iter().filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
-        extras.extend(config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
-        extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
         Ok(Self {
             config,
-            extras,
             sessions: Sessions::default(),
             requests: Cell::new(0),
             capabilities: RefCell::default(),
@@ -193,11 +93,10 @@ impl Client {
     }
 
     fn extras(&self, patience_ms: Option<u64>) -> Vec<NamedValue> {
-        let mut extras = self.extras.clone();
+        let config = &self.config;
         // Who set a time wants it kept.
-        let timeout = self.config.timeout_ms.or(patience_ms);
-        extras.extend(timeout.map(|timeout| named("timeout-ms", timeout.to_string())));
-        extras
+        let timeout_ms = config.timeout_ms.or(patience_ms);
+        http::extras(config.proxy.as_deref(), config.tls_ca.as_deref(), config.tls_insecure, timeout_ms)
     }
 
     pub(crate) async fn session(&self) -> Outcome<Rc<Session>> {
@@ -322,22 +221,6 @@ fn accepted(reply: Reply) -> Result<Reply, Refusal> {
     if is_success(reply.status) { Ok(reply) } else { Err(Refusal::new(reply.status, &reply.headers, &reply.body)) }
 }
 
-/// Of an object's name. Ceph's gateway takes longer ones than it tells.
-pub(crate) const MAX_KEY_BYTES: usize = 1024;
-
-/// Before anything gets this name: an object, an upload, a copy.
-pub(crate) fn check_new_key(key: &str) -> Outcome<()> {
-    if key.len() <= MAX_KEY_BYTES {
-        return Ok(());
-    }
-    Err(invalid(format!("an object's name has at most {MAX_KEY_BYTES} bytes, this one has {}", key.len())))
-}
-
-/// Without a name the path would be that of the container.
-pub(crate) fn check_key(key: Option<&str>) -> Outcome<()> {
-    if key == Some("") { Err(invalid("an object has a name of at least one byte")) } else { Ok(()) }
-}
-
 /// The answer, if it is the service's and to the request with this mark.
 fn check<A: Answer>(answer: A, mark: &str) -> Outcome<A> {
     answers(answer.headers(), mark)?;
@@ -375,48 +258,9 @@ fn elsewhere(mut failure: Failure, session: &Session) -> Failure {
     failure
 }
 
-/// A header that a success must carry.
-pub(crate) fn expected<'a>(headers: &'a [(String, String)], name: &str) -> Outcome<&'a str> {
-    header(headers, name).ok_or_else(|| malformed(format!("the target's answer has no {name}"), ""))
-}
-
-/// The entity tag without its quotes, as the contract carries it. Only those of large objects stand in quotes.
-pub(crate) fn etag(headers: &[(String, String)]) -> Option<String> {
-    header(headers, "etag").map(unquoted)
-}
-
-pub(crate) fn unquoted(text: &str) -> String {
-    text.trim().trim_start_matches("W/").trim_matches('"').to_owned()
-}
-
-/// Failures in which the change may have been made although the answer was lost or is unclear.
-pub(crate) fn unclear(failure: Failure) -> Failure {
-    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_stand_in_the_path_byte_by_byte() {
-        assert_eq!(Call::account("GET").target(), "");
-        assert_eq!(Call::container("GET", "a b/c%").target(), "/a%20b%2Fc%25");
-        let call = Call::object("PUT", "c", "/x//y/../ü?#").query("multipart-manifest", "put").query("bulk-delete", "");
-        assert_eq!(call.target(), "/c//x//y/../%C3%BC%3F%23?multipart-manifest=put&bulk-delete");
-    }
-
-    #[test]
-    fn an_object_without_a_name_is_never_its_container() {
-        assert!(matches!(check_key(Some("")), Err(Failure::Invalid(_))));
-        assert!(check_key(Some("/")).is_ok() && check_key(None).is_ok());
-    }
-
-    #[test]
-    fn a_condition_is_seen_on_the_call() {
-        assert!(Call::object("PUT", "c", "k").header("if-none-match", "*").is_conditional());
-        assert!(!Call::object("PUT", "c", "k").header("etag", "0").is_conditional());
-    }
 
     #[test]
     fn only_the_services_own_answer_to_this_request_is_believed() {
@@ -433,10 +277,5 @@ mod tests {
         assert_eq!(taken(200, None), Err(true));
         assert_eq!(taken(502, None), Ok(()));
         assert_eq!(taken(404, Some("tx72c6a8573f27-006b024847-capstan-1")), Err(true));
-    }
-
-    #[test]
-    fn the_two_quotings_of_a_tag_are_one() {
-        assert_eq!((unquoted("\"ab\""), unquoted("ab"), unquoted("W/\"ab\"")), ("ab".into(), "ab".into(), "ab".into()));
     }
 }

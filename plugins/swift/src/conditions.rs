@@ -9,7 +9,8 @@ use capstan_sdk::Outcome;
 use capstan_sdk::failure::{malformed, unsupported};
 use capstan_sdk::types::PutOptions;
 
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 
 /// The name the test would have, if anything were stored.
 const NAME: &str = ".capstan-probe";

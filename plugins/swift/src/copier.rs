@@ -10,8 +10,8 @@
 //! | some segments are copied | an upload nobody knows: its mark and those segments stay |
 //! | the manifest is put | the copy |
 
-use capstan_sdk::failure::{Failure, already_exists, cancelled, conflict, unsupported};
-use capstan_sdk::http::Reply;
+use capstan_sdk::failure::{Failure, already_exists, cancelled, conflict, unclear, unsupported};
+use capstan_sdk::http::{Reply, expected, unquoted};
 use capstan_sdk::retry::{self, Policy};
 use capstan_sdk::text::percent;
 use capstan_sdk::types::{Object, Part, PutOptions};
@@ -19,7 +19,8 @@ use capstan_sdk::{Outcome, find, job};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::attributes::{self, Make};
-use crate::client::{Call, Client, expected, unclear, unquoted};
+use crate::call::Call;
+use crate::client::Client;
 use crate::segments::{self, MARK, Own, Place};
 use crate::{conditions, lister, reader, uploads, writer};
 

@@ -19,7 +19,8 @@ use futures::stream::StreamExt;
 use serde::Deserialize;
 
 use crate::attributes::{self, Make};
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::error::Refusal;
 use crate::{reader, segments};
 

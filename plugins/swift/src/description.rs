@@ -3,7 +3,7 @@
 use capstan_sdk::named;
 use capstan_sdk::types::Description;
 
-use crate::client::MAX_KEY_BYTES;
+use crate::call::MAX_KEY_BYTES;
 use crate::config::SCHEMA;
 use crate::uploads::{MAX_OBJECT_BYTES, MAX_SINGLE_BYTES, USUAL_PARTS};
 

@@ -10,7 +10,7 @@ use capstan_sdk::http::{header, retry_after_ms};
 use capstan_sdk::{Blame, Retry};
 use serde::Deserialize;
 
-use crate::client::Call;
+use crate::call::Call;
 
 /// Characters of the target's own words that are kept.
 const MAX_WORDS: usize = 300;

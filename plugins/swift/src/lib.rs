@@ -7,6 +7,7 @@
 
 mod attributes;
 mod backend;
+mod call;
 mod capabilities;
 mod client;
 mod conditions;
@@ -47,7 +48,7 @@ use capstan_sdk::types::{
 use capstan_sdk::{Failure, FutureReader, NamedValue, Outcome, StreamReader};
 
 use crate::backend::client;
-use crate::client::{Payload, check_new_key};
+use crate::call::{Payload, check_new_key};
 use crate::world::exports::capstan::target::{objects, target, uploads as parts};
 
 /// The component.

@@ -8,12 +8,14 @@
 //! nothing is looked at, several at a time.
 
 use capstan_sdk::failure::malformed;
+use capstan_sdk::http::unquoted;
 use capstan_sdk::types::{Entry, ListOptions, Page};
 use capstan_sdk::{Outcome, time};
 use futures::stream::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
-use crate::client::{Call, Client, unquoted};
+use crate::call::Call;
+use crate::client::Client;
 use crate::{attributes, reader};
 
 /// Names of one page at most: what the answer's bound has room for.

@@ -11,7 +11,8 @@ use capstan_sdk::types::{Consumption, Location};
 use capstan_sdk::{NamedValue, Outcome, named, time};
 use serde::Deserialize;
 
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::segments;
 
 /// Containers of one page, and pages that are read.

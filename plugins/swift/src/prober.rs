@@ -3,17 +3,14 @@
 use std::time::Instant;
 
 use capstan_sdk::failure::Failure;
-use capstan_sdk::http::header;
 use capstan_sdk::types::Report;
-use capstan_sdk::{Outcome, named, time};
+use capstan_sdk::{Outcome, named, probe};
 
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::conditions::{self, Conditions};
 use crate::config::ChecksumSetting;
 use crate::locations;
-
-/// Configured containers that are looked at: a probe ends soon, also with a long list of them.
-const MAX_LOOKED_AT: usize = 16;
 
 pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     // The token's own round trip is no part of the latency.
@@ -25,16 +22,12 @@ pub(crate) async fn probe(client: &Client) -> Outcome<Report> {
     };
     let started = Instant::now();
     let answer = client.ask(&call, None).await?;
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     let reply = answer.map_err(|refusal| advise(client, refusal.failure(&call)))?;
-    // A name that is mistyped shows now, and not with the first job that goes there.
-    for container in containers.iter().take(MAX_LOOKED_AT).skip(1) {
+    for container in probe::further(containers) {
         client.exchange(&Call::container("HEAD", container), None).await?;
     }
-    let there = header(&reply.headers, "date").and_then(time::http);
-    // The header has whole seconds; less than one is no skew.
-    let skew = there.map(|there| there.saturating_sub(time::now()));
-    let clock_skew_ms = skew.map(|skew| if skew.abs() <= 1 { 0 } else { skew.saturating_mul(1000) });
+    let clock_skew_ms = probe::clock_skew_ms(&reply.headers);
     let locations = locations::list(client).await?;
     let capabilities = client.capabilities().await?;
     let mode = if client.config.checksum == ChecksumSetting::None { "none" } else { "md5" };

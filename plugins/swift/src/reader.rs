@@ -6,7 +6,8 @@ use capstan_sdk::types::{ByteRange, GetOptions, Object};
 use capstan_sdk::{FutureReader, Outcome, StreamReader, range};
 
 use crate::attributes;
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::uploads::MAX_OBJECT_BYTES;
 use crate::world::{wit_future, wit_stream};
 

@@ -21,7 +21,8 @@ use capstan_sdk::text::hex;
 use capstan_sdk::types::Part;
 use capstan_sdk::{Outcome, crypto};
 
-use crate::client::{Call, Client};
+use crate::call::Call;
+use crate::client::Client;
 use crate::{attributes, deleter, lister, reader};
 
 const SUFFIX: &str = "_segments";

@@ -18,15 +18,16 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use capstan_sdk::failure::{Failure, invalid, not_found, unsupported};
-use capstan_sdk::http::Reply;
+use capstan_sdk::failure::{Failure, invalid, not_found, unclear, unsupported};
+use capstan_sdk::http::{Reply, etag, expected, unquoted};
 use capstan_sdk::text::hex;
 use capstan_sdk::types::{Object, Part, PutOptions, Upload};
 use capstan_sdk::{Outcome, crypto, state};
 use serde_json::json;
 
+use crate::call::{Call, Payload, check_key};
 use crate::capabilities::Capabilities;
-use crate::client::{Call, Client, Payload, check_key, etag, expected, unclear, unquoted};
+use crate::client::Client;
 use crate::conditions::Conditions;
 use crate::config::{MAX_PART_BYTES, MIN_PART_BYTES};
 use crate::segments::{self, MARK, Own, Place};

@@ -7,12 +7,14 @@
 //! | the answer came | the new object, and the segments of a large one it replaced | the next write of the key sweeps them |
 
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::already_exists;
+use capstan_sdk::failure::{already_exists, unclear};
+use capstan_sdk::http::etag;
 use capstan_sdk::text::hex;
 use capstan_sdk::types::{Checksum, Object, PutOptions};
 use capstan_sdk::{Outcome, checksum};
 
-use crate::client::{Call, Client, Payload, etag, unclear};
+use crate::call::{Call, Payload};
+use crate::client::Client;
 use crate::config::ChecksumSetting;
 use crate::error::Refusal;
 use crate::{attributes, conditions, reader, segments};

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use capstan_sdk::endpoint::Endpoint;
-use capstan_sdk::failure::{Failure, busy, malformed, unavailable};
-use capstan_sdk::http::{Body, Reply, Request, retry_after_ms};
-use capstan_sdk::{Kept, NamedValue, Outcome, Retry, named};
+use capstan_sdk::failure::{Failure, busy, malformed, unavailable, unclear};
+use capstan_sdk::http::{self, Body, Reply, Request, retry_after_ms};
+use capstan_sdk::{Kept, NamedValue, Outcome, Retry};
 use serde_json::{Map, Value, json};
 
 use crate::answers::{Progress, Volume, is_id, many, one};
@@ -55,11 +55,7 @@ pub(crate) type Said = Result<Value, Refusal>;
 impl Client {
     fn new(config: Config) -> Outcome<Self> {
         let endpoint = Endpoint::parse(&config.endpoint)?;
-        let mut extras = Vec::new();
-        extras.extend(config.proxy.iter().filter(|url| !url.is_empty()).map(|url| named("proxy", url)));
-        extras.extend(config.tls_ca.iter().filter(|pem| !pem.is_empty()).map(|pem| named("tls-ca", pem)));
-        extras.extend(config.tls_insecure.then(|| named("tls-insecure", "true")));
-        extras.extend(config.timeout_ms.map(|timeout| named("timeout-ms", timeout.to_string())));
+        let extras = http::extras(config.proxy.as_deref(), config.tls_ca.as_deref(), config.tls_insecure, config.timeout_ms);
         Ok(Self { config, endpoint, extras })
     }
 
@@ -205,11 +201,6 @@ impl Looks {
         self.pause_ms = (self.pause_ms * 2).min(LONGEST_LOOK_MS);
         Ok(())
     }
-}
-
-/// The change may have been made although its answer was lost or is unclear.
-pub(crate) fn unclear(failure: Failure) -> Failure {
-    if matches!(failure, Failure::Unavailable(_) | Failure::TimedOut(_)) { failure.maybe_done() } else { failure }
 }
 
 fn read(reply: &Reply) -> Outcome<Said> {

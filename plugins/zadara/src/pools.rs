@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use capstan_sdk::failure::{malformed, not_found};
 use capstan_sdk::types::{Consumption, DriveLimits, Location, Report};
-use capstan_sdk::{NamedValue, Outcome, named};
+use capstan_sdk::{NamedValue, Outcome, named, probe};
 
 use crate::access;
 use crate::answers::{GIB, Pool, is_id, one};
@@ -82,7 +82,7 @@ pub(crate) async fn probe() -> Outcome<Report> {
     let started = Instant::now();
     // Cheap, and it needs the key.
     let portal = access::portal(&client).await?;
-    let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency_us = probe::latency_us(started.elapsed());
     for name in client.config.pools.iter() {
         pool(&client, name).await?;
     }

@@ -2,8 +2,7 @@
 
 use capstan_catalogue::Catalogue;
 use capstan_domain::drive::{
-    Drive, DriveChange, DriveEdit, DriveOutcome, DriveRole, DriveState, Media, NewDrive, NewSnapshot, SnapshotOutcome,
-    SnapshotState,
+    ChangeOutcome, Drive, DriveChange, DriveEdit, DriveRole, DriveState, Media, NewDrive, NewSnapshot, SnapshotState,
 };
 use capstan_domain::identity::{NewUser, Role};
 use capstan_domain::ids::{DriveId, SnapshotId, TargetId, UserId};
@@ -66,8 +65,8 @@ pub(crate) fn work(drive: DriveId, change: DriveChange) -> NewJob {
     NewJob { definition: None, name: "drive".to_owned(), work: Work::Drive { drive, change } }
 }
 
-pub(crate) fn outcome(state: DriveState) -> DriveOutcome {
-    DriveOutcome { state, size: None, failure: None }
+pub(crate) fn outcome<State>(state: State) -> ChangeOutcome<State> {
+    ChangeOutcome { state, size: None, failure: None }
 }
 
 /// Made, and ready.
@@ -160,7 +159,7 @@ async fn states(catalogue: &Catalogue, _: &Base) {
     assert_eq!(job.work, Work::Drive { drive: drive.id, change: DriveChange::Resize { size } });
     assert!(conflict(grow(&[DriveState::Ready]).await.unwrap_err(), "state").contains("resizing"));
     assert!(conflict(catalogue.remove_drive(drive.id).await.unwrap_err(), "state").contains("resizing"));
-    let grown = DriveOutcome { size: Some(size), ..outcome(DriveState::Ready) };
+    let grown = ChangeOutcome { size: Some(size), ..outcome(DriveState::Ready) };
     for _ in 0..2 {
         let now = catalogue.finish_drive_change(drive.id, grown.clone()).await.unwrap();
         assert_eq!((now.state, now.size), (DriveState::Ready, size));
@@ -203,7 +202,7 @@ async fn deleting(catalogue: &Catalogue, _: &Base) {
     assert!(conflict(failure, "state").contains("deleting"));
     let edit = DriveEdit { name: Some("b".to_owned()), ..DriveEdit::default() };
     assert_eq!(catalogue.update_drive(drive, edit).await.unwrap_err().kind, Kind::NotFound);
-    let failed = DriveOutcome { failure: Some(Failure::new(Kind::Denied, "no")), ..outcome(DriveState::Unavailable) };
+    let failed = ChangeOutcome { failure: Some(Failure::new(Kind::Denied, "no")), ..outcome(DriveState::Unavailable) };
     let kept = catalogue.finish_drive_change(drive, failed).await.unwrap();
     assert_eq!((kept.state, kept.failure.unwrap().kind, kept.name.as_str()), (DriveState::Unavailable, Kind::Denied, "a"));
     delete(DriveState::Unavailable).await.unwrap();
@@ -228,7 +227,7 @@ async fn removal(catalogue: &Catalogue, _: &Base) {
     };
     let snapshot = new.id;
     catalogue.create_snapshot(&new, &work(drive, DriveChange::TakeSnapshot { snapshot })).await.unwrap();
-    let taken = SnapshotOutcome { state: SnapshotState::Ready, size: None, failure: None };
+    let taken = outcome(SnapshotState::Ready);
     catalogue.finish_snapshot_change(snapshot, taken).await.unwrap();
     let red = NewTag { owner: ground.owner, name: "red".to_owned(), attributes: json!({}) };
     let tag = catalogue.create_tag(&red, &[Tagged::Drive(drive), Tagged::Snapshot(snapshot)]).await.unwrap();
@@ -239,7 +238,7 @@ async fn removal(catalogue: &Catalogue, _: &Base) {
     assert_eq!((machine.mounts.len(), catalogue.tagged(tag.id).await.unwrap().len()), (1, 2));
 
     // Its volume was lost while a machine listed it: then it goes as it is.
-    let lost = DriveOutcome { failure: Some(Failure::not_found("gone")), ..outcome(DriveState::Unavailable) };
+    let lost = ChangeOutcome { failure: Some(Failure::not_found("gone")), ..outcome(DriveState::Unavailable) };
     catalogue.finish_drive_change(drive, lost).await.unwrap();
     catalogue.remove_drive(drive).await.unwrap();
     assert_eq!(catalogue.snapshot(snapshot).await.unwrap_err().kind, Kind::NotFound);

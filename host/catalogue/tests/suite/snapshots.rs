@@ -2,7 +2,7 @@
 
 use capstan_catalogue::Catalogue;
 use capstan_domain::drive::{
-    DriveChange, DriveState, NewDrive, NewSnapshot, Snapshot, SnapshotEdit, SnapshotOutcome, SnapshotState,
+    ChangeOutcome, DriveChange, DriveState, NewDrive, NewSnapshot, Snapshot, SnapshotEdit, SnapshotState,
 };
 use capstan_domain::ids::{DriveId, SnapshotId};
 use capstan_domain::listing::{Listing, Operator};
@@ -31,14 +31,10 @@ fn new(ground: Ground, drive: DriveId, name: &str) -> NewSnapshot {
     }
 }
 
-fn ended(state: SnapshotState) -> SnapshotOutcome {
-    SnapshotOutcome { state, size: None, failure: None }
-}
-
 async fn taken(catalogue: &Catalogue, ground: Ground, drive: DriveId, name: &str) -> Snapshot {
     let new = new(ground, drive, name);
     catalogue.create_snapshot(&new, &work(drive, DriveChange::TakeSnapshot { snapshot: new.id })).await.unwrap();
-    catalogue.finish_snapshot_change(new.id, ended(SnapshotState::Ready)).await.unwrap()
+    catalogue.finish_snapshot_change(new.id, outcome(SnapshotState::Ready)).await.unwrap()
 }
 
 async fn together(catalogue: &Catalogue, _: &Base) {
@@ -59,7 +55,7 @@ async fn together(catalogue: &Catalogue, _: &Base) {
     assert_eq!((snapshot.state, snapshot.drive, snapshot.size), (SnapshotState::Creating, making.id, 1 << 30));
     assert_eq!(made.work, job.work);
     assert_eq!(catalogue.drive_jobs(making.id).await.unwrap()[0].1.id, made.id);
-    let larger = SnapshotOutcome { size: Some(2 << 30), ..ended(SnapshotState::Ready) };
+    let larger = ChangeOutcome { size: Some(2 << 30), ..outcome(SnapshotState::Ready) };
     let done = catalogue.finish_snapshot_change(early.id, larger).await.unwrap();
     assert_eq!((done.state, done.size), (SnapshotState::Ready, 2 << 30));
     assert_eq!(catalogue.drive(making.id).await.unwrap().state, DriveState::Ready);
@@ -73,7 +69,7 @@ async fn held(catalogue: &Catalogue, _: &Base) {
     let delete = work(drive, DriveChange::Delete);
     let begin = async || catalogue.begin_drive_change(drive, &[DriveState::Ready], DriveState::Deleting, &delete, &[]).await;
     assert!(conflict(begin().await.unwrap_err(), "state").contains("snapshot"));
-    catalogue.finish_snapshot_change(new.id, ended(SnapshotState::Ready)).await.unwrap();
+    catalogue.finish_snapshot_change(new.id, outcome(SnapshotState::Ready)).await.unwrap();
     assert_eq!(begin().await.unwrap().0.state, DriveState::Deleting);
 }
 
@@ -136,8 +132,8 @@ async fn edited(catalogue: &Catalogue, _: &Base) {
     let job = work(a, DriveChange::DeleteSnapshot { snapshot: second.id });
     catalogue.begin_snapshot_change(second.id, &[SnapshotState::Ready], SnapshotState::Deleting, &job).await.unwrap();
     assert_eq!(catalogue.update_snapshot(second.id, SnapshotEdit::default()).await.unwrap_err().kind, Kind::NotFound);
-    conflict(catalogue.finish_snapshot_change(second.id, ended(SnapshotState::Ready)).await.unwrap_err(), "state");
-    let failed = SnapshotOutcome { failure: Some(Failure::new(Kind::Denied, "no")), ..ended(SnapshotState::Unavailable) };
+    conflict(catalogue.finish_snapshot_change(second.id, outcome(SnapshotState::Ready)).await.unwrap_err(), "state");
+    let failed = ChangeOutcome { failure: Some(Failure::new(Kind::Denied, "no")), ..outcome(SnapshotState::Unavailable) };
     let kept = catalogue.finish_snapshot_change(second.id, failed).await.unwrap();
     assert_eq!((kept.state, kept.failure.unwrap().kind), (SnapshotState::Unavailable, Kind::Denied));
     catalogue.remove_snapshot(second.id).await.unwrap();

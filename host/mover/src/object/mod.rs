@@ -21,7 +21,7 @@ use capstan_domain::failure::Kind;
 use capstan_domain::ids::LocationId;
 use capstan_domain::ports::{GetOptions, ListOptions, NamedValues, Objects, Uploads};
 use capstan_domain::{Failure, Outcome};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::backoff;
 use crate::control::Control;
@@ -76,6 +76,10 @@ impl ObjectTree {
 }
 
 impl Inner {
+    async fn permit(&self) -> Outcome<SemaphorePermit<'_>> {
+        self.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))
+    }
+
     /// Asks until it is answered, for calls that change nothing.
     async fn asked<T, F: Future<Output = Outcome<T>> + Send>(&self, call: impl Fn() -> F + Send) -> Outcome<T> {
         let mut tries = 1;
@@ -113,7 +117,7 @@ impl Inner {
 
     async fn read_one(&self, item: &Item, limit: u64) -> Outcome<Small> {
         let key = self.keys.of_item(item)?;
-        let _permit = self.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
+        let _permit = self.permit().await?;
         let (object, body) =
             self.objects.get(&self.bucket, &key, None, GetOptions::default()).await.map_err(content::while_reading)?;
         let bytes = gather(body, &item.path, object.size, limit, content::wrong_length).await?;
@@ -164,7 +168,7 @@ impl Tree for ObjectTree {
         let looks = paths.iter().cloned().map(|path| {
             let inner = Arc::clone(&self.inner);
             async move {
-                let _permit = inner.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
+                let _permit = inner.permit().await?;
                 inner.stat(names::checked(&path)?).await
             }
         });

@@ -262,7 +262,7 @@ impl Upload<'_> {
     async fn put_part(&self, content: &Arc<Measured>, number: u32, offset: u64, length: u64) -> Outcome<Part> {
         let mut tries = 1;
         loop {
-            let _permit = self.inner.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
+            let _permit = self.inner.permit().await?;
             let whole: Content = Arc::clone(content) as Content;
             let put =
                 self.uploads.put_part(&self.inner.bucket, &self.key, &self.record.id, number, whole, (offset, length)).await;

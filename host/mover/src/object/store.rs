@@ -36,7 +36,7 @@ pub(super) async fn put(inner: &Inner, arrival: &Arrival, content: Arc<Measured>
 async fn put_content(inner: &Inner, arrival: &Arrival, content: Content, link: Option<&str>) -> Outcome<Stored> {
     let key = inner.keys.of(&arrival.path)?;
     let options = options(arrival, &key, link);
-    let _permit = inner.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
+    let _permit = inner.permit().await?;
     let put = |options| inner.objects.put(&inner.bucket, &key, Arc::clone(&content), &arrival.attempt, options);
     let object = unless_there(inner, &key, options, put).await.map_err(while_storing)?;
     Ok(stored(arrival, key, &object, link))

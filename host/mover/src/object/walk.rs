@@ -138,7 +138,7 @@ pub(super) async fn remove(inner: &Arc<Inner>, items: &[Item], if_unchanged: boo
         let looks = items.iter().cloned().map(|item| {
             let inner = Arc::clone(inner);
             async move {
-                let _permit = inner.calls.acquire().await.map_err(|error| Failure::host("The tree was closed", error))?;
+                let _permit = inner.permit().await?;
                 inner.remove_one(&item).await
             }
         });

@@ -3,5 +3,6 @@
 mod crash;
 mod paths;
 mod shares;
+mod targets;
 mod trees;
 mod unproved;

@@ -3,7 +3,8 @@
 //! A fault strikes a whole request. `Once` is the next one, on whichever connection; `After` lets some through first.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -11,7 +12,8 @@ use tokio::net::TcpStream;
 
 use super::listener::{Listener, reset};
 use super::message::{Head, Side};
-use super::wire::{Times, garbage};
+use super::trigger::{Times, Trigger};
+use super::wire::garbage;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -73,15 +75,11 @@ pub enum Fault {
     EarlyRefusal,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    armed: Option<(Fault, Times)>,
-    struck: u64,
-    requests: u64,
+#[derive(Debug)]
+struct Shared {
+    trigger: Trigger<Fault>,
+    requests: AtomicU64,
 }
-
-#[derive(Debug, Default)]
-struct Shared(Mutex<State>);
 
 pub struct Front {
     listener: Listener,
@@ -97,7 +95,7 @@ const PAGE: &str =
 impl Front {
     /// Before the server at `host:port`.
     pub async fn start(server: &str) -> anyhow::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { trigger: Trigger::new(), requests: AtomicU64::new(0) });
         let (serving, server) = (Arc::clone(&shared), server.to_owned());
         let listener = Listener::start(move |stream| {
             let (shared, server) = (Arc::clone(&serving), server.clone());
@@ -115,42 +113,27 @@ impl Front {
     }
 
     pub fn arm(&self, fault: Fault, times: Times) {
-        self.shared.lock().armed = Some((fault, times));
+        self.shared.trigger.arm(fault, times);
     }
 
     pub fn calm(&self) {
-        self.shared.lock().armed = None;
+        self.shared.trigger.calm();
     }
 
     /// Requests to which something was done.
     pub fn struck(&self) -> u64 {
-        self.shared.lock().struck
+        self.shared.trigger.struck()
     }
 
     pub fn requests(&self) -> u64 {
-        self.shared.lock().requests
+        self.shared.requests.load(Ordering::Relaxed)
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn strike(&self) -> Option<Fault> {
-        let mut state = self.lock();
-        state.requests += 1;
-        let (fault, times) = state.armed?;
-        state.armed = match times {
-            Times::Always => Some((fault, times)),
-            Times::Once | Times::After(0) => None,
-            Times::After(left) => {
-                state.armed = Some((fault, Times::After(left - 1)));
-                return None;
-            }
-        };
-        state.struck += 1;
-        Some(fault)
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.trigger.pull(|_| true)
     }
 }
 

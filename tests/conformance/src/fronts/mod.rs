@@ -8,6 +8,8 @@ mod endpoint;
 pub mod http;
 mod listener;
 mod message;
+mod trigger;
 pub mod wire;
 
 pub use endpoint::Endpoint;
+pub use trigger::Times;

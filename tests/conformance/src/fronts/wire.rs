@@ -4,13 +4,14 @@
 //! that is; `Once` is one piece, `Always` every one until `calm`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::listener::{Listener, reset};
+use super::trigger::{Times, Trigger};
 
 /// What happens to bytes on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,26 +64,9 @@ impl Fault {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Times {
-    Once,
-    Always,
-    /// After so many pieces that go through; then once.
-    After(u32),
-}
-
-#[derive(Debug, Default)]
-struct State {
-    armed: Option<(Fault, Times)>,
-    struck: u64,
-}
-
-#[derive(Debug, Default)]
-struct Shared(Mutex<State>);
-
 pub struct Front {
     listener: Listener,
-    shared: Arc<Shared>,
+    trigger: Arc<Trigger<Fault>>,
 }
 
 /// Between two bytes, or few, of a drip.
@@ -98,14 +82,14 @@ const CLOSING: Duration = Duration::from_millis(500);
 impl Front {
     /// Before the server at `host:port`.
     pub async fn start(server: &str) -> anyhow::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let (serving, server) = (Arc::clone(&shared), server.to_owned());
+        let trigger = Arc::new(Trigger::new());
+        let (serving, server) = (Arc::clone(&trigger), server.to_owned());
         let listener = Listener::start(move |stream| {
-            let (shared, server) = (Arc::clone(&serving), server.clone());
-            async move { serve(stream, &server, &shared).await }
+            let (trigger, server) = (Arc::clone(&serving), server.clone());
+            async move { serve(stream, &server, &trigger).await }
         })
         .await?;
-        Ok(Self { listener, shared })
+        Ok(Self { listener, trigger })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -117,16 +101,16 @@ impl Front {
     }
 
     pub fn arm(&self, fault: Fault, times: Times) {
-        self.shared.lock().armed = Some((fault, times));
+        self.trigger.arm(fault, times);
     }
 
     pub fn calm(&self) {
-        self.shared.lock().armed = None;
+        self.trigger.calm();
     }
 
     /// How often something was done to bytes.
     pub fn struck(&self) -> u64 {
-        self.shared.lock().struck
+        self.trigger.struck()
     }
 }
 
@@ -135,38 +119,8 @@ pub async fn unused_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?)
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is to happen to the next piece of this direction.
-    fn strike(&self, of_requests: bool) -> Option<Fault> {
-        let mut state = self.lock();
-        let (fault, times) = state.armed?;
-        if fault.strikes_requests() != of_requests {
-            return None;
-        }
-        state.armed = match times {
-            Times::Always => Some((fault, times)),
-            Times::Once | Times::After(0) => None,
-            Times::After(left) => {
-                state.armed = Some((fault, Times::After(left - 1)));
-                return None;
-            }
-        };
-        state.struck += 1;
-        Some(fault)
-    }
-
-    fn at_accept(&self) -> Option<Fault> {
-        let closing = |armed: Option<(Fault, Times)>| matches!(armed, Some((Fault::ClosedAtAccept | Fault::ResetAtAccept, _)));
-        if closing(self.lock().armed) { self.strike(false) } else { None }
-    }
-}
-
-async fn serve(mut client: TcpStream, server: &str, shared: &Shared) {
-    match shared.at_accept() {
+async fn serve(mut client: TcpStream, server: &str, trigger: &Trigger<Fault>) {
+    match trigger.pull(|fault| matches!(fault, Fault::ClosedAtAccept | Fault::ResetAtAccept)) {
         Some(Fault::ResetAtAccept) => return reset(client),
         Some(_) => return,
         None => {}
@@ -177,8 +131,8 @@ async fn serve(mut client: TcpStream, server: &str, shared: &Shared) {
     let end = {
         let (client_read, client_write) = client.split();
         let (server_read, server_write) = server.split();
-        let up = pump(client_read, server_write, shared, true);
-        let down = pump(server_read, client_write, shared, false);
+        let up = pump(client_read, server_write, trigger, true);
+        let down = pump(server_read, client_write, trigger, false);
         tokio::pin!(up, down);
         let first = tokio::select! {
             end = &mut up => (end, true),
@@ -206,7 +160,12 @@ enum End {
     HalfClosed,
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, shared: &Shared, of_requests: bool) -> End {
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    trigger: &Trigger<Fault>,
+    of_requests: bool,
+) -> End {
     let mut piece = vec![0; PIECE];
     loop {
         let count = match from.read(&mut piece).await {
@@ -218,7 +177,7 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
             Err(_) => return End::Reset,
         };
         let Some(bytes) = piece.get_mut(..count) else { return End::Cut };
-        let sent = match shared.strike(of_requests) {
+        let sent = match trigger.pull(|fault| fault.strikes_requests() == of_requests) {
             None => to.write_all(bytes).await,
             Some(fault) => match strike(fault, bytes, &mut from, &mut to).await {
                 Ok(None) => Ok(()),

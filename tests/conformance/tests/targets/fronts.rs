@@ -9,10 +9,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use capstan_conformance::fronts::{http, wire};
+use capstan_conformance::fronts::{Times, http, wire};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use wire::Times;
 
 /// Longer than any head, so that the middle of an answer lies in it.
 const BODY: &str = concat!(

@@ -25,6 +25,7 @@ mod interrupted;
 mod mount_table;
 mod names;
 mod nas;
+mod person_mount;
 mod quota;
 mod rescans;
 mod signatures;

@@ -34,7 +34,7 @@ mod volume;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use capstan_domain::drive::{Drive, DriveChange, DriveOutcome, DriveRole, DriveState};
+use capstan_domain::drive::{ChangeOutcome, Drive, DriveChange, DriveRole, DriveState};
 use capstan_domain::failure::Retry;
 use capstan_domain::ids::DriveId;
 use capstan_domain::job::{Job, Work};
@@ -150,7 +150,7 @@ impl Bench<'_> {
     }
 
     async fn finish(&self, drive: &Drive, state: DriveState, size: Option<u64>, failure: Option<&Failure>) -> Outcome<()> {
-        let outcome = DriveOutcome { state, size, failure: failure.cloned() };
+        let outcome = ChangeOutcome { state, size, failure: failure.cloned() };
         self.engine.catalogue.finish_drive_change(drive.id, outcome).await.map(|_| ()).map_err(lingers)
     }
 

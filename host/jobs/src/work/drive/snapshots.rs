@@ -6,7 +6,7 @@
 //! | the engine deleted it | its row, `Deleting` | deleting what is absent is a success, the row goes |
 //! | the next state is recorded | all is done | is found done: the job ends |
 
-use capstan_domain::drive::{Drive, Snapshot, SnapshotOutcome, SnapshotState};
+use capstan_domain::drive::{ChangeOutcome, Drive, Snapshot, SnapshotState};
 use capstan_domain::failure::Retry;
 use capstan_domain::ids::SnapshotId;
 use capstan_domain::ports::SnapshotInfo;
@@ -110,6 +110,6 @@ async fn finish(
     size: Option<u64>,
     failure: Option<&Failure>,
 ) -> Outcome<()> {
-    let outcome = SnapshotOutcome { state, size, failure: failure.cloned() };
+    let outcome = ChangeOutcome { state, size, failure: failure.cloned() };
     bench.engine.catalogue.finish_snapshot_change(id, outcome).await.map(|_| ()).map_err(lingers)
 }

@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::trees::objects_tree;
 use crate::testing::{MemoryLedger, MemoryObjects, bytes, local, transfer};
-use crate::{Summary, names};
+use crate::{Limits, Summary, names};
 
 const MIB: usize = 1 << 20;
 
@@ -142,4 +142,38 @@ async fn links_out_of_the_tree_are_copied_as_links_and_never_written_through() {
         assert_eq!(failure.code.as_deref(), Some("link-in-path"), "{path}");
     }
     assert!(summary.failed >= 2, "{summary:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_bad_path_does_not_stop_the_others() {
+    let (from, to) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+    for name in ["good-1", "good-2", "in-the-way"] {
+        fs::write(from.path().join(name), name).expect("file");
+    }
+    let pipe = from.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    fs::create_dir_all(to.path().join("in/in-the-way")).expect("folder");
+    let ledger = MemoryLedger::new();
+    let summary = transfer(local(from.path()), local(to.path()), &ledger).run().await.expect("run");
+    assert_eq!(summary, Summary { done: 2, failed: 1, skipped: 1, unchanged: 0 });
+    let code = |path: &str| ledger.settled(path).and_then(|settled| settled.failure).and_then(|failure| failure.code);
+    assert_eq!(code("pipe").as_deref(), Some("special-file"));
+    assert_eq!(code("in-the-way").as_deref(), Some("folder-in-the-way"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_keys_that_no_file_can_have_are_told_and_the_rest_comes() {
+    let to = tempfile::tempdir().expect("dir");
+    let store = MemoryObjects::new(16 << 20);
+    for key in ["pre/ok", "pre/a//b", "pre/../up", "pre/%!41", "pre/data/"] {
+        store.put_foreign(key, b"x");
+    }
+    let ledger = MemoryLedger::new();
+    let mut run = transfer(objects_tree(&store), local(to.path()), &ledger);
+    run.limits = Limits { tries: 1, ..Limits::default() };
+    let summary = run.run().await.expect("run");
+    assert_eq!((summary.done, summary.skipped), (3, 2));
+    assert_eq!(fs::read(to.path().join("in/%!2E%!2E/up")).expect("escaped"), b"x");
+    assert_eq!(fs::read(to.path().join("in/%!41")).expect("literal"), b"x");
+    assert!(!to.path().join("up").exists());
 }

@@ -9,8 +9,7 @@ use capstan_domain::ports::PutOptions;
 
 use super::operation::{Operation, Success, tells_no_secret};
 use crate::content::counting;
-use crate::fronts::wire::Times;
-use crate::fronts::{http, wire};
+use crate::fronts::{Times, http, wire};
 use crate::kit::{IMPATIENT_CALL, Opened};
 use crate::stand::Stand;
 use crate::{Check, said, told};

@@ -7,7 +7,7 @@ use super::operation::Operation::{self, List, Read, Remove, Write};
 use crate::case::{Case, Want};
 use crate::clause::{self, Clause};
 use crate::fronts::http::{self, Fault};
-use crate::fronts::wire;
+use crate::fronts::{Times, wire};
 use crate::stand::Stand;
 use crate::{Check, said};
 
@@ -133,7 +133,7 @@ async fn retry_after(stand: &Stand<'_>) -> Check {
     Read.prepare(stand).await?;
     let target = super::endured::through(stand, front.address()).await?;
     for status in [429, 503] {
-        front.arm(Fault::Status(status), wire::Times::Always);
+        front.arm(Fault::Status(status), Times::Always);
         let failure = match target.store()?.get(stand.location, &stand.key("there"), None).await {
             Ok(_) => anyhow::bail!("{status} is a success"),
             Err(failure) => failure,

@@ -6,6 +6,8 @@ mod http;
 mod lost;
 mod lost_drives;
 mod lost_files;
+mod lost_objects;
+mod lost_uploads;
 mod operation;
 mod silent;
 mod wire;
@@ -13,5 +15,8 @@ mod wire;
 use crate::case::Case;
 
 pub fn all() -> Vec<Case> {
-    [http::all(), wire::all(), silent::all(), lost::all(), lost_files::all(), lost_drives::all()].into_iter().flatten().collect()
+    [http::all(), wire::all(), silent::all(), lost_objects::all(), lost_uploads::all(), lost_files::all(), lost_drives::all()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

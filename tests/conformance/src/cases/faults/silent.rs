@@ -14,8 +14,7 @@ use super::operation::Operation::{self, Read, Write};
 use super::operation::tells_no_secret;
 use crate::case::{Case, Want};
 use crate::clause;
-use crate::fronts::wire::Times;
-use crate::fronts::{http, wire};
+use crate::fronts::{Times, http, wire};
 use crate::stand::Stand;
 use crate::{Check, told};
 
