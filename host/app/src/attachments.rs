@@ -57,6 +57,8 @@ pub struct Attachments {
     /// Where connections are served.
     work: Handle,
     standing: Arc<Mutex<HashMap<DriveId, Standing>>>,
+    /// Held while a drive that the process before left attached is let go of: no drive is that was just attached anew.
+    clearing: Arc<Mutex<()>>,
 }
 
 /// How a drive is to be attached.
@@ -88,7 +90,17 @@ impl Attachments {
         tls: Option<Tls>,
     ) -> Outcome<Self> {
         let directory = place::prepared(data)?;
-        Ok(Self { catalogue, audit, targets, drives, directory, tls, work: Handle::current(), standing: Arc::default() })
+        Ok(Self {
+            catalogue,
+            audit,
+            targets,
+            drives,
+            directory,
+            tls,
+            work: Handle::current(),
+            standing: Arc::default(),
+            clearing: Arc::default(),
+        })
     }
 
     /// Of the process before this one.
@@ -101,6 +113,7 @@ impl Attachments {
         let this = self.clone();
         self.work.spawn(async move {
             for attachment in left {
+                let _clearing = this.clearing.lock().await;
                 // Whoever attaches it again meanwhile detaches it first.
                 if this.standing.lock().await.contains_key(&attachment.drive) {
                     continue;
@@ -190,6 +203,7 @@ impl Attachments {
 
     async fn put_up(&self, drive: &Drive, address: Address, read_only: bool) -> Outcome<DriveAttachment> {
         {
+            let _clearing = self.clearing.lock().await;
             let mut standing = self.standing.lock().await;
             if standing.contains_key(&drive.id) {
                 return Err(Failure::new(Kind::Conflict, "the drive is attached already")
