@@ -17,7 +17,7 @@ use crate::query::{Row, Value, json, json_option, sql, tuples, word};
 use crate::select::{Field, Select, Type};
 
 pub(crate) const SNAPSHOTS: Select = Select {
-    columns: "t.id, t.number, t.drive, t.owner, t.name, t.size, t.state, t.failure, t.attributes, t.created, t.updated",
+    columns: "t.id, t.number, t.drive, t.owner, t.name, t.size, t.used, t.state, t.failure, t.attributes, t.created, t.updated",
     from: "drive_snapshots t",
     fields: &[
         Field("id", Type::Id, "t.id"),
@@ -53,6 +53,7 @@ fn read(row: &mut Row) -> Outcome<Snapshot> {
         owner: row.take()?,
         name: row.take()?,
         size: row.take()?,
+        used: row.take()?,
         state: row.word()?,
         failure: row.json_option()?,
         attributes: row.json()?,
@@ -140,14 +141,16 @@ impl Catalogue {
     /// What the work came to; the same again changes nothing. A snapshot that was told to go meanwhile stays so unless that failed:
     /// `Conflict` "state".
     pub async fn finish_snapshot_change(&self, id: SnapshotId, outcome: SnapshotOutcome) -> Outcome<Snapshot> {
-        let finish = sql("UPDATE drive_snapshots SET state = $2, size = COALESCE($3, size), failure = $4, updated = $5 \
-                          WHERE id = $1 AND (state <> 'deleting' OR $6 = 1)")
-        .bind(id)
-        .bind(word(&outcome.state))
-        .bind(outcome.size)
-        .bind(json_option(outcome.failure.as_ref()))
-        .bind(Timestamp::now())
-        .bind(outcome.failure.is_some());
+        let finish =
+            sql("UPDATE drive_snapshots SET state = $2, size = COALESCE($3, size), used = COALESCE($4, used), failure = $5, \
+                          updated = $6 WHERE id = $1 AND (state <> 'deleting' OR $7 = 1)")
+            .bind(id)
+            .bind(word(&outcome.state))
+            .bind(outcome.size)
+            .bind(outcome.used)
+            .bind(json_option(outcome.failure.as_ref()))
+            .bind(Timestamp::now())
+            .bind(outcome.failure.is_some());
         self.write(move |connection| {
             Box::pin(async move {
                 if connection.run(finish).await? == 0 {

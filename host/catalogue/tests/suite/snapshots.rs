@@ -32,7 +32,7 @@ fn new(ground: Ground, drive: DriveId, name: &str) -> NewSnapshot {
 }
 
 fn ended(state: SnapshotState) -> SnapshotOutcome {
-    SnapshotOutcome { state, size: None, failure: None }
+    SnapshotOutcome { state, size: None, used: None, failure: None }
 }
 
 async fn taken(catalogue: &Catalogue, ground: Ground, drive: DriveId, name: &str) -> Snapshot {
@@ -59,9 +59,12 @@ async fn together(catalogue: &Catalogue, _: &Base) {
     assert_eq!((snapshot.state, snapshot.drive, snapshot.size), (SnapshotState::Creating, making.id, 1 << 30));
     assert_eq!(made.work, job.work);
     assert_eq!(catalogue.drive_jobs(making.id).await.unwrap()[0].1.id, made.id);
-    let larger = SnapshotOutcome { size: Some(2 << 30), ..ended(SnapshotState::Ready) };
+    assert_eq!(snapshot.used, None);
+    let larger = SnapshotOutcome { size: Some(2 << 30), used: Some(1 << 20), ..ended(SnapshotState::Ready) };
     let done = catalogue.finish_snapshot_change(early.id, larger).await.unwrap();
-    assert_eq!((done.state, done.size), (SnapshotState::Ready, 2 << 30));
+    assert_eq!((done.state, done.size, done.used), (SnapshotState::Ready, 2 << 30, Some(1 << 20)));
+    let again = catalogue.finish_snapshot_change(early.id, ended(SnapshotState::Ready)).await.unwrap();
+    assert_eq!((again.size, again.used), (2 << 30, Some(1 << 20)), "what is known stays");
     assert_eq!(catalogue.drive(making.id).await.unwrap().state, DriveState::Ready);
 }
 
