@@ -18,7 +18,7 @@ use crate::query::{Row, Value, json, json_option, sql, tuples, word};
 use crate::select::{Field, Select, Type};
 
 pub(crate) const SNAPSHOTS: Select = Select {
-    columns: "t.id, t.number, t.drive, t.owner, t.name, t.size, t.state, t.failure, t.attributes, t.created, t.updated",
+    columns: "t.id, t.number, t.drive, t.owner, t.name, t.size, t.used, t.state, t.failure, t.attributes, t.created, t.updated",
     from: "drive_snapshots t",
     fields: &[
         Field("id", Type::Id, "t.id"),
@@ -54,6 +54,7 @@ fn read(row: &mut Row) -> Outcome<Snapshot> {
         owner: row.take()?,
         name: row.take()?,
         size: row.take()?,
+        used: row.take()?,
         state: row.word()?,
         failure: row.json_option()?,
         attributes: row.json()?,
@@ -139,13 +140,22 @@ impl Catalogue {
     }
 
     /// What the work came to; the same again changes nothing. A snapshot that was told to go meanwhile stays so unless that failed:
-    /// `Conflict` "state".
-    pub async fn finish_snapshot_change(&self, id: SnapshotId, outcome: ChangeOutcome<SnapshotState>) -> Outcome<Snapshot> {
+    /// `Conflict` "state". `used`: bytes it takes, where they became known.
+    pub async fn finish_snapshot_change(
+        &self,
+        id: SnapshotId,
+        outcome: ChangeOutcome<SnapshotState>,
+        used: Option<u64>,
+    ) -> Outcome<Snapshot> {
         let finish = drive_change::finish("drive_snapshots", id, &outcome);
+        let weighed = used.map(|used| sql("UPDATE drive_snapshots SET used = $2 WHERE id = $1").bind(id).bind(used));
         self.write(move |connection| {
             Box::pin(async move {
                 if connection.run(finish).await? == 0 {
                     return Err(refusal(connection, id).await);
+                }
+                if let Some(weighed) = weighed {
+                    connection.run(weighed).await?;
                 }
                 find(connection, &SNAPSHOTS, "snapshot", id.into(), read).await
             })

@@ -166,6 +166,9 @@ pub struct Snapshot {
     pub name: String,
     /// Bytes of the drive when it was taken.
     pub size: u64,
+    /// Bytes it took in its target when it was taken; none while that is not known, or where the target does not tell.
+    #[serde(default)]
+    pub used: Option<u64>,
     pub state: SnapshotState,
     pub failure: Option<Failure>,
     pub attributes: serde_json::Value,

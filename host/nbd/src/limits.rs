@@ -26,6 +26,10 @@ pub(crate) const THREADS: usize = 8;
 pub(crate) const EXTENTS: u32 = 4096;
 /// To reach an export of another server and to agree with it. Refused.
 pub(crate) const UPSTREAM: Duration = Duration::from_secs(15);
+/// For what a peer still answers when its client is gone; then its connection is cut.
+pub(crate) const PEER_END: Duration = Duration::from_secs(5);
+/// How long a refusal waits for the end of an answer that a peer has sent in part. The connection ends.
+pub(crate) const PLACE: Duration = Duration::from_secs(10);
 /// Tries of a call of the facet that may be made again; then the request fails.
 pub(crate) const TRIES: u32 = 5;
 /// The longest wait between two of them.

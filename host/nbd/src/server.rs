@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Pair;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use capstan_domain::{Failure, Outcome};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -16,6 +17,7 @@ use crate::export::{Backend, Export};
 use crate::limits;
 use crate::listener::Listener;
 use crate::negotiation::{Encryption, Negotiation, Step};
+use crate::peer::PeerDrive;
 use crate::socket::{Cut, Socket, blocking};
 use crate::tls::Tls;
 use crate::{calls, file, peer};
@@ -227,41 +229,54 @@ async fn transmit_plain(negotiation: Negotiation<'_>, export: &Export, socket: S
         }
         Backend::Calls(drive) => calls::serve(drive, socket, agreed).await,
         Backend::Peer(drive) => {
-            let guard = drive.is_read_only() && !negotiation.peer_refuses_writes();
-            let Some(peer) = negotiation.upstream.into_stream() else { return Ok(()) };
-            if guard {
-                return peer::guarded(socket, peer, agreed).await;
-            }
+            let Some((peer, guard)) = behind(drive, negotiation) else { return Ok(()) };
             let (client, peer) = (socket.into_blocking()?, blocking(peer)?);
-            on_thread(move || peer::spliced(&client, &peer)).await
+            match guard {
+                Some(size) => on_thread(move || peer::guarded(&client, &peer, size, agreed)).await,
+                None => on_thread(move || peer::spliced(&client, &peer)).await,
+            }
         }
     }
 }
 
-async fn transmit_encrypted<S>(negotiation: Negotiation<'_>, export: &Export, mut stream: S) -> io::Result<()>
+async fn transmit_encrypted<S>(negotiation: Negotiation<'_>, export: &Export, stream: S) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let agreed = negotiation.agreed;
     match &export.backend {
         Backend::File(drive) => {
-            // The threads see a plain socket, and what goes through it is encrypted here.
-            let (inner, outer) = Pair::pair()?;
-            outer.set_nonblocking(true)?;
-            let mut outer = UnixStream::from_std(outer)?;
             let drive = Arc::clone(drive);
-            let serving = on_thread(move || file::serve(&drive, &inner.into(), agreed));
-            let copying = async move { tokio::io::copy_bidirectional(&mut stream, &mut outer).await.map(|_| ()) };
-            let (served, copied) = tokio::join!(serving, copying);
-            served.and(copied)
+            decrypted(stream, move |client| file::serve(&drive, &client, agreed)).await
         }
         Backend::Calls(drive) => calls::serve(drive, stream, agreed).await,
         Backend::Peer(drive) => {
-            let guard = drive.is_read_only() && !negotiation.peer_refuses_writes();
-            let Some(peer) = negotiation.upstream.into_stream() else { return Ok(()) };
-            if guard { peer::guarded(stream, peer, agreed).await } else { peer::through(stream, peer).await }
+            let Some((peer, guard)) = behind(drive, negotiation) else { return Ok(()) };
+            let Some(size) = guard else { return peer::through(stream, peer).await };
+            let peer = blocking(peer)?;
+            decrypted(stream, move |client| peer::guarded(&client, &peer, size, agreed)).await
         }
     }
+}
+
+/// The peer that was agreed with. Where it would let write what is for reading: with the drive's size, to refuse that here.
+fn behind(drive: &PeerDrive, negotiation: Negotiation<'_>) -> Option<(TcpStream, Option<u64>)> {
+    let upstream = negotiation.upstream;
+    let guard = (drive.is_read_only() && !upstream.refuses_writes()).then(|| upstream.size());
+    Some((upstream.into_stream()?, guard))
+}
+
+/// For threads: they see a plain socket, and what goes through it is encrypted here.
+async fn decrypted<S>(stream: S, work: impl FnOnce(OwnedFd) -> io::Result<()> + Send + 'static) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (inner, outer) = Pair::pair()?;
+    outer.set_nonblocking(true)?;
+    let outer = UnixStream::from_std(outer)?;
+    let working = on_thread(move || work(inner.into()));
+    let (worked, copied) = tokio::join!(working, peer::through(stream, outer));
+    worked.and(copied)
 }
 
 /// On a thread of its own: a connection may last for days.

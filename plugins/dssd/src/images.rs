@@ -1,6 +1,7 @@
 //! Images and their snapshots, as the dashboard has them under `/api/block/image`.
 //!
-//! Looked at without their usage: with it, an image of no bytes ends the Ceph manager. The list is never asked for: it is up to
+//! Looked at without their usage: with it, an image of no bytes ends the Ceph manager. So what an image takes is asked for only once
+//! it was seen to have some. The list is never asked for: it is up to
 //! half a minute old.
 
 use capstan_sdk::failure::{conflict, malformed};
@@ -47,6 +48,9 @@ pub(crate) struct Snapshot {
     timestamp: Option<String>,
     #[serde(default)]
     pub(crate) is_protected: bool,
+    /// Bytes that came between the snapshot before and this one; told only with the usage.
+    #[serde(default)]
+    pub(crate) disk_usage: Option<u64>,
     #[serde(default)]
     children: Vec<IgnoredAny>,
 }
@@ -58,6 +62,11 @@ impl Image {
 
     pub(crate) fn snapshot(&self, engine: &str) -> Option<&Snapshot> {
         self.snapshots.iter().find(|snapshot| snapshot.name == engine)
+    }
+
+    /// Whether it and all of its snapshots have bytes, so that the manager survives a question for its usage.
+    fn has_bytes(&self) -> bool {
+        self.size > 0 && self.snapshots.iter().all(|snapshot| snapshot.size > 0)
     }
 
     /// Whether clones hang on any of its snapshots.
@@ -114,6 +123,17 @@ impl<'a> Images<'a> {
             return Err(malformed("the dashboard tells an image without an id", self.spec()));
         }
         Ok(image)
+    }
+
+    /// The image that was just looked at, with what its snapshots take; without, where that is not told: nothing hangs on it.
+    pub(crate) async fn with_usage(&self, image: Image) -> Image {
+        if !image.has_bytes() {
+            return image;
+        }
+        match self.client.look::<Image>(&self.call("GET", "")).await {
+            Ok(Some(told)) if told.id == image.id => told,
+            _ => image,
+        }
     }
 
     pub(crate) async fn create(&self, size: u64) -> Outcome<Result<(), Refusal>> {
@@ -208,7 +228,18 @@ mod tests {
         assert_eq!((image.created(), image.is_held()), (Some(1_795_347_947_000_000_000), true));
         assert_eq!(image.snapshot("s.0123456789abcdef").map(|snapshot| (snapshot.id, snapshot.is_protected)), Some((4, true)));
         assert_eq!(image.parent.map(|parent| parent.image_name).as_deref(), Some("capstan.a"));
+        assert_eq!(image.snapshots.first().and_then(|snapshot| snapshot.disk_usage), None);
         let bare: Image = serde_json::from_str(r#"{"size": 1, "id": "1", "parent": null, "snapshots": []}"#).unwrap();
         assert!(bare.created().is_none() && !bare.is_held());
+    }
+
+    #[test]
+    fn an_image_is_asked_for_its_usage_where_it_and_its_snapshots_have_bytes() {
+        let of = |size: u64, snapshot: u64| {
+            let snapshots = json!([{ "id": 1, "name": "s", "size": snapshot, "disk_usage": 4096 }]);
+            serde_json::from_value::<Image>(json!({ "size": size, "id": "x", "snapshots": snapshots })).unwrap()
+        };
+        assert!(of(1, 1).has_bytes() && !of(0, 1).has_bytes() && !of(1, 0).has_bytes());
+        assert_eq!(of(1, 1).snapshots.first().and_then(|snapshot| snapshot.disk_usage), Some(4096));
     }
 }

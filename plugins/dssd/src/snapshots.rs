@@ -30,12 +30,9 @@ const TRIES: usize = 3;
 const PAGE: u32 = 1_000;
 
 fn told(name: &str, snapshot: &Snapshot) -> types::Snapshot {
-    types::Snapshot {
-        name: name.to_owned(),
-        size: snapshot.size,
-        created: snapshot.created(),
-        extras: vec![named("engine-id", snapshot.id.to_string())],
-    }
+    let mut extras = vec![named("engine-id", snapshot.id.to_string())];
+    extras.extend(snapshot.disk_usage.map(|bytes| named("used", bytes.to_string())));
+    types::Snapshot { name: name.to_owned(), size: snapshot.size, created: snapshot.created(), extras }
 }
 
 /// The snapshot of this name, with the mark of the attempt that took it. Of two that were taken at once, the first.
@@ -51,8 +48,9 @@ pub(crate) async fn take(subject: &Subject<'_>, name: &str, attempt: &str) -> Ou
     check_name(name, "snapshot")?;
     let mark = names::mark(attempt)?;
     let taken = || already_exists(format!("{} has a snapshot {name:?} already", subject.text));
-    match find(&subject.there().await?, name) {
-        Some((snapshot, its)) if its == mark => return Ok(told(name, snapshot)),
+    let image = subject.there().await?;
+    match find(&image, name) {
+        Some((_, its)) if its == mark => return weighed(subject, image, name).await,
         Some(_) => return Err(taken()),
         None => {}
     }
@@ -64,7 +62,7 @@ pub(crate) async fn take(subject: &Subject<'_>, name: &str, attempt: &str) -> Ou
     }
     let image = subject.there().await?;
     match find(&image, name) {
-        Some((snapshot, its)) if its == mark => Ok(told(name, snapshot)),
+        Some((_, its)) if its == mark => weighed(subject, image, name).await,
         // Another attempt was a moment quicker.
         Some(_) => {
             subject.images().remove_snapshot(&engine).await?.map_err(|refusal| refusal.failure(&subject.text))?;
@@ -74,8 +72,14 @@ pub(crate) async fn take(subject: &Subject<'_>, name: &str, attempt: &str) -> Ou
     }
 }
 
+/// A snapshot that is there, with what it takes.
+async fn weighed(subject: &Subject<'_>, image: Image, name: &str) -> Outcome<types::Snapshot> {
+    let image = subject.images().with_usage(image).await;
+    find(&image, name).map(|(snapshot, _)| told(name, snapshot)).ok_or_else(|| meanwhile(&subject.text))
+}
+
 pub(crate) async fn list(subject: &Subject<'_>, after: Option<&str>, limit: u32) -> Outcome<SnapshotPage> {
-    let image = subject.there().await?;
+    let image = subject.images().with_usage(subject.there().await?).await;
     Ok(page(&image, after, limit.min(PAGE)))
 }
 
@@ -195,6 +199,16 @@ mod tests {
         assert_eq!(ids(None, 10), ("a a b".to_owned(), None));
         assert_eq!(ids(None, 1), ("a".to_owned(), Some("4".to_owned())));
         assert_eq!(ids(Some("4"), 2), ("a b".to_owned(), None));
+    }
+
+    #[test]
+    fn what_a_snapshot_takes_is_told_where_the_cluster_tells_it() {
+        let snapshot = |usage: &str| {
+            let text = format!(r#"{{"id": 1, "name": "a.0123456789abcdef", "size": 8, "disk_usage": {usage}}}"#);
+            told("a", &serde_json::from_str(&text).unwrap())
+        };
+        assert_eq!(capstan_sdk::find(&snapshot("4096").extras, "used"), Some("4096"));
+        assert_eq!(capstan_sdk::find(&snapshot("null").extras, "used"), None);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Snapshots: volumes in a folder of their drive. They go when it goes, in the same step.
 
 use capstan_sdk::failure::{Failure, Outcome, conflict, no_space};
-use capstan_sdk::files;
 use capstan_sdk::types::{Drive, Snapshot, SnapshotPage};
+use capstan_sdk::{files, named};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use crate::drives::{LOOKS, absent, found, told};
@@ -14,7 +14,8 @@ use crate::{hidden, label, names};
 const MAX_SNAPSHOTS: u32 = 1_000;
 
 fn told_snapshot(name: &str, volume: &Volume) -> Snapshot {
-    Snapshot { name: name.to_owned(), size: volume.size, created: i64::try_from(volume.created).ok(), extras: Vec::new() }
+    let extras = vec![named("used", volume.used.to_string())];
+    Snapshot { name: name.to_owned(), size: volume.size, created: i64::try_from(volume.created).ok(), extras }
 }
 
 /// A copy of the volume at `from`. What is not there any more is named.

@@ -102,14 +102,21 @@ impl Disk {
         let lun = Command::lun(way.lun).ok_or_else(|| malformed("the VPSA tells a LUN that cannot be", way.lun.to_string()))?;
         let nothing = Capacity { blocks: 0, block_bytes: BLOCK, thin: false, unmapped_are_zero: false };
         let mut disk = Self { lane, lun, unit: Vec::new(), capacity: nothing, subject: subject.to_owned(), seen: Instant::now() };
-        disk.unit = disk.name().await?;
+        let (name, capacity) = disk.introduce().await?.unzip();
+        disk.unit = match name {
+            Some(name) => name,
+            None => disk.name().await?,
+        };
         match &way.unit {
             Some(unit) if *unit == disk.unit => {}
             Some(_) => return Err(another(subject)),
             None if access::leads(volume, &way, subject).await? => access::bind(volume, &disk.unit),
             None => return Err(another(subject)),
         }
-        let answer = disk.run(&block::read_capacity(), Data::In(block::CAPACITY_BYTES)).await?;
+        let answer = match capacity {
+            Some(answer) => answer,
+            None => disk.run(&block::read_capacity(), Data::In(block::CAPACITY_BYTES)).await?,
+        };
         disk.capacity = Capacity::read(&answer)
             .map_err(|wrong| malformed("the VPSA's target does not tell how large a volume is", wrong.0))?;
         if disk.capacity.block_bytes != BLOCK {
@@ -123,10 +130,35 @@ impl Disk {
         self.lane.give_back();
     }
 
+    /// The unit's name and its answer to READ CAPACITY, which every call wants to know first, asked for on one way there and back.
+    /// None: something came between, so each is to be asked for alone.
+    async fn introduce(&mut self) -> Outcome<Option<(Vec<u8>, Vec<u8>)>> {
+        let given = Instant::now();
+        let link = &mut self.lane.link;
+        let names = link.submit(self.lun, &primary::inquiry_page(NAMES), Data::In(u32::from(primary::PAGE_BYTES)))?;
+        let size = link.submit(self.lun, &block::read_capacity(), Data::In(block::CAPACITY_BYTES))?;
+        let (mut name, mut capacity) = (None, None);
+        for _ in 0..2 {
+            let (tag, fate) = self.lane.link.done().await?;
+            if let Verdict::Done(data) = verdict(fate, &self.subject) {
+                if tag == names {
+                    name = Some(own_name(&data)).filter(|name| !name.is_empty());
+                } else if tag == size {
+                    capacity = Some(data);
+                }
+            }
+        }
+        let both = name.zip(capacity);
+        if both.is_some() {
+            self.seen = given;
+        }
+        Ok(both)
+    }
+
     async fn name(&mut self) -> Outcome<Vec<u8>> {
         let data = || Data::In(u32::from(primary::PAGE_BYTES));
         let page = self.run_blind(&primary::inquiry_page(NAMES), data()).await?;
-        let name = primary::read_page(&page, NAMES).map(primary::unit_names).unwrap_or_default();
+        let name = own_name(&page);
         if !name.is_empty() {
             return Ok(name);
         }
@@ -258,6 +290,11 @@ impl Disk {
             }
         }
     }
+}
+
+/// What a page of names says; empty: nothing.
+fn own_name(page: &[u8]) -> Vec<u8> {
+    primary::read_page(page, NAMES).map(primary::unit_names).unwrap_or_default()
 }
 
 fn another(subject: &str) -> Failure {

@@ -30,6 +30,8 @@ pub struct DrivePicture {
     pub cloning: bool,
     /// Oldest first.
     pub snapshots: Vec<SnapshotId>,
+    /// Bytes that these take, as far as their targets tell.
+    pub snapshots_used: u64,
     /// That its target takes snapshots; none while that is not known.
     pub snapshotable: Option<bool>,
     pub tags: Vec<Tag>,
@@ -119,6 +121,7 @@ impl Drives {
             for snapshot in page.items {
                 if let Some(picture) = around.get_mut(&snapshot.drive) {
                     picture.snapshots.push(snapshot.id);
+                    picture.snapshots_used = picture.snapshots_used.saturating_add(snapshot.used.unwrap_or(0));
                 }
             }
             listing.offset += u64::from(PAGE);
@@ -138,6 +141,7 @@ fn bare(drive: &Drive) -> DrivePicture {
         attachment: None,
         cloning: false,
         snapshots: Vec::new(),
+        snapshots_used: 0,
         snapshotable: None,
         tags: Vec::new(),
     }

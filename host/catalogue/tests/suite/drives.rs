@@ -228,7 +228,7 @@ async fn removal(catalogue: &Catalogue, _: &Base) {
     let snapshot = new.id;
     catalogue.create_snapshot(&new, &work(drive, DriveChange::TakeSnapshot { snapshot })).await.unwrap();
     let taken = outcome(SnapshotState::Ready);
-    catalogue.finish_snapshot_change(snapshot, taken).await.unwrap();
+    catalogue.finish_snapshot_change(snapshot, taken, None).await.unwrap();
     let red = NewTag { owner: ground.owner, name: "red".to_owned(), attributes: json!({}) };
     let tag = catalogue.create_tag(&red, &[Tagged::Drive(drive), Tagged::Snapshot(snapshot)]).await.unwrap();
     catalogue.set_drive_user(drive, 3, true).await.unwrap();

@@ -34,7 +34,7 @@ fn new(ground: Ground, drive: DriveId, name: &str) -> NewSnapshot {
 async fn taken(catalogue: &Catalogue, ground: Ground, drive: DriveId, name: &str) -> Snapshot {
     let new = new(ground, drive, name);
     catalogue.create_snapshot(&new, &work(drive, DriveChange::TakeSnapshot { snapshot: new.id })).await.unwrap();
-    catalogue.finish_snapshot_change(new.id, outcome(SnapshotState::Ready)).await.unwrap()
+    catalogue.finish_snapshot_change(new.id, outcome(SnapshotState::Ready), None).await.unwrap()
 }
 
 async fn together(catalogue: &Catalogue, _: &Base) {
@@ -55,9 +55,12 @@ async fn together(catalogue: &Catalogue, _: &Base) {
     assert_eq!((snapshot.state, snapshot.drive, snapshot.size), (SnapshotState::Creating, making.id, 1 << 30));
     assert_eq!(made.work, job.work);
     assert_eq!(catalogue.drive_jobs(making.id).await.unwrap()[0].1.id, made.id);
+    assert_eq!(snapshot.used, None);
     let larger = ChangeOutcome { size: Some(2 << 30), ..outcome(SnapshotState::Ready) };
-    let done = catalogue.finish_snapshot_change(early.id, larger).await.unwrap();
-    assert_eq!((done.state, done.size), (SnapshotState::Ready, 2 << 30));
+    let done = catalogue.finish_snapshot_change(early.id, larger, Some(1 << 20)).await.unwrap();
+    assert_eq!((done.state, done.size, done.used), (SnapshotState::Ready, 2 << 30, Some(1 << 20)));
+    let again = catalogue.finish_snapshot_change(early.id, outcome(SnapshotState::Ready), None).await.unwrap();
+    assert_eq!((again.size, again.used), (2 << 30, Some(1 << 20)), "what is known stays");
     assert_eq!(catalogue.drive(making.id).await.unwrap().state, DriveState::Ready);
 }
 
@@ -69,7 +72,7 @@ async fn held(catalogue: &Catalogue, _: &Base) {
     let delete = work(drive, DriveChange::Delete);
     let begin = async || catalogue.begin_drive_change(drive, &[DriveState::Ready], DriveState::Deleting, &delete, &[]).await;
     assert!(conflict(begin().await.unwrap_err(), "state").contains("snapshot"));
-    catalogue.finish_snapshot_change(new.id, outcome(SnapshotState::Ready)).await.unwrap();
+    catalogue.finish_snapshot_change(new.id, outcome(SnapshotState::Ready), None).await.unwrap();
     assert_eq!(begin().await.unwrap().0.state, DriveState::Deleting);
 }
 
@@ -132,9 +135,9 @@ async fn edited(catalogue: &Catalogue, _: &Base) {
     let job = work(a, DriveChange::DeleteSnapshot { snapshot: second.id });
     catalogue.begin_snapshot_change(second.id, &[SnapshotState::Ready], SnapshotState::Deleting, &job).await.unwrap();
     assert_eq!(catalogue.update_snapshot(second.id, SnapshotEdit::default()).await.unwrap_err().kind, Kind::NotFound);
-    conflict(catalogue.finish_snapshot_change(second.id, outcome(SnapshotState::Ready)).await.unwrap_err(), "state");
+    conflict(catalogue.finish_snapshot_change(second.id, outcome(SnapshotState::Ready), None).await.unwrap_err(), "state");
     let failed = ChangeOutcome { failure: Some(Failure::new(Kind::Denied, "no")), ..outcome(SnapshotState::Unavailable) };
-    let kept = catalogue.finish_snapshot_change(second.id, failed).await.unwrap();
+    let kept = catalogue.finish_snapshot_change(second.id, failed, None).await.unwrap();
     assert_eq!((kept.state, kept.failure.unwrap().kind), (SnapshotState::Unavailable, Kind::Denied));
     catalogue.remove_snapshot(second.id).await.unwrap();
     assert_eq!(catalogue.tagged(tag.id).await.unwrap(), [Tagged::Drive(b)]);

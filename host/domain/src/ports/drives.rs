@@ -49,6 +49,13 @@ pub struct SnapshotInfo {
     pub extras: NamedValues,
 }
 
+impl SnapshotInfo {
+    /// Bytes that it takes in the engine, if that tells.
+    pub fn used(&self) -> Option<u64> {
+        self.extras.iter().find(|(name, _)| name == "used").and_then(|(_, bytes)| bytes.parse().ok())
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotPage {
     pub snapshots: Vec<SnapshotInfo>,

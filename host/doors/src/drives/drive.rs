@@ -68,6 +68,7 @@ fn drive(picture: &DrivePicture, clones: &HashSet<JobId>) -> Drive {
     shown.snapshots = Link::all(Noun::Snapshots, picture.snapshots.iter().map(|snapshot| snapshot.0));
     shown.tags = Link::all(Noun::Tags, picture.tags.iter().map(|tag| tag.id.0));
     let being_made = matches!(of.state, DriveState::Creating | DriveState::Cloning | DriveState::Uploading);
+    shown.runtime.snapshots_allocated_size = picture.snapshots_used;
     shown.runtime.is_snapshotable = picture.snapshotable.filter(|_| !being_made);
     shown
 }
@@ -149,6 +150,7 @@ mod tests {
             attachment: None,
             cloning: false,
             snapshots: Vec::new(),
+            snapshots_used: 0,
             snapshotable: Some(true),
             tags: Vec::new(),
         }
@@ -181,6 +183,7 @@ mod tests {
         let (clone, create) = (JobId::new(), JobId::new());
         of.jobs = vec![clone, create];
         of.snapshots = vec![SnapshotId::new()];
+        of.snapshots_used = 1 << 20;
         let (id, owner, time) = (TagId::new(), of.drive.owner, Timestamp(0));
         of.tags = vec![Tag { id, number: 1, owner, name: "t".into(), attributes: json!({}), created: time, updated: time }];
         let shown = drive(&of, &HashSet::from([clone, JobId::new()]));
@@ -188,7 +191,8 @@ mod tests {
         assert_eq!(shown.tags, [Link::to(Noun::Tags, id.0)]);
         assert_eq!(shown.owner, Some(Link::to(Noun::User, owner.0)));
         assert_eq!((shown.meta, shown.affinities), (Meta::from([("k".into(), "v".into())]), vec!["ssd".to_owned()]));
-        assert_eq!((shown.snapshots.len(), shown.runtime.is_snapshotable), (1, Some(true)));
+        assert_eq!((shown.snapshots.len(), shown.runtime.snapshots_allocated_size), (1, 1 << 20));
+        assert_eq!(shown.runtime.is_snapshotable, Some(true));
         assert_eq!(drive(&picture(DriveState::Creating), &HashSet::new()).runtime.is_snapshotable, None);
     }
 

@@ -48,8 +48,7 @@ fn snapshot(of: &record::Snapshot, tags: Vec<Link>) -> Snapshot {
             SnapshotState::Unavailable | SnapshotState::Deleting => SnapshotStatus::Unavailable,
         },
         drive: Link::to(Noun::Drives, of.drive.0),
-        // No engine tells it.
-        allocated_size: None,
+        allocated_size: of.used,
         timestamp: Moment(of.created.0),
         meta,
         tags,

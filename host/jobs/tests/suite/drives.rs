@@ -5,6 +5,7 @@ use capstan_domain::job::{JobState, Request};
 use capstan_domain::{Failure, Kind};
 
 use crate::drive_world::{At, DriveWorld, SIZE};
+use crate::engine::USED;
 use crate::engine::When::{After, Before};
 
 const NEAR: At = At::Near;
@@ -227,7 +228,8 @@ async fn snapshots_are_taken_restored_and_deleted_whatever_dies() {
     world = world.die_where_it_hangs().await;
     assert_eq!(world.ended(job.id).await.state, JobState::Done);
     assert_eq!(world.near.snapshots_of(&drive.volume()), [snapshot.volume()]);
-    assert_eq!(world.catalogue.snapshot(snapshot.id).await.unwrap().state, SnapshotState::Ready);
+    let taken = world.catalogue.snapshot(snapshot.id).await.unwrap();
+    assert_eq!((taken.state, taken.used), (SnapshotState::Ready, Some(USED)));
 
     world.near.put(&drive.volume(), 0, b"written since");
     world.near.hang("restore", 0, Before);

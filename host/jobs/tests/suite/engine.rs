@@ -14,6 +14,9 @@ use capstan_domain::ports::{
 use capstan_domain::{Failure, Kind, Outcome};
 use futures::StreamExt;
 
+/// Bytes that every snapshot takes here.
+pub(crate) const USED: u64 = 4096;
+
 /// When something befalls a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
@@ -229,7 +232,8 @@ impl Drives for Engine {
             let volume = state.volume(name)?;
             let bytes = volume.bytes.clone();
             let bytes = volume.snapshots.entry(snapshot.to_owned()).or_insert(bytes);
-            Ok(SnapshotInfo { name: snapshot.to_owned(), size: bytes.len() as u64, created: None, extras: Vec::new() })
+            let extras = vec![("used".to_owned(), USED.to_string())];
+            Ok(SnapshotInfo { name: snapshot.to_owned(), size: bytes.len() as u64, created: None, extras })
         })
         .await
     }

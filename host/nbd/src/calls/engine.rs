@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
@@ -25,14 +25,30 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (input, output) = tokio::io::split(stream);
-    let mut input = BufReader::with_capacity(64 << 10, input);
-    let output = Arc::new(Mutex::new(output));
-    let bytes = Arc::new(Semaphore::new(limits::IN_FLIGHT_BYTES / UNIT));
+    let input = BufReader::with_capacity(64 << 10, input);
     let mut running = JoinSet::new();
+    let served = receive(drive, input, &Arc::new(Mutex::new(output)), agreed, &mut running).await;
+    // What was taken on is done, whether somebody waits for it or not.
+    while running.join_next().await.is_some() {}
+    served
+}
+
+/// Takes requests on, up to the end of the connection.
+async fn receive<S>(
+    drive: &Arc<CalledDrive>,
+    mut input: BufReader<ReadHalf<S>>,
+    output: &Arc<Mutex<WriteHalf<S>>>,
+    agreed: Agreed,
+    running: &mut JoinSet<()>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let bytes = Arc::new(Semaphore::new(limits::IN_FLIGHT_BYTES / UNIT));
     let mut head = [0; HEAD];
     loop {
         match input.read_exact(&mut head).await {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             other => other?,
         };
         let Some(request) = Request::read(&head) else {
@@ -40,7 +56,7 @@ where
         };
         let verdict = request.judge(drive.size(), drive.is_read_only(), agreed);
         if verdict == Verdict::End || request.command == command::DISCONNECT {
-            break;
+            return Ok(());
         }
         let room = room(&bytes, &request).await?;
         let mut payload = vec![0; request.payload()];
@@ -51,7 +67,7 @@ where
         while let Some(ended) = running.try_join_next() {
             ended.map_err(io::Error::other)?;
         }
-        let (drive, output) = (Arc::clone(drive), Arc::clone(&output));
+        let (drive, output) = (Arc::clone(drive), Arc::clone(output));
         running.spawn(async move {
             let answer = match verdict {
                 Verdict::Refuse(error) => Err(error),
@@ -66,9 +82,6 @@ where
             drop(room);
         });
     }
-    // What was taken on is done, whether somebody waits for it or not.
-    while running.join_next().await.is_some() {}
-    Ok(())
 }
 
 /// Waits until the request's bytes have room in memory.
@@ -84,8 +97,7 @@ async fn room(bytes: &Arc<Semaphore>, request: &Request) -> io::Result<OwnedSema
 async fn send<W: AsyncWrite + Unpin>(output: &Mutex<W>, (head, body): (Vec<u8>, Bytes)) {
     let mut output = output.lock().await;
     let sent = async {
-        output.write_all(&head).await?;
-        output.write_all(&body).await?;
+        output.write_all_buf(&mut Buf::chain(Bytes::from(head), body)).await?;
         output.flush().await
     };
     // A client that is gone shows where the connection is read.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::FileDrive;
 use super::crew::{Crew, Errand};
-use super::input::Input;
 use super::output::{Answers, Output, TOGETHER};
 use crate::transmission::allocation::CONTEXT;
+use crate::transmission::input::Input;
 use crate::transmission::reply;
 use crate::transmission::request::HEAD;
 use crate::transmission::{Agreed, Error, Request, Verdict};

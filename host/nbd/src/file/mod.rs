@@ -8,7 +8,6 @@
 
 mod crew;
 mod engine;
-mod input;
 mod output;
 
 use std::fs::File;

@@ -4,9 +4,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, PoisonError};
 
-use rustix::io::Errno;
-use rustix::net::SendFlags;
-
+use crate::socket::send_all;
 use crate::wire::Put;
 
 /// Bytes of answers that are kept together before they are sent.
@@ -25,16 +23,10 @@ impl<'s> Output<'s> {
 
     /// Sends what was put together, and empties it.
     pub(super) fn send(&self, answers: &mut Answers) -> io::Result<()> {
-        let mut bytes = answers.bytes.get(..answers.used).unwrap_or_default();
+        let bytes = answers.bytes.get(..answers.used).unwrap_or_default();
         if !bytes.is_empty() {
             let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            while !bytes.is_empty() {
-                match rustix::net::send(self.socket, bytes, SendFlags::NOSIGNAL) {
-                    Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
-                    Err(Errno::INTR) => {}
-                    Err(cause) => return Err(cause.into()),
-                }
-            }
+            send_all(self.socket, bytes)?;
         }
         answers.clear();
         Ok(())

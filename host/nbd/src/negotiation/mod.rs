@@ -54,11 +54,6 @@ impl<'e> Negotiation<'e> {
         Self { export, encryption, upstream: Upstream::default(), agreed: Agreed::default(), no_zeroes: false, options: 0 }
     }
 
-    /// Whether what stands behind the export refuses to write by itself.
-    pub(crate) fn peer_refuses_writes(&self) -> bool {
-        self.upstream.refuses_writes()
-    }
-
     /// The first words of both sides.
     pub(crate) async fn greet<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
         let mut greeting = Vec::new();

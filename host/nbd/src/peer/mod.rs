@@ -1,13 +1,16 @@
-//! A drive behind an NBD server of its engine: after both sides agreed, bytes go through as they come.
+//! A drive behind an NBD server of its engine: after both sides agreed, bytes go through as they come. For an export for reading,
+//! requests are looked at where the peer itself would let write (`guard`).
 //!
 //! The host connects where a grant lets the target connect, and checks the address as it does for the target's own connections.
 //!
 //! | what is lost | what becomes of it |
 //! |---|---|
 //! | the peer | the client's connection ends, as it would at the peer; what was not answered may be done or not |
-//! | the client | the peer's connection ends, and the peer finishes what it had taken on |
+//! | the client | the peer's connection ends, and the peer finishes what it had taken on; one that holds on to it is cut |
 //! | the process | both connections end |
 
+mod answers;
+mod duplex;
 mod guard;
 mod splice;
 mod upstream;
@@ -77,7 +80,10 @@ impl PeerDrive {
             }
             match tokio::time::timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
-                    stream.set_nodelay(true).map_err(|cause| Failure::host("a socket option cannot be set", cause))?;
+                    let unset = |cause| Failure::host("a socket option cannot be set", cause);
+                    stream.set_nodelay(true).map_err(unset)?;
+                    // A peer whose machine is gone is noticed in the end.
+                    rustix::net::sockopt::set_socket_keepalive(&stream, true).map_err(|cause| unset(cause.into()))?;
                     return Ok(stream);
                 }
                 Ok(Err(cause)) => last = Some(self.unreachable().with_detail(cause.to_string())),

@@ -33,8 +33,8 @@ impl From<io::Error> for Refused {
 #[derive(Default)]
 pub(crate) struct Upstream {
     stream: Option<TcpStream>,
-    /// The peer said that its export is for reading only.
-    refuses_writes: bool,
+    /// What the peer said of its export last.
+    told: Option<Facts>,
 }
 
 /// An answer to an option: its kind and what it carries.
@@ -51,7 +51,12 @@ impl Upstream {
 
     /// Whether the peer lets nobody write; known once it described the export.
     pub(crate) fn refuses_writes(&self) -> bool {
-        self.refuses_writes
+        self.told.is_some_and(|facts| facts.flags & flag::READ_ONLY != 0)
+    }
+
+    /// Bytes of the drive; known then, too.
+    pub(crate) fn size(&self) -> u64 {
+        self.told.map_or(0, |facts| facts.size)
     }
 
     /// Whether the peer answers in the structured form from now on.
@@ -111,9 +116,11 @@ impl Upstream {
         if !told {
             return Err(nonsense());
         }
-        self.refuses_writes = facts.flags & flag::READ_ONLY != 0;
-        if drive.is_read_only() {
+        self.told = Some(facts);
+        if drive.is_read_only() && !self.refuses_writes() {
             facts.flags |= flag::READ_ONLY;
+            // What is judged here is held to the bounds that hold here.
+            facts.blocks.maximum = facts.blocks.maximum.min(limits::REQUEST_BYTES);
         }
         Ok(facts)
     }

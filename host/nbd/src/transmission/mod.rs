@@ -1,6 +1,7 @@
-//! The phase in which blocks move: requests, what makes one wrong, and answers.
+//! The phase in which blocks move: requests, how they come, what makes one wrong, and answers.
 
 pub(crate) mod allocation;
+pub(crate) mod input;
 pub(crate) mod reply;
 pub(crate) mod request;
 

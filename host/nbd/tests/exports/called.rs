@@ -13,6 +13,7 @@ use capstan_domain::ports::{
 };
 use capstan_domain::{Failure, Kind, Outcome};
 use futures::StreamExt;
+use tokio::sync::watch;
 
 pub(crate) const BLOCK: u64 = 512;
 
@@ -26,6 +27,11 @@ pub(crate) struct Memory {
     /// Calls that were turned away, or made.
     pub(crate) calls: AtomicU32,
     pub(crate) flushes: AtomicU32,
+    /// While this is true, reads and writes wait.
+    pub(crate) held: watch::Sender<bool>,
+    /// Reads and writes under way, and how many there were at most.
+    pub(crate) under_way: AtomicU32,
+    pub(crate) most: AtomicU32,
     /// An attempt came twice, or a call off the blocks.
     pub(crate) wrong: AtomicU32,
 }
@@ -52,6 +58,15 @@ impl Memory {
         Ok(usize::try_from(offset).unwrap()..usize::try_from(end).unwrap())
     }
 
+    /// A read or a write takes its time.
+    async fn pass(&self) {
+        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+
     fn once(&self, attempt: &str) {
         if !self.attempts.lock().unwrap().insert(attempt.to_owned()) {
             self.wrong.fetch_add(1, Ordering::SeqCst);
@@ -73,6 +88,7 @@ fn not_for_exports<T>() -> Outcome<T> {
 impl Drives for Memory {
     async fn read(&self, _: &str, _: &str, offset: u64, length: u64) -> Outcome<(DriveInfo, Body)> {
         let range = self.call(offset, length)?;
+        self.pass().await;
         let bytes = self.bytes.lock().unwrap()[range].to_vec();
         let pieces: Vec<Outcome<Bytes>> = bytes.chunks(3000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
         Ok((self.info(), Box::pin(futures::stream::iter(pieces))))
@@ -81,6 +97,7 @@ impl Drives for Memory {
     async fn write(&self, _: &str, _: &str, offset: u64, content: Content, attempt: &str) -> Outcome<()> {
         let range = self.call(offset, content.size())?;
         self.once(attempt);
+        self.pass().await;
         let mut body = content.open(0, content.size());
         let mut written = Vec::new();
         while let Some(piece) = body.next().await {

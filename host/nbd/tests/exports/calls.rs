@@ -1,14 +1,16 @@
 //! A drive that is only called.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use capstan_nbd::{Backend, CalledDrive, Export, Server};
 use capstan_test_servers::{nbd_program, server_or_skip};
+use tokio::io::AsyncReadExt;
 
 use crate::called::{BLOCK, Memory};
-use crate::hand::{EPERM, FUA, Hand, TRIM, WRITE_ZEROES};
-use crate::world::{World, noise, succeeds, uri};
+use crate::hand::{EPERM, FLUSH, FUA, Hand, READ, TRIM, WRITE, WRITE_ZEROES};
+use crate::world::{World, noise, succeeds, until, uri};
 
 const SIZE: u64 = 4 << 20;
 
@@ -106,5 +108,45 @@ async fn for_reading_nothing_is_called_that_changes() {
     assert_eq!(hand.asked(0, TRIM, 0, 512).await, EPERM);
     assert_eq!(memory.calls.load(Ordering::SeqCst), 0);
     assert_eq!(hand.read(1, 1000).await, noise(1, 1000));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_one_connection_are_calls_beside_each_other_up_to_a_bound() {
+    const BOUND: u32 = 16;
+    let world = World::new();
+    let memory = Arc::new(Memory::new(noise(0, SIZE)));
+    let server = exported(&world, &memory, false).await;
+    let mut hand = Hand::go(&world.path("s")).await;
+    memory.held.send_replace(true);
+    for cookie in 0..40 {
+        hand.request(0, READ, cookie, cookie * 512, 512, &[]).await;
+    }
+    until("requests wait for each other", || memory.under_way.load(Ordering::SeqCst) == BOUND).await;
+    memory.held.send_replace(false);
+    let mut seen = HashSet::new();
+    for _ in 0..40 {
+        let (error, cookie) = hand.answer().await;
+        let mut bytes = vec![0; 512];
+        hand.0.read_exact(&mut bytes).await.unwrap();
+        assert!(error == 0 && bytes == noise(cookie * 512, 512) && seen.insert(cookie), "{cookie}");
+    }
+    assert_eq!(memory.most.load(Ordering::SeqCst), BOUND);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flush_waits_for_no_write_that_was_not_answered() {
+    let world = World::new();
+    let memory = Arc::new(Memory::new(noise(0, SIZE)));
+    let server = exported(&world, &memory, false).await;
+    let mut hand = Hand::go(&world.path("s")).await;
+    memory.held.send_replace(true);
+    hand.request(0, WRITE, 1, 0, 512, &[4; 512]).await;
+    until("the write is not under way", || memory.under_way.load(Ordering::SeqCst) == 1).await;
+    assert_eq!(hand.asked(0, FLUSH, 0, 0).await, 0);
+    memory.held.send_replace(false);
+    assert_eq!(hand.answer().await, (0, 1));
+    assert_eq!(hand.read(0, 512).await, [4; 512]);
     server.stop().await.unwrap();
 }

@@ -61,16 +61,7 @@ impl Hand {
     }
 
     pub(crate) async fn request(&mut self, flags: u16, command: u16, cookie: u64, offset: u64, length: u32, payload: &[u8]) {
-        let head = [
-            b"\x25\x60\x95\x13".as_slice(),
-            &flags.to_be_bytes(),
-            &command.to_be_bytes(),
-            &cookie.to_be_bytes(),
-            &offset.to_be_bytes(),
-            &length.to_be_bytes(),
-            payload,
-        ];
-        self.0.write_all(&head.concat()).await.unwrap();
+        self.0.write_all(&request(flags, command, cookie, offset, length, payload)).await.unwrap();
     }
 
     /// A simple answer: its number of an error, and its cookie.
@@ -106,6 +97,20 @@ impl Hand {
         let ended = tokio::time::timeout(crate::world::PATIENCE, self.0.read_u8()).await.expect("the connection stands");
         assert!(ended.is_err());
     }
+}
+
+/// The bytes of a request, and of what it carries.
+pub(crate) fn request(flags: u16, command: u16, cookie: u64, offset: u64, length: u32, payload: &[u8]) -> Vec<u8> {
+    let parts = [
+        b"\x25\x60\x95\x13".as_slice(),
+        &flags.to_be_bytes(),
+        &command.to_be_bytes(),
+        &cookie.to_be_bytes(),
+        &offset.to_be_bytes(),
+        &length.to_be_bytes(),
+        payload,
+    ];
+    parts.concat()
 }
 
 /// The name of an export behind its length, and what follows.

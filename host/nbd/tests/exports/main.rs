@@ -9,5 +9,6 @@ mod hand;
 mod listening;
 mod peer;
 mod protocol;
+mod rogue;
 mod tls;
 mod world;

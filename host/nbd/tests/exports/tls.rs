@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use capstan_nbd::{Address, Export, Server, Tls};
+use capstan_nbd::{Address, Backend, Export, Server, Tls};
 use capstan_test_servers::{nbd_program, server_or_skip};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 
 use crate::called::Memory;
 use crate::hand::Hand;
+use crate::peer::{engine, peer};
 use crate::world::{World, client, file, noise, succeeds};
 
 const SIZE: u64 = 4 << 20;
@@ -100,13 +101,32 @@ async fn drives_that_are_called_are_encrypted_too() {
     certificates(&pki);
     let memory = Arc::new(Memory::new(noise(0, SIZE)));
     let drive = capstan_nbd::CalledDrive::new(memory, "pool", "capstan-1", SIZE, 512, true).unwrap();
-    let export = Export::new("disk", capstan_nbd::Backend::Calls(Arc::new(drive))).unwrap();
+    let export = Export::new("disk", Backend::Calls(Arc::new(drive))).unwrap();
     let (server, port) = listening(export, "tcp:127.0.0.1:0", tls(&pki, true)).await;
     let back = world.path("back");
     succeeds("nbdcopy", &["--allocated", &uri("nbds", port, &pki), &back.display().to_string()]).await;
     assert_eq!(std::fs::metadata(&back).unwrap().len(), SIZE);
     assert!(std::fs::read(&back).unwrap()[..4096] == noise(0, 4096));
     server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drive_behind_a_peer_is_encrypted_too_for_reading_and_for_writing() {
+    server_or_skip!(nbd_program("nbdcopy"));
+    let world = World::new();
+    let pki = world.path("pki");
+    certificates(&pki);
+    let (engine, address) = engine(&world).await;
+    let drive = std::fs::read(world.path("d")).unwrap();
+    for read_only in [true, false] {
+        let export = Export::new("disk", Backend::Peer(Arc::new(peer(address, "engine-7", read_only)))).unwrap();
+        let (server, port) = listening(export, "tcp:127.0.0.1:0", tls(&pki, true)).await;
+        let back = world.path("back").display().to_string();
+        succeeds("nbdcopy", &["--connections=2", &uri("nbds", port, &pki), &back]).await;
+        assert!(std::fs::read(&back).unwrap() == drive, "{read_only}");
+        server.stop().await.unwrap();
+    }
+    engine.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

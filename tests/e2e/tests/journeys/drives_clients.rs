@@ -183,7 +183,10 @@ fn the_terraform_provider_makes_changes_finds_and_deletes_drives() {
     let snapshot = wait(&client, &snapshot, &MAKING, &["available"]);
     let change = json!({ "drive": { "uuid": first["uuid"] }, "name": "t", "owner": {} });
     assert_eq!(client.put(&path(&snapshot), &change).unwrap()["name"], "t");
-    assert_eq!(client.get(&path(&first)).unwrap()["snapshots"][0]["uuid"], snapshot["uuid"]);
+    let read = client.get(&path(&first)).unwrap();
+    assert_eq!(read["snapshots"][0]["uuid"], snapshot["uuid"]);
+    assert!(snapshot["allocated_size"].is_u64(), "{snapshot}");
+    assert_eq!(read["runtime"]["snapshots_allocated_size"], snapshot["allocated_size"]);
 
     // Found by its exact name; deleted while its stopped server lists it, with its snapshot, and gone at once.
     let found = client.get(&format!("{drives}detail/?limit=0&name=x")).unwrap();

@@ -23,7 +23,7 @@ const PAGE: u32 = 500;
 pub(super) async fn take(bench: &Bench<'_>, id: SnapshotId) -> Outcome<End> {
     let Some((snapshot, drive)) = due(bench, id, SnapshotState::Creating).await? else { return Ok(End::done()) };
     match taken(bench, &drive, &snapshot).await {
-        Ok(info) => finish(bench, id, SnapshotState::Ready, Some(info.size), None).await.map(|()| End::done()),
+        Ok(info) => finish(bench, id, SnapshotState::Ready, Some(&info), None).await.map(|()| End::done()),
         Err(failure) if bench.goes_on(&failure) => Err(failure),
         Err(failure) => {
             bench.control.ready().await?;
@@ -107,9 +107,10 @@ async fn finish(
     bench: &Bench<'_>,
     id: SnapshotId,
     state: SnapshotState,
-    size: Option<u64>,
+    taken: Option<&SnapshotInfo>,
     failure: Option<&Failure>,
 ) -> Outcome<()> {
+    let (size, used) = (taken.map(|info| info.size), taken.and_then(SnapshotInfo::used));
     let outcome = ChangeOutcome { state, size, failure: failure.cloned() };
-    bench.engine.catalogue.finish_snapshot_change(id, outcome).await.map(|_| ()).map_err(lingers)
+    bench.engine.catalogue.finish_snapshot_change(id, outcome, used).await.map(|_| ()).map_err(lingers)
 }

@@ -3,13 +3,12 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use rustix::io::Errno;
-use rustix::net::RecvFlags;
+use crate::socket::receive;
 
 /// Bytes of the buffer. A write of half of it or more is read into memory of its own.
 const BUFFER: usize = 512 << 10;
 
-pub(super) struct Input<'s> {
+pub(crate) struct Input<'s> {
     socket: BorrowedFd<'s>,
     buffer: Vec<u8>,
     start: usize,
@@ -17,21 +16,21 @@ pub(super) struct Input<'s> {
 }
 
 impl<'s> Input<'s> {
-    pub(super) fn new(socket: BorrowedFd<'s>) -> Self {
+    pub(crate) fn new(socket: BorrowedFd<'s>) -> Self {
         Self { socket, buffer: vec![0; BUFFER], start: 0, end: 0 }
     }
 
     /// Bytes that are here already.
-    pub(super) fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.end - self.start
     }
 
-    pub(super) fn fits(length: usize) -> bool {
+    pub(crate) fn fits(length: usize) -> bool {
         length <= BUFFER / 2
     }
 
     /// Waits until so many bytes are here. False: the client is gone, between two bytes of its choice.
-    pub(super) fn await_bytes(&mut self, count: usize) -> io::Result<bool> {
+    pub(crate) fn await_bytes(&mut self, count: usize) -> io::Result<bool> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
@@ -51,14 +50,27 @@ impl<'s> Input<'s> {
     }
 
     /// The next bytes, which are here.
-    pub(super) fn take(&mut self, count: usize) -> &[u8] {
+    pub(crate) fn take(&mut self, count: usize) -> &[u8] {
         let from = self.start;
         self.start = self.end.min(from + count);
         self.buffer.get(from..self.start).unwrap_or_default()
     }
 
+    /// Passes over so many bytes, however many. False: the client is gone.
+    pub(crate) fn skip(&mut self, mut count: usize) -> io::Result<bool> {
+        loop {
+            count -= self.take(count).len();
+            if count == 0 {
+                return Ok(true);
+            }
+            if !self.await_bytes(1)? {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Bytes that do not fit the buffer, or that outlive it. None: the client is gone.
-    pub(super) fn take_owned(&mut self, count: usize) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn take_owned(&mut self, count: usize) -> io::Result<Option<Vec<u8>>> {
         let mut taken = Vec::with_capacity(count);
         let here = self.ready().min(count);
         taken.extend_from_slice(self.take(here));
@@ -72,15 +84,5 @@ impl<'s> Input<'s> {
             filled += received;
         }
         Ok(Some(taken))
-    }
-}
-
-fn receive(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match rustix::net::recv(socket, &mut *into, RecvFlags::empty()) {
-            Ok((received, _)) => return Ok(received),
-            Err(Errno::INTR) => {}
-            Err(cause) => return Err(cause.into()),
-        }
     }
 }
