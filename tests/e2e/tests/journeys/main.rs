@@ -29,4 +29,5 @@ mod swap;
 mod swift;
 mod switched_off;
 mod tls;
+mod unwell;
 mod vanishing;
