@@ -131,6 +131,9 @@ pub struct MoverSettings {
     pub verify_streams: Option<usize>,
     /// Lists of found items between the walk and the workers.
     pub walk_queue: Option<usize>,
+    /// Bytes a second that all files of a transfer may move together, or a drive that is copied from one target to another; a task's own
+    /// limit holds where it is lower. None: no limit.
+    pub bytes_per_second: Option<u64>,
 }
 
 impl Settings {
@@ -178,6 +181,7 @@ impl Settings {
         limits.complete_every =
             given.complete_scan_hours.map_or(limits.complete_every, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.transfer = self.mover_limits();
+        limits.bandwidth = self.mover.bytes_per_second;
         limits
     }
 }
@@ -252,13 +256,14 @@ mod tests {
     #[test]
     fn what_is_given_becomes_a_limit_and_what_is_left_out_keeps_its_default() {
         let settings = Settings {
-            mover: MoverSettings { large_files: Some(0), ..MoverSettings::default() },
+            mover: MoverSettings { large_files: Some(0), bytes_per_second: Some(5 << 20), ..MoverSettings::default() },
             catalogue: CatalogueSettings { cache_kib: Some(64), ..CatalogueSettings::default() },
             ..Settings::default()
         };
         // None at all would wait for ever.
         assert_eq!(settings.job_limits().transfer.large_files, 1);
         assert_eq!(settings.job_limits().transfer.tries, MoverLimits::default().tries);
+        assert_eq!((settings.job_limits().bandwidth, Settings::default().job_limits().bandwidth), (Some(5 << 20), None));
         assert_eq!(settings.catalogue_options().cache_kib, 64);
     }
 }

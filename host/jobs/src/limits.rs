@@ -40,6 +40,8 @@ pub struct Limits {
     pub complete_every: Duration,
     /// Of each transfer.
     pub transfer: capstan_mover::Limits,
+    /// Bytes a second of each transfer, and of each copy of a drive from one target to another; none: unlimited.
+    pub bandwidth: Option<u64>,
     /// Up to so many vanish without asking for the share: half of a handful is no accident.
     pub guard_floor: u64,
 }
@@ -65,7 +67,28 @@ impl Default for Limits {
             guard_entries: 10_000,
             complete_every: Duration::from_secs(24 * 60 * 60),
             transfer: capstan_mover::Limits::default(),
+            bandwidth: None,
             guard_floor: 16,
         }
+    }
+}
+
+impl Limits {
+    /// Of what has a limit of its own: the lower one holds.
+    pub(crate) fn bandwidth_of(&self, own: Option<u64>) -> Option<u64> {
+        own.into_iter().chain(self.bandwidth).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_hosts_bandwidth_and_a_tasks_own_the_lower_holds() {
+        let unlimited = Limits::default();
+        assert_eq!((unlimited.bandwidth_of(None), unlimited.bandwidth_of(Some(5))), (None, Some(5)));
+        let limited = Limits { bandwidth: Some(7), ..Limits::default() };
+        assert_eq!([None, Some(5), Some(9)].map(|own| limited.bandwidth_of(own)), [Some(7), Some(5), Some(7)]);
     }
 }

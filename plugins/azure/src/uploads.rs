@@ -3,6 +3,16 @@
 //! The service knows blocks, not uploads: they lie uncommitted under the blob's name, whoever sent them. So an upload is a
 //! prefix of the names of its blocks, and what is begun stands in the target's state until it is completed or aborted. No mark in
 //! the service would do: it takes nothing uncommitted back, and commits a blob by dropping every other upload's blocks.
+//!
+//! So nothing is begun at the service, and no answer to it can be lost. The id is not made of the attempt alone, as blocks' names might
+//! be: an upload that was given up is not begun again, while its blocks still lie there.
+//!
+//! | the process dies | what is there | the same attempt, made again |
+//! |---|---|---|
+//! | before the record is written | nothing | begins an upload |
+//! | after that | the record | begins the same upload |
+//! | after some blocks were sent | the record, blocks | the same; they are listed by the names they have |
+//! | after the last block of an upload that nobody goes on with | blocks that nobody sees | the service drops them after a week |
 
 use capstan_sdk::failure::{Failure, busy};
 use capstan_sdk::state::{self, Value};

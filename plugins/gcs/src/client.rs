@@ -156,6 +156,11 @@ impl Client {
         if self.config.has_account() { token::token(self).await.map(drop) } else { Ok(()) }
     }
 
+    /// The service's time as far as it is known, seconds since 1970.
+    pub(crate) fn moment(&self) -> i64 {
+        now().saturating_add(self.ahead.get())
+    }
+
     /// The request, authorised, and the token it goes with.
     async fn request(&self, call: &Call<'_>, sent: Sent<'_>) -> Outcome<(Request, Option<std::rc::Rc<str>>)> {
         let path = format!("{}{}", self.endpoint.base, call.path);
@@ -167,7 +172,7 @@ impl Client {
             headers.push(("authorization".to_owned(), format!("Bearer {token}")));
             used = Some(token);
         } else {
-            let (moment, payload) = (capstan_sdk::time::basic(now().saturating_add(self.ahead.get())), sent.hash()?);
+            let (moment, payload) = (capstan_sdk::time::basic(self.moment()), sent.hash()?);
             headers.push(("x-goog-date".to_owned(), moment.clone()));
             headers.push(("x-goog-content-sha256".to_owned(), payload.clone()));
             headers.push(("host".to_owned(), self.endpoint.authority.clone()));

@@ -7,6 +7,7 @@
 mod api;
 mod attributes;
 mod backend;
+mod begun;
 mod checksum;
 mod client;
 mod condition;

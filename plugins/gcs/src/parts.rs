@@ -6,31 +6,29 @@
 //! a month. Parts of a multipart upload are none of that: up to 10,000, at once, in any order, replaced by their number, listed, and gone
 //! with the upload. What they lack are preconditions; uploads that have one go by way of `staging`.
 //!
-//! The service makes a new upload whenever it is asked; so that one attempt begins one, the upload of a key is remembered in the target's
-//! state until it is completed or aborted.
+//! The service makes a new upload whenever it is asked; `begun` says how one attempt begins one all the same.
 //!
 //! | the process dies, or the answer is lost | then |
 //! |---|---|
-//! | after `begin` was asked for | an upload without parts may be left; the same attempt begins another one, and only that is in the host's table |
+//! | after `begin` was asked for | the same attempt finds the upload, where uploads may be listed and only one can be it |
 //! | in the middle of a part, or after it | the part is put again by its number, or is found when parts are listed |
 //! | after `complete` was asked for | the upload is gone and the object carries its mark: the second completion finds it |
 //! | after `abort` was asked for | it is gone or still there; aborting again is a success |
 
 use capstan_sdk::failure::{Failure, invalid, malformed, unclear, unsupported};
 use capstan_sdk::http::{Headers, Reply, expected, header, unquoted};
-use capstan_sdk::text::{hex, number};
+use capstan_sdk::text::number;
 use capstan_sdk::types::{Object, Part, PutOptions, Upload};
-use capstan_sdk::{Outcome, crypto, state, xml};
+use capstan_sdk::{Outcome, xml};
 
 use crate::attributes::{self, UPLOAD};
-use crate::checksum;
 use crate::client::{Call, Client, Place, Sent, object_subject, removed};
 use crate::condition::Condition;
 use crate::reader::{self, any};
-use crate::staging;
 use crate::upload_id::UploadId;
 use crate::writer::check_key;
 use crate::xml::checked;
+use crate::{begun, checksum, staging};
 
 pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
 pub(crate) const MAX_PART_BYTES: u64 = 5 << 30;
@@ -48,47 +46,35 @@ pub(crate) fn part_bytes(configured: u64, size: u64) -> Outcome<u64> {
     Ok(configured.max(needed).clamp(MIN_PART_BYTES, MAX_PART_BYTES))
 }
 
-fn state_key((location, key): Place<'_>) -> Outcome<String> {
-    let digest = crypto::digest("sha256", format!("{location}\0{key}").as_bytes())?;
-    Ok(format!("upload/{}", hex(&digest)))
-}
-
-/// The upload an earlier call of this attempt began, if it still stands.
-async fn remembered(client: &Client, place: Place<'_>, attempt: &str, state_key: &str) -> Option<UploadId> {
-    let value = state::get(state_key.to_owned()).await.ok()??;
-    let text = String::from_utf8(value.data).ok()?;
-    let id = UploadId::parse(text.strip_prefix(attempt)?.strip_prefix('\n')?).ok()?;
-    page(client, place, &id, 0, 1).await.ok()?;
-    Some(id)
-}
-
-async fn forget(place: Place<'_>) {
-    if let Ok(state_key) = state_key(place)
-        && let Err(failure) = state::remove(state_key, None).await
-    {
-        capstan_sdk::log!(debug, "the upload stays remembered", "why" => failure.fault().message);
-    }
-}
-
 pub(crate) async fn begin(client: &Client, place: Place<'_>, size: u64, attempt: &str, options: &PutOptions) -> Outcome<Upload> {
     check_key(place.1)?;
     let part_size = part_bytes(client.config.part_bytes, size)?;
     let upload = |id: &UploadId| Upload { id: id.to_string(), part_size, extras: Vec::new() };
-    let remember = (!attempt.is_empty()).then(|| state_key(place)).transpose()?;
-    if let Some(state_key) = &remember
-        && let Some(id) = remembered(client, place, attempt, state_key).await
-    {
+    let has_attempt = !attempt.is_empty();
+    if has_attempt && let Some(id) = begun::find(client, place, attempt).await {
         return Ok(upload(&id));
     }
     let condition = Condition::of(options, &object_subject(place))?;
     let id = UploadId::new(place, attempt, condition.holds())?;
-    let id = UploadId { upload: initiate(client, place, &id, options).await?, ..id };
-    if let Some(state_key) = remember
-        && let Err(failure) = state::set(state_key, format!("{attempt}\n{id}").into_bytes(), None).await
-    {
-        capstan_sdk::log!(warn, "the upload cannot be remembered", "why" => failure.fault().message);
+    if has_attempt {
+        begun::ask(client, place, attempt, &id).await;
     }
-    Ok(upload(&id))
+    match initiate(client, place, &id, options).await {
+        Ok(given) => {
+            let id = UploadId { upload: given, ..id };
+            if has_attempt {
+                begun::know(place, attempt, &id).await;
+            }
+            Ok(upload(&id))
+        }
+        Err(failure) => {
+            // What was refused for certain is not looked for.
+            if has_attempt && !failure.fault().maybe_done {
+                begun::forget(place).await;
+            }
+            Err(failure)
+        }
+    }
 }
 
 async fn initiate(client: &Client, place: Place<'_>, id: &UploadId, options: &PutOptions) -> Outcome<String> {
@@ -121,10 +107,6 @@ pub(crate) async fn put_part(client: &Client, place: Place<'_>, id: &UploadId, p
 }
 
 pub(crate) async fn list(client: &Client, place: Place<'_>, id: &UploadId, after: u32, limit: u32) -> Outcome<Vec<Part>> {
-    page(client, place, id, after, limit).await
-}
-
-async fn page(client: &Client, place: Place<'_>, id: &UploadId, after: u32, limit: u32) -> Outcome<Vec<Part>> {
     let (key, after, limit) = (id.key(place.1), after.to_string(), limit.clamp(1, MAX_PAGE).to_string());
     let call = Call::object("GET", (place.0, &key))
         .query("uploadId", &id.upload)
@@ -186,7 +168,7 @@ pub(crate) async fn complete(
             None => return Err(gone(&subject)),
         }
     };
-    forget(place).await;
+    begun::forget(place).await;
     Ok(made)
 }
 
@@ -248,7 +230,7 @@ pub(crate) async fn abort(client: &Client, place: Place<'_>, id: &UploadId) -> O
     if id.staged {
         staging::clear(client, place, id).await?;
     }
-    forget(place).await;
+    begun::forget(place).await;
     Ok(())
 }
 

@@ -79,7 +79,7 @@ async fn renew(client: &Client) -> Outcome<Token> {
     // A target may be older than what validates it now.
     Endpoint::of_secrets(endpoint).map_err(|failure| failure.next_step("Correct \"token-endpoint\" of the target."))?;
     for _ in 0..2 {
-        let assertion = jwt::assertion(&client.config.client_email, endpoint, now().saturating_add(client.ahead.get()))?;
+        let assertion = jwt::assertion(&client.config.client_email, endpoint, client.moment())?;
         let mut form = String::from("grant_type=");
         percent("urn:ietf:params:oauth:grant-type:jwt-bearer", false, &mut form);
         // Base64 for URLs needs no encoding.

@@ -33,16 +33,20 @@ impl UploadId {
     }
 
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
-        let unknown = || not_found("there is no such upload").code("NoSuchUpload");
-        let (kind, rest) = text.split_at_checked(1).ok_or_else(unknown)?;
-        let (mark, upload) = rest.split_once('.').ok_or_else(unknown)?;
+        let whole = Self::asked_for(text).filter(|id| !id.upload.is_empty());
+        whole.ok_or_else(|| not_found("there is no such upload").code("NoSuchUpload"))
+    }
+
+    /// One whose own id the service may not have told yet.
+    pub(crate) fn asked_for(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_at_checked(1)?;
+        let (mark, upload) = rest.split_once('.')?;
         let plain = mark.len() == MARK && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
-        match kind {
-            "d" | "s" if plain && !upload.is_empty() => {
-                Ok(Self { staged: kind == "s", mark: mark.to_owned(), upload: upload.to_owned() })
-            }
-            _ => Err(unknown()),
-        }
+        (plain && matches!(kind, "d" | "s")).then(|| Self {
+            staged: kind == "s",
+            mark: mark.to_owned(),
+            upload: upload.to_owned(),
+        })
     }
 
     /// The key its parts belong to.
@@ -67,6 +71,8 @@ mod tests {
             let id = UploadId { staged, mark: "0f".repeat(16), upload: "VXB.sb2Fk".to_owned() };
             assert_eq!(UploadId::parse(&id.to_string()).unwrap(), id);
             assert_eq!(id.key("a/b"), key);
+            let asked_for = UploadId { upload: String::new(), ..id };
+            assert_eq!(UploadId::asked_for(&asked_for.to_string()).unwrap(), asked_for);
         }
     }
 

@@ -5,6 +5,7 @@
 //! their server's clock: Samba tells no moment of a file's last change.
 
 use capstan_sdk::Outcome;
+use capstan_sdk::failure::Failure;
 use capstan_sdk::log;
 use capstan_sdk::whole_file::{is_abandoned, temporary_name};
 use smb2::msg::create::{CreateDisposition, ShareAccess};
@@ -29,8 +30,13 @@ pub(crate) async fn sweep(links: &Links, directory: &Place, left: Vec<Place>) {
 async fn remove_dead(links: &Links, directory: &Place, left: Vec<Place>) -> Outcome<()> {
     let now = now(links, directory).await?;
     for part in left {
-        if remove(links, &part, now).await? {
-            log!(info, "a temporary file that a dead writer left was removed", "path" => part.path);
+        match remove(links, &part, now).await {
+            Ok(true) => log!(info, "a temporary file that a dead writer left was removed", "path" => part.path),
+            // Written to not long ago, or another listing came first.
+            Ok(false) | Err(Failure::NotFound(_)) => {}
+            // Its writer lives, however long it waits for its source; those of others are dead all the same.
+            Err(Failure::Busy(_)) => log!(debug, "a temporary file stays that its writer has open", "path" => part.path),
+            Err(failure) => return Err(failure),
         }
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! Objects put in parts, which the host keeps a table of: segments in flight together, then the manifest, whose put completes them.
 //!
 //! An upload is an id with a mark (`segments.rs`) that is put before the first segment and taken away after the manifest; so that one
-//! attempt begins one upload, its id is remembered in the target's state until then.
+//! attempt begins one upload, its id, which is ours to choose, is remembered in the target's state before the mark is put and until
+//! then. Not the attempt alone makes the id: one that was given up is not begun again.
 //!
 //! | dies after | what is there then | what follows |
 //! |---|---|---|
-//! | `begin` has put the mark | a mark, which nobody knows | begun again: another upload; the mark stays, without bytes |
-//! | the id is in the state | a mark | the same attempt begins the same upload |
+//! | the id is in the state | nothing | begun again: no mark has this id, so another upload |
+//! | `begin` has put the mark, or its answer is lost | a mark | the same attempt finds it by its id: the same upload |
 //! | a part is sent in part | no segment of it: Swift shows none that is not whole | it is put again |
 //! | a part is stored, its answer lost | the segment | it is put again under the same name |
 //! | `complete` has put the manifest, or the answer to it is lost | the object; the mark | completed again: the same manifest; aborted: only the mark goes, for the object says what it consists of |
@@ -66,12 +67,24 @@ fn state_key(location: &str, key: &str) -> Outcome<String> {
     Ok(format!("upload/{}", hex(&digest)))
 }
 
-/// The upload an earlier call of this attempt began, if it still stands.
-async fn remembered(client: &Client, place: &Place, attempt: &str, state_key: &str) -> Option<String> {
+/// The upload an earlier call of this attempt began, or wanted to begin.
+async fn remembered(attempt: &str, state_key: &str) -> Option<String> {
     let value = state::get(state_key.to_owned()).await.ok()??;
     let text = String::from_utf8(value.data).ok()?;
-    let upload = text.strip_prefix(attempt)?.strip_prefix('\n').filter(|upload| is_id(upload))?;
-    segments::stands(client, place, upload).await.ok()?.then(|| upload.to_owned())
+    text.strip_prefix(attempt)?.strip_prefix('\n').filter(|upload| is_id(upload)).map(str::to_owned)
+}
+
+/// The upload this attempt began, if it still stands.
+async fn find(client: &Client, place: &Place, attempt: &str, state_key: &str) -> Outcome<Option<String>> {
+    let Some(upload) = remembered(attempt, state_key).await else { return Ok(None) };
+    // Not knowing is no reason to begin another, and to leave this one behind.
+    Ok(segments::stands(client, place, &upload).await?.then_some(upload))
+}
+
+async fn remember(attempt: &str, upload: &str, state_key: String) {
+    if let Err(failure) = state::set(state_key, format!("{attempt}\n{upload}").into_bytes(), None).await {
+        capstan_sdk::log!(warn, "the upload cannot be remembered", "why" => failure.fault().message);
+    }
 }
 
 async fn forget(location: &str, key: &str) {
@@ -97,46 +110,56 @@ pub(crate) async fn begin(
     }
     let part_size = part_bytes(client.config.part_bytes, size, &capabilities)?;
     let place = Place::of(location, key)?;
-    let state_key = (!attempt.is_empty()).then(|| state_key(location, key)).transpose()?;
-    let earlier = match &state_key {
-        Some(state_key) => remembered(client, &place, attempt, state_key).await,
-        None => None,
-    };
-    let id = match earlier {
-        Some(id) => id,
-        None => {
-            let id = initiate(client, location, key, size, attempt).await?;
-            if let Some(state_key) = state_key
-                && let Err(failure) = state::set(state_key, format!("{attempt}\n{id}").into_bytes(), None).await
-            {
-                capstan_sdk::log!(warn, "the upload cannot be remembered", "why" => failure.fault().message);
-            }
-            id
+    if attempt.is_empty() {
+        let id = initiate(client, location, key, size, attempt).await?;
+        return Ok(Upload { id, part_size, extras: Vec::new() });
+    }
+    let state_key = state_key(location, key)?;
+    if let Some(id) = find(client, &place, attempt, &state_key).await? {
+        return Ok(Upload { id, part_size, extras: Vec::new() });
+    }
+    let id = new_id(location, key, attempt)?;
+    remember(attempt, &id, state_key).await;
+    if let Err(failure) = mark(client, (location, key), &id, size, attempt).await {
+        // What was refused for certain is not looked for.
+        if !failure.fault().maybe_done {
+            forget(location, key).await;
         }
-    };
+        return Err(failure);
+    }
     Ok(Upload { id, part_size, extras: Vec::new() })
 }
 
-/// Puts the mark of a new upload, which also tells people what it is.
+/// A new upload that nobody remembers.
 pub(crate) async fn initiate(client: &Client, location: &str, key: &str, size: u64, attempt: &str) -> Outcome<String> {
-    check_key(Some(key))?;
-    let place = Place::of(location, key)?;
+    let id = new_id(location, key, attempt)?;
+    mark(client, (location, key), &id, size, attempt).await?;
+    Ok(id)
+}
+
+fn new_id(location: &str, key: &str, attempt: &str) -> Outcome<String> {
     let seed = crypto::digest("sha256", format!("{attempt}\0{location}\0{key}").as_bytes())?;
     let moment = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
-    let id = format!("{moment:016x}-{}", hex(seed.get(..8).unwrap_or_default()));
+    Ok(format!("{moment:016x}-{}", hex(seed.get(..8).unwrap_or_default())))
+}
+
+/// Puts the mark of a new upload, which also tells people what it is.
+async fn mark(client: &Client, (location, key): (&str, &str), id: &str, size: u64, attempt: &str) -> Outcome<()> {
+    check_key(Some(key))?;
+    let place = Place::of(location, key)?;
     let about = json!({ "container": location, "key": key, "size": size, "attempt": attempt }).to_string();
-    let mark = place.segment(&id, MARK);
+    let mark = place.segment(id, MARK);
     let call = Call::object("PUT", &place.container, &mark).header("content-type", "application/json");
     match client.exchange(&call, Some(about.as_bytes())).await {
         Ok(_) => {}
         Err(Failure::NotFound(_)) => {
             make_container(client, location, &place.container).await?;
-            client.exchange(&call, Some(about.as_bytes())).await.map(drop)?;
+            client.exchange(&call, Some(about.as_bytes())).await.map(drop).map_err(unclear)?;
         }
-        Err(failure) => return Err(failure),
+        Err(failure) => return Err(unclear(failure)),
     }
     segments::note(client, location);
-    Ok(id)
+    Ok(())
 }
 
 /// The container of segments, of the same policy as the container they belong to, which must be there.

@@ -56,7 +56,7 @@ pub(super) async fn transfer(
             remove_source,
             overwrite: options.overwrite,
             rename: options.rename,
-            bandwidth: options.bandwidth,
+            bandwidth: engine.limits.bandwidth_of(options.bandwidth),
             storage_class: options.storage_class,
             attempt: job.id.to_string(),
         },

@@ -9,17 +9,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use capstan_conformance::content::{counting, same};
+use capstan_conformance::fronts::wire::Front;
 use capstan_conformance::host::{Host, built};
 use capstan_conformance::{nfs, smb};
+use capstan_domain::Outcome;
 use capstan_domain::content::{Body, Content, Source};
-use capstan_domain::ports::{Files, PutOptions};
+use capstan_domain::ports::{Files, Node, PutOptions};
 use capstan_test_servers::{Ganesha, SAMBA_PASSWORD, Samba, server_or_skip};
 use futures::StreamExt;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const PATIENCE: Duration = Duration::from_secs(90);
+const LOOK: Duration = Duration::from_millis(10);
 const LARGE: u64 = 20 << 20;
 
 /// A content whose bytes come when they are let.
@@ -40,6 +44,38 @@ impl Source for Held {
             content.open(offset, length)
         };
         Box::pin(futures::stream::once(bytes).flatten())
+    }
+}
+
+/// A file being written, of which no byte has come yet.
+struct Live {
+    /// Its temporary file.
+    part: String,
+    go: watch::Sender<bool>,
+    write: JoinHandle<Outcome<Node>>,
+}
+
+impl Live {
+    /// Its temporary file is in the directory when this answers.
+    async fn begin(files: Arc<dyn Files>, location: &'static str, path: &'static str, directory: &Path) -> Self {
+        let before = names(directory);
+        let (go, let_go) = watch::channel(false);
+        let content = Arc::new(Held { content: counting(LARGE), let_go });
+        let write = tokio::spawn(async move { files.write(location, path, content, path, PutOptions::default()).await });
+        let begun = Instant::now();
+        loop {
+            if let Some(part) = names(directory).into_iter().find(|name| !before.contains(name)) {
+                return Self { part, go, write };
+            }
+            assert!(begun.elapsed() < PATIENCE && !write.is_finished(), "nothing is written");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Its bytes come, and it is stored.
+    async fn finish(self) {
+        self.go.send(true).unwrap();
+        assert_eq!(self.write.await.unwrap().unwrap().size, LARGE);
     }
 }
 
@@ -87,32 +123,20 @@ async fn are_swept(host: &Host, location: &'static str, directory: &Path) {
     fs::create_dir(directory.join(&folder)).unwrap();
     age(&directory.join(&folder), 30 * DAY);
 
-    let planted = names(directory);
     // One that lives, though nothing comes from its source.
     let files = host.connection.files().unwrap();
-    let (go, let_go) = watch::channel(false);
-    let (writer, content) = (files.clone(), Arc::new(Held { content: counting(LARGE), let_go }));
-    let write = tokio::spawn(async move { writer.write(location, "large", content, "live", PutOptions::default()).await });
-    let begun = Instant::now();
-    let live = loop {
-        if let Some(live) = names(directory).into_iter().find(|name| !planted.contains(name)) {
-            break live;
-        }
-        assert!(begun.elapsed() < PATIENCE && !write.is_finished(), "nothing is written");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-
+    let live = Live::begin(files.clone(), location, "large", directory).await;
     for _ in 0..2 {
         assert_eq!(listed(&*files, location).await, [lookalike.as_str(), "mine"]);
-        let mut left = vec![lookalike.clone(), young.clone(), folder.clone(), live.clone(), "mine".to_owned()];
+        let mut left = vec![lookalike.clone(), young.clone(), folder.clone(), live.part.clone(), "mine".to_owned()];
         left.sort();
         assert_eq!(names(directory), left);
     }
-    go.send(true).unwrap();
-    assert_eq!(write.await.unwrap().unwrap().size, LARGE);
+    let part = live.part.clone();
+    live.finish().await;
     let (_, body) = files.read(location, "large", None).await.unwrap();
     same(body, 0, LARGE).await.unwrap();
-    assert!(!names(directory).contains(&live));
+    assert!(!names(directory).contains(&part));
 }
 
 #[tokio::test]
@@ -135,6 +159,56 @@ async fn a_share_is_rid_of_parts_that_dead_writers_left() {
     let configuration = smb::configuration(&server, "share", json!({}));
     let host = Host::start(&built("smb"), configuration, &[("password", SAMBA_PASSWORD)]).await.unwrap();
     are_swept(&host, "share", &server.share("share")).await;
+}
+
+/// Over the protocol: of a file that somebody has open Samba tells the moment it was told, whatever its disk says.
+fn age_over_smb(server: &Samba, name: &str) {
+    let commands = format!("utimes {name} -1 -1 20:06:15-12:00:00 -1; ls {name}");
+    let told = server.client("share", &commands).unwrap().output().unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr);
+    assert!(told.lines().any(|line| line.contains(name) && line.trim_end().ends_with(" 2020")), "{told}");
+}
+
+#[tokio::test]
+async fn a_part_that_looks_old_is_left_to_the_writer_that_has_it_open_and_swept_once_that_is_gone() {
+    let server = server_or_skip!(Samba::start());
+    let directory = server.share("share");
+    let front = Front::start(&format!("127.0.0.1:{}", server.port)).await.unwrap();
+    let through = smb::configuration(&server, "share", json!({ "port": front.address().port() }));
+    let writer = Host::start(&built("smb"), through, &[("password", SAMBA_PASSWORD)]).await.unwrap();
+    let beside = smb::configuration(&server, "share", json!({}));
+    let lister = Host::start(&built("smb"), beside, &[("password", SAMBA_PASSWORD)]).await.unwrap();
+    let (writing, files) = (writer.connection.files().unwrap(), lister.connection.files().unwrap());
+
+    let live = Live::begin(writing.clone(), "share", "finished", &directory).await;
+    let doomed = Live::begin(writing, "share", "broken off", &directory).await;
+    for part in [&live.part, &doomed.part] {
+        age_over_smb(&server, part);
+    }
+    for dead in [part('a'), part('b')] {
+        plant(&directory, &dead, 8 * DAY);
+        assert!(listed(&*files, "share").await.is_empty());
+        let mut left = vec![live.part.clone(), doomed.part.clone()];
+        left.sort();
+        assert_eq!(names(&directory), left);
+    }
+    // Not even marked to go when it is closed.
+    live.finish().await;
+    assert_eq!(listed(&*files, "share").await, ["finished"]);
+    let (_, body) = files.read("share", "finished", None).await.unwrap();
+    same(body, 0, LARGE).await.unwrap();
+    assert_eq!(names(&directory).len(), 2);
+
+    // The writer dies, and Samba closes what it had open.
+    drop(front);
+    let gone = Instant::now();
+    while names(&directory).contains(&doomed.part) {
+        assert!(gone.elapsed() < PATIENCE, "what a dead writer left stays");
+        tokio::time::sleep(LOOK).await;
+        assert_eq!(listed(&*files, "share").await, ["finished"]);
+    }
+    assert_eq!(names(&directory), ["finished"]);
+    doomed.write.abort();
 }
 
 #[tokio::test]

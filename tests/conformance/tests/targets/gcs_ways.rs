@@ -226,6 +226,72 @@ async fn an_upload_goes_on_in_another_process_with_the_parts_that_are_missing() 
 }
 
 #[tokio::test]
+async fn an_upload_whose_beginning_nobody_heard_of_is_found_again_by_its_attempt() {
+    let server = server_or_skip!(Gcs::start());
+    server.create_bucket(BUCKET).unwrap();
+    let size = 6 << 20;
+    for way in WAYS {
+        for (name, options) in [("plain ü", PutOptions::default()), ("guarded", if_absent())] {
+            let key = format!("unheard {name} {way:?}");
+            let mut host = host(&server, way, json!({})).await.unwrap();
+            // A token first: asking for one is a POST as well.
+            host.connection.probe().await.unwrap();
+            server.fall_silent(1, "POST");
+            let parts = host.connection.uploads().unwrap();
+            let failure = parts.begin(BUCKET, &key, size, "attempt", options.clone()).await.unwrap_err();
+            assert!(failure.maybe_done, "{failure:?}");
+            assert_eq!(server.unfinished(BUCKET).len(), 1);
+            host.reopen();
+            let parts = host.connection.uploads().unwrap();
+            let begun = parts.begin(BUCKET, &key, size, "attempt", options.clone()).await.unwrap();
+            assert_eq!(server.unfinished(BUCKET).len(), 1, "{name} {way:?}");
+            let again = parts.begin(BUCKET, &key, size, "attempt", options.clone()).await.unwrap();
+            assert_eq!(again.id, begun.id);
+            // It carries the mark it was asked for with: a completion whose answer is lost is known again.
+            let put_all = put_parts(&*parts, &key, &begun.id, size, begun.part_size, &[1, 2]).await;
+            parts.complete(BUCKET, &key, &begun.id, put_all.clone(), "attempt", options.clone()).await.unwrap();
+            parts.complete(BUCKET, &key, &begun.id, put_all, "attempt", options).await.unwrap();
+            holds(&*host.connection.objects().unwrap(), BUCKET, &key, size).await;
+            assert!(server.unfinished(BUCKET).is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_others_began_or_that_has_parts_is_not_taken_for_the_one_nobody_heard_of() {
+    let server = server_or_skip!(Gcs::start());
+    server.create_bucket(BUCKET).unwrap();
+    let size = 6 << 20;
+    for way in WAYS {
+        let (mine, others) = (host(&server, way, json!({})).await.unwrap(), host(&server, way, json!({})).await.unwrap());
+        let (parts, strangers) = (mine.connection.uploads().unwrap(), others.connection.uploads().unwrap());
+        let key = format!("shared {way:?}");
+        let theirs = strangers.begin(BUCKET, &key, size, "theirs", PutOptions::default()).await.unwrap();
+        mine.connection.probe().await.unwrap();
+        server.fall_silent(1, "POST");
+        parts.begin(BUCKET, &key, size, "mine", PutOptions::default()).await.unwrap_err();
+        // Either could be it.
+        let begun = parts.begin(BUCKET, &key, size, "mine", PutOptions::default()).await.unwrap();
+        assert_ne!(service_id(&begun.id), service_id(&theirs.id));
+        assert_eq!(server.unfinished(BUCKET).iter().filter(|unfinished| **unfinished == key).count(), 3);
+        // One that has parts is somebody's.
+        let key = format!("under way {way:?}");
+        let theirs = strangers.begin(BUCKET, &key, size, "theirs", PutOptions::default()).await.unwrap();
+        put_parts(&*strangers, &key, &theirs.id, size, theirs.part_size, &[1]).await;
+        server.turn_away(1, "POST", BROKEN);
+        let failure = parts.begin(BUCKET, &key, size, "mine", PutOptions::default()).await.unwrap_err();
+        assert!(failure.maybe_done, "{failure:?}");
+        let begun = parts.begin(BUCKET, &key, size, "mine", PutOptions::default()).await.unwrap();
+        assert_ne!(service_id(&begun.id), service_id(&theirs.id));
+    }
+}
+
+/// What the service calls an upload, behind what the plugin adds.
+fn service_id(id: &str) -> &str {
+    id.split_once('.').unwrap().1
+}
+
+#[tokio::test]
 async fn an_upload_with_a_condition_replaces_nothing() {
     let server = server_or_skip!(Gcs::start());
     server.create_bucket(BUCKET).unwrap();

@@ -4,11 +4,14 @@
 
 use capstan_conformance::content::{bytes, counting, same};
 use capstan_conformance::fails;
+use capstan_conformance::fronts::http::{Fault, Front};
+use capstan_conformance::fronts::wire::Times;
 use capstan_conformance::host::Host;
 use capstan_conformance::s3::bucket as container;
 use capstan_conformance::swift::host;
+use capstan_domain::Outcome;
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{GetOptions, ListOptions, Object, Objects, Part, PutOptions, Uploads};
+use capstan_domain::ports::{GetOptions, ListOptions, Object, Objects, Part, PutOptions, Upload, Uploads};
 use capstan_test_servers::{Rgw, Swift, SwiftAccount, server_or_skip};
 use serde_json::json;
 
@@ -118,6 +121,33 @@ async fn an_upload_is_resumed_by_a_host_that_knows_only_its_id() {
             .unwrap();
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_upload_whose_beginning_nobody_heard_of_is_found_again_by_its_attempt() {
+    on_both("unheard", |place| async move {
+        let (storage, _) = place.account.admission().unwrap();
+        let server = storage.trim_start_matches("http://").split('/').next().unwrap();
+        let front = Front::start(server).await.unwrap();
+        let mut behind = host(&place.account, json!({ "storage-url": format!("http://{}", front.address()) })).await.unwrap();
+        // Signs in, and makes the container of segments.
+        begin_behind(&behind, &place.name, "heard").await.unwrap();
+        front.arm(Fault::AnswerLost, Times::Always);
+        let failure = begin_behind(&behind, &place.name, "unheard").await.unwrap_err();
+        assert!(failure.maybe_done, "{failure:?}");
+        front.calm();
+        let marks = place.segments();
+        assert_eq!(marks.len(), 2, "{marks:?}");
+        behind.reopen();
+        let begun = begin_behind(&behind, &place.name, "unheard").await.unwrap();
+        assert_eq!(place.segments(), marks);
+        assert!(marks.iter().any(|mark| mark.contains(&begun.id)), "{:?} is none of {marks:?}", begun.id);
+    })
+    .await;
+}
+
+async fn begin_behind(host: &Host, location: &str, key: &str) -> Outcome<Upload> {
+    host.connection.uploads().unwrap().begin(location, key, SIZE, key, PutOptions::default()).await
 }
 
 #[tokio::test]

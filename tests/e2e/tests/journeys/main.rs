@@ -33,4 +33,5 @@ mod swap;
 mod swift;
 mod switched_off;
 mod tls;
+mod unwell;
 mod vanishing;

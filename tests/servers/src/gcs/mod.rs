@@ -273,7 +273,7 @@ impl Shared {
                 None => self.emulators(asked).map(Some),
             };
         }
-        if let Some(answer) = state.uploads.serve(asked, &self.store)? {
+        if let Some(answer) = state.uploads.serve(asked, &self.store, now)? {
             return Ok(Some(answer));
         }
         match state.sessions.begin(asked, &xml, url)? {

@@ -6,13 +6,15 @@ use md5::Md5;
 use serde_json::{Value, json};
 use sha2::Digest;
 
-use super::http::{Answer, Asked};
+use super::http::{Answer, Asked, encode};
 use super::objects::{described, hashes_hold, is_key};
 use super::store::Store;
-use super::xml_api::{IN_PARTS, refuse, told};
+use super::xml_api::{IN_PARTS, escape, refuse, told};
 
 const MIN_PART_BYTES: usize = 5 << 20;
 const MAX_PARTS: u32 = 10_000;
+/// Uploads of one page.
+const MAX_LISTED: usize = 1_000;
 /// These answers are spelled as S3 spells them.
 const XMLNS: &str = "xmlns='http://s3.amazonaws.com/doc/2006-03-01/'";
 
@@ -20,6 +22,8 @@ const XMLNS: &str = "xmlns='http://s3.amazonaws.com/doc/2006-03-01/'";
 struct Upload {
     bucket: String,
     key: String,
+    /// Seconds since 1970, by the service's clock.
+    begun: i64,
     resource: Value,
     /// Tag and bytes of each part.
     parts: BTreeMap<u32, (String, Vec<u8>)>,
@@ -38,10 +42,15 @@ impl Uploads {
     }
 
     /// None: the request is about something else.
-    pub(super) fn serve(&mut self, asked: &Asked<'_>, store: &Store) -> anyhow::Result<Option<Answer>> {
-        let (bucket, Some(key)) = asked.place() else { return Ok(None) };
+    pub(super) fn serve(&mut self, asked: &Asked<'_>, store: &Store, now: i64) -> anyhow::Result<Option<Answer>> {
+        let (bucket, key) = asked.place();
+        let is_list = asked.method() == "GET" && key.is_none() && asked.asks("uploads").is_some();
+        if is_list {
+            return Ok(Some(if store.has(&bucket)? { self.list(asked, &bucket) } else { refuse(404, "NoSuchBucket") }));
+        }
+        let Some(key) = key else { return Ok(None) };
         if asked.method() == "POST" && asked.asks("uploads").is_some() {
-            return self.begin(asked, store, bucket, key).map(Some);
+            return self.begin(asked, store, (bucket, key), now).map(Some);
         }
         let Some(id) = asked.asks("uploadId") else { return Ok(None) };
         let Some(upload) = self.by_id.get_mut(id).filter(|upload| (&upload.bucket, &upload.key) == (&bucket, &key)) else {
@@ -70,7 +79,39 @@ impl Uploads {
         Ok(Some(answer))
     }
 
-    fn begin(&mut self, asked: &Asked<'_>, store: &Store, bucket: String, key: String) -> anyhow::Result<Answer> {
+    /// "GET bucket (list multipart uploads)": in the order of their keys, a page at most.
+    fn list(&self, asked: &Asked<'_>, bucket: &str) -> Answer {
+        let prefix = asked.asks("prefix").unwrap_or_default();
+        let limit = asked.asks("max-uploads").and_then(|text| text.parse().ok()).unwrap_or(MAX_LISTED).min(MAX_LISTED);
+        let encoded = asked.asks("encoding-type") == Some("url");
+        let mut found: Vec<(&str, &str, i64)> = self
+            .by_id
+            .iter()
+            .filter(|(_, upload)| upload.bucket == bucket && upload.key.starts_with(prefix))
+            .map(|(id, upload)| (upload.key.as_str(), id.as_str(), upload.begun))
+            .collect();
+        found.sort_unstable();
+        let lines: String = found
+            .iter()
+            .take(limit)
+            .map(|(key, id, begun)| {
+                let key = if encoded { encode(key) } else { escape(key) };
+                let begun = jiff::Timestamp::from_second(*begun).unwrap_or_default();
+                format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{begun}</Initiated></Upload>")
+            })
+            .collect();
+        let encoding = if encoded { "<EncodingType>url</EncodingType>" } else { "" };
+        Answer::xml(
+            200,
+            format!(
+                "<?xml version='1.0' encoding='UTF-8'?><ListMultipartUploadsResult {XMLNS}><Bucket>{bucket}</Bucket>{encoding}\
+                 <IsTruncated>{}</IsTruncated>{lines}</ListMultipartUploadsResult>",
+                found.len() > limit
+            ),
+        )
+    }
+
+    fn begin(&mut self, asked: &Asked<'_>, store: &Store, (bucket, key): (String, String), now: i64) -> anyhow::Result<Answer> {
         if asked.field("x-goog-if-generation-match").is_some() || !asked.request.body.is_empty() {
             return Ok(refuse(400, "InvalidArgument"));
         }
@@ -89,7 +130,7 @@ impl Uploads {
              <UploadId>{id}</UploadId>\
              </InitiateMultipartUploadResult>"
         );
-        self.by_id.insert(id, Upload { bucket, key, resource, parts: BTreeMap::new() });
+        self.by_id.insert(id, Upload { bucket, key, begun: now, resource, parts: BTreeMap::new() });
         Ok(Answer::xml(200, document))
     }
 }

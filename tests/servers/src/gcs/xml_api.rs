@@ -27,7 +27,7 @@ pub(super) fn refuse(status: u16, code: &str) -> Answer {
     Answer::xml_error(status, code, message)
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -73,7 +73,7 @@ async fn fill(bench: &Bench<'_>, drive: &Drive, origin: &Origin, volume: &Volume
         from: if goes_on { recorded } else { 0 },
         control: bench.control.clone(),
         counters: Arc::clone(bench.counters),
-        bandwidth: None,
+        bandwidth: bench.engine.limits.bandwidth_of(None),
         attempt: bench.attempt("copy"),
         tries: bench.engine.limits.transfer.tries,
     };

@@ -21,12 +21,16 @@ const PIECE: u64 = 256 << 10;
 
 pub(super) fn all() -> Vec<Case> {
     use Want::{Capability, Drives, Durable, Wire};
+    const SNAPSHOTS: Want = Capability("snapshots", "true");
     group! { "faults";
         "lost-drive-create", clause::DRIVE_CREATE, [Drives, Durable, Wire], "the answer to a new drive is lost", create;
         "lost-drive-resize", clause::DRIVE_RESIZE, [Drives, Durable, Wire], "the answer to a growth is lost", resize;
         "lost-drive-clone", clause::DRIVE_CLONE, [Drives, Durable, Wire], "the answer to a clone is lost", clone;
         "lost-drive-write", clause::DRIVE_WRITE, [Drives, Durable, Wire], "the answer to a write is lost", write;
-        "lost-drive-snapshot", clause::DRIVE_SNAPSHOTS, [Drives, Durable, Wire, Capability("snapshots", "true")], "the answer to a snapshot is lost", snapshot;
+        "lost-drive-snapshot", clause::DRIVE_SNAPSHOTS, [Drives, Durable, Wire, SNAPSHOTS], "the answer to a snapshot is lost", snapshot;
+        "lost-drive-restore", clause::DRIVE_SNAPSHOTS, [Drives, Durable, Wire, SNAPSHOTS], "the answer to the restoration of a snapshot is lost", restore;
+        "lost-drive-delete-snapshot", clause::DRIVE_SNAPSHOTS, [Drives, Durable, Wire, SNAPSHOTS], "the answer to the deletion of a snapshot is lost", delete_snapshot;
+        "lost-drive-discard", clause::DRIVE_DISCARD, [Drives, Durable, Wire], "the answer to a discard is lost", discard;
         "lost-drive-delete", clause::DRIVE_DELETE, [Drives, Durable, Wire], "the answer to a deletion is lost", delete;
     }
 }
@@ -141,12 +145,86 @@ async fn snapshot(stand: &Stand<'_>) -> Check {
                     async move { port(target)?.take_snapshot(stand.location, &stand.drive(name), "s", name).await.map(drop) },
                 )
             },
+            is_done: &|stand, name, (): &()| Box::pin(async move { Ok(snapshots(stand, name).await? == 1) }),
+            gone_is_done: false,
+            may_be_silent: true,
+        },
+    )
+    .await
+}
+
+/// Snapshots called "s".
+async fn snapshots(stand: &Stand<'_>, name: &str) -> anyhow::Result<usize> {
+    let page = stand.drives()?.list_snapshots(stand.location, &stand.drive(name), None, 10).await.map_err(told)?;
+    Ok(page.snapshots.iter().filter(|snapshot| snapshot.name == "s").count())
+}
+
+/// A drive with a snapshot "s", whose bytes are of the seed 1.
+async fn with_snapshot(stand: &Stand<'_>, name: &str) -> Check {
+    drives::create(stand, name).await?;
+    drives::write(stand, name, 0, 1).await?;
+    stand.drives()?.take_snapshot(stand.location, &stand.drive(name), "s", &format!("take {name}")).await.map(drop).map_err(told)
+}
+
+async fn restore(stand: &Stand<'_>) -> Check {
+    lose(
+        stand,
+        Mutation {
+            prepare: &|stand, name| {
+                Box::pin(async move {
+                    with_snapshot(stand, name).await?;
+                    drives::write(stand, name, 0, 2).await
+                })
+            },
+            make: &|stand, target, name, (): &()| {
+                Box::pin(
+                    async move { port(target)?.restore_snapshot(stand.location, &stand.drive(name), "s", name).await.map(drop) },
+                )
+            },
             is_done: &|stand, name, (): &()| {
                 Box::pin(async move {
-                    let page =
-                        stand.drives()?.list_snapshots(stand.location, &stand.drive(name), None, 10).await.map_err(told)?;
-                    Ok(page.snapshots.iter().filter(|snapshot| snapshot.name == "s").count() == 1)
+                    let stays = snapshots(stand, name).await? == 1;
+                    Ok(stays && drives::holds(stand, name, 0, 1).await.is_ok())
                 })
+            },
+            gone_is_done: false,
+            may_be_silent: true,
+        },
+    )
+    .await
+}
+
+async fn delete_snapshot(stand: &Stand<'_>) -> Check {
+    lose(
+        stand,
+        Mutation {
+            prepare: &|stand, name| Box::pin(with_snapshot(stand, name)),
+            make: &|stand, target, name, (): &()| {
+                Box::pin(async move { port(target)?.delete_snapshot(stand.location, &stand.drive(name), "s", name).await })
+            },
+            is_done: &|stand, name, (): &()| Box::pin(async move { Ok(snapshots(stand, name).await? == 0) }),
+            gone_is_done: false,
+            may_be_silent: true,
+        },
+    )
+    .await
+}
+
+async fn discard(stand: &Stand<'_>) -> Check {
+    lose(
+        stand,
+        Mutation {
+            prepare: &|stand, name| {
+                Box::pin(async move {
+                    drives::create(stand, name).await?;
+                    drives::write(stand, name, PIECE, 1).await
+                })
+            },
+            make: &|stand, target, name, (): &()| {
+                Box::pin(async move { port(target)?.discard(stand.location, &stand.drive(name), PIECE, PIECE, name).await })
+            },
+            is_done: &|stand, name, (): &()| {
+                Box::pin(async move { Ok(drives::is_zero(stand, name, PIECE, PIECE).await.is_ok()) })
             },
             gone_is_done: false,
             may_be_silent: true,
