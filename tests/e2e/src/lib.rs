@@ -4,6 +4,7 @@
 
 mod cargo;
 mod client;
+pub mod drives;
 mod harbour;
 mod host;
 mod outcomes;

@@ -11,6 +11,8 @@ mod cold;
 mod drives_attached;
 mod drives_bad_input;
 mod drives_clients;
+mod drives_faults;
+mod drives_killed;
 mod every_target;
 mod examples;
 mod filters;
