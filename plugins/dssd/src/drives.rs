@@ -9,7 +9,7 @@
 //! | resize: the image has grown | the drive, larger; exports still show the size before | makes them anew |
 //! | delete: exports are closed | the drive | goes on |
 //! | delete: the image is out of sight, the record is there | a name without an image: no drive | forgets the record |
-//! | delete: the image is gone, its parent noted | the same, and a parent that may hang on nothing any more | the same; what is noted is tidied by a later call |
+//! | delete: the image is gone, the record says what it hung on | the same, and a parent that nothing may hang on any more | tidies the parent, forgets the record |
 
 use capstan_sdk::failure::{already_exists, conflict, invalid, unavailable};
 use capstan_sdk::types::{Drive, DriveLimits, DrivePage};
@@ -178,32 +178,27 @@ pub(crate) async fn resize(subject: &Subject<'_>, size: u64) -> Outcome<Drive> {
 
 pub(crate) async fn delete(subject: &Subject<'_>) -> Outcome<()> {
     // What no call made is not removed either.
-    if ledger::get(subject.name).await?.is_none() {
-        return Ok(());
-    }
+    let Some(record) = ledger::get(subject.name).await? else { return Ok(()) };
     for _ in 0..REMOVALS {
         let Some(image) = subject.images().look().await? else {
             if subject.images().is_going().await? {
                 return Err(still(&subject.text));
             }
-            return ledger::forget(subject.name).await;
+            // An earlier call may have been cut behind the removal.
+            return gone(subject, record.parent).await;
         };
         Exports::of(subject.client, &subject.image).await?.close().await?;
         forget(&subject.image);
         if image.is_held() {
             tidy::put_out_of_sight(subject, &image).await?;
-            ledger::forget(subject.name).await?;
-            return tidy::tidy(subject.client, &names::gone_image(&image.id)).await;
+            return gone(subject, Some(names::gone_image(&image.id))).await;
         }
         let parent = tidy::note_parent(subject.client, &image).await?;
+        if parent.is_some() {
+            ledger::change(subject.name, |record| record.parent.clone_from(&parent)).await?;
+        }
         match subject.images().remove().await? {
-            Ok(()) => {
-                ledger::forget(subject.name).await?;
-                return match parent {
-                    Some(parent) => tidy::tidy(subject.client, &parent).await,
-                    None => Ok(()),
-                };
-            }
+            Ok(()) => return gone(subject, parent).await,
             // Cloned meanwhile, or opened again by a call that began before.
             Err(refusal) if refusal.is(BUSY) => {}
             Err(refusal) => return Err(refusal.failure(&subject.text)),
@@ -213,6 +208,20 @@ pub(crate) async fn delete(subject: &Subject<'_>) -> Outcome<()> {
         .code("errno 16")
         .after_ms(5_000)
         .next_step("Let go of it where it is used; who crashed with it lets go after half a minute."))
+}
+
+/// The end of a drive whose image is gone, or out of sight. The record goes last: a call that is cut here comes back to the rest.
+async fn gone(subject: &Subject<'_>, left: Option<String>) -> Outcome<()> {
+    if let Some(left) = left
+        && let Err(failure) = tidy::tidy(subject.client, &left).await
+    {
+        if failure.may_retry() {
+            return Err(failure);
+        }
+        // It is noted, and tried again by a later call.
+        capstan_sdk::log!(warn, "what a deleted drive left could not be taken away", "why" => failure.fault().message);
+    }
+    ledger::forget(subject.name).await
 }
 
 pub(crate) async fn attach(subject: &Subject<'_>, read_only: bool) -> Outcome<capstan_sdk::types::Attachment> {

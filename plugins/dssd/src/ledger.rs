@@ -28,6 +28,9 @@ pub(crate) struct Record {
     /// Mark of the attempt that restored it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) restored: Option<String>,
+    /// The image that it hangs on, to be tidied once this one is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<String>,
 }
 
 /// How a drive stands that is to be made.
@@ -131,6 +134,10 @@ pub(crate) async fn note(image: &str) -> Outcome<()> {
     state::set(format!("{TIDY}{image}"), time::now().to_string().into_bytes(), None).await.map(drop)
 }
 
+pub(crate) async fn is_noted(image: &str) -> Outcome<bool> {
+    Ok(state::get(format!("{TIDY}{image}")).await?.is_some())
+}
+
 pub(crate) async fn tidied(image: &str) -> Outcome<()> {
     remove(format!("{TIDY}{image}")).await
 }
@@ -171,7 +178,14 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was_and_one_of_before_can_be_read() {
-        let record = Record { attempt: "a".to_owned(), made: true, growing: Some(9), restoring: Some(7), restored: None };
+        let record = Record {
+            attempt: "a".to_owned(),
+            made: true,
+            growing: Some(9),
+            restoring: Some(7),
+            restored: None,
+            parent: Some("capstan.b".to_owned()),
+        };
         let value = Value { data: serde_json::to_vec(&record).unwrap(), version: 1 };
         assert_eq!(read(&value).unwrap(), record);
         let short = Value { data: br#"{"attempt":"a","made":true}"#.to_vec(), version: 1 };

@@ -9,7 +9,7 @@
 //! | restore: the bytes are back | the drive, cut to the snapshot's size | does it once more, and gives it its size |
 //! | restore: it has its size | the drive as it is to be | does it once more |
 //! | restore: the record says that it was done | the same | a success, and nothing is done |
-//! | delete: it is renamed | no snapshot for callers | a success; what is left is taken away as `tidy` says |
+//! | delete: it is renamed | no snapshot for callers | takes away what is left, as `tidy` says |
 
 use capstan_sdk::drive::check_name;
 use capstan_sdk::failure::{already_exists, busy, not_found};
@@ -107,7 +107,10 @@ pub(crate) async fn delete(subject: &Subject<'_>, name: &str) -> Outcome<()> {
     };
     match find(&image, name) {
         Some((snapshot, _)) => tidy::drop_snapshot(subject, snapshot).await,
-        None => Ok(()),
+        None => {
+            // An earlier call may have been cut behind the renaming.
+            if ledger::is_noted(&subject.image).await? { tidy::tidy(subject.client, &subject.image).await } else { Ok(()) }
+        }
     }
 }
 

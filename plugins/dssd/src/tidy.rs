@@ -12,7 +12,7 @@
 //! | after an image is noted | nothing new | whoever looks next finds nothing to do |
 //! | a clone's snapshot is taken, the clone not made | a hidden snapshot that nothing hangs on | the clone's next try uses it; else a later call |
 //! | an image is renamed | a deleted drive with clones | the removal of the last of them |
-//! | the last clone is removed | a hidden snapshot, or image, that nothing hangs on | the same call; if it was cut, a later one |
+//! | the last clone is removed | a hidden snapshot, or image, that nothing hangs on | the same call; if it was cut, its next try |
 //! | the snapshot is unprotected, or removed | the same, less of it | the same |
 
 use std::cell::RefCell;

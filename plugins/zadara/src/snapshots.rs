@@ -149,8 +149,10 @@ fn page(all: Vec<(String, Snapshot)>, after: Option<&str>, limit: u32) -> Snapsh
 pub(crate) async fn delete(place: Place<'_>, name: &str) -> Outcome<()> {
     check_name(name, "snapshot")?;
     let (client, key, subject) = (client()?, place.snapshot_key(name), subject(place, name));
-    let Some(kept) = Kept::<record::Snapshot>::find(key).await? else { return Ok(()) };
-    let volume = kept.value.volume.clone();
+    let Some(kept) = Kept::<record::Snapshot>::find(key).await? else {
+        // An earlier call may have been cut behind the snapshot.
+        return release(&client, place).await;
+    };
     let kept = kept.put(|snapshot| snapshot.phase = Phase::Deleting).await?;
     let id = match &kept.value.id {
         Some(id) => Some(id.clone()),
@@ -160,18 +162,23 @@ pub(crate) async fn delete(place: Place<'_>, name: &str) -> Outcome<()> {
         unmake_snapshot(&client, &id, &subject).await?;
     }
     kept.forget().await?;
-    release(&client, place, &volume).await
+    release(&client, place).await
 }
 
 /// An old volume goes with the last of its snapshots.
-async fn release(client: &Client, place: Place<'_>, volume: &str) -> Outcome<()> {
-    let Some(kept) = Kept::<record::Drive>::find(place.key()).await? else { return Ok(()) };
-    let held = record::snapshots(place).await?.iter().any(|(_, snapshot)| snapshot.value.volume == volume);
-    if held || !kept.value.before.iter().any(|old| old == volume) {
+async fn release(client: &Client, place: Place<'_>) -> Outcome<()> {
+    let kept = Kept::<record::Drive>::find(place.key()).await?;
+    let Some(kept) = kept.filter(|kept| !kept.value.before.is_empty()) else { return Ok(()) };
+    let snapshots = record::snapshots(place).await?;
+    let held = |volume: &str| snapshots.iter().any(|(_, snapshot)| snapshot.value.volume == volume);
+    let spare: Vec<String> = kept.value.before.iter().filter(|old| !held(old.as_str())).cloned().collect();
+    if spare.is_empty() {
         return Ok(());
     }
-    unmake(client, volume, &place.subject()).await?;
-    kept.put(|drive| drive.before.retain(|old| old != volume)).await.map(drop)
+    for volume in &spare {
+        unmake(client, volume, &place.subject()).await?;
+    }
+    kept.put(|drive| drive.before.retain(|old| !spare.contains(old))).await.map(drop)
 }
 
 pub(crate) async fn restore(place: Place<'_>, name: &str, attempt: &str) -> Outcome<Drive> {
@@ -223,7 +230,7 @@ pub(crate) async fn restore(place: Place<'_>, name: &str, attempt: &str) -> Outc
         client.change("POST", &format!("/api/volumes/{old}/rename.json"), json!({ "new_name": format!("{called}-old") })).await;
     let _ = client.change("POST", &format!("/api/volumes/{id}/rename.json"), json!({ "new_name": place.name })).await;
     access::detach(&client, &old).await?;
-    release(&client, place, &old).await?;
+    release(&client, place).await?;
     drives::drive(place.name, &new)
 }
 

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// Largest answer that is read.
 const ANSWER_LIMIT: u64 = 64 << 20;
+/// Bytes that are shown of an answer that is not what was asked for.
+const SAID: usize = 200;
 /// No request of these tests may take longer; jobs are asked about, not waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -68,6 +70,23 @@ impl Client {
 
     pub fn send(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Answer> {
         self.raw(method, path, Some("application/json"), body.to_string().as_bytes())
+    }
+
+    /// So many bytes of a body, from one on; exactly those.
+    pub fn range(&self, path: &str, from: u64, length: u64) -> anyhow::Result<Vec<u8>> {
+        let mut request = ureq::http::Request::builder().method("GET").uri(format!("{}{path}", self.base));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let last = (from + length).saturating_sub(1);
+        let request = request.header("range", format!("bytes={from}-{last}")).body(())?;
+        let mut answer = self.agent.run(request).with_context(|| format!("GET {path}"))?;
+        let bytes = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec()?;
+        if answer.status().as_u16() != 206 || bytes.len() as u64 != length {
+            let said = String::from_utf8_lossy(bytes.get(..SAID).unwrap_or(&bytes)).into_owned();
+            bail!("GET {path}: {} and {} of {length} bytes: {said}", answer.status(), bytes.len());
+        }
+        Ok(bytes)
     }
 
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {

@@ -152,10 +152,22 @@ impl Host {
         matches!(self.process.try_wait(), Ok(None))
     }
 
-    /// `kill -9`, and a new process on the same data.
-    pub fn crash_and_restart(mut self) -> anyhow::Result<Self> {
+    /// `kill -9`. What it was started with stays, for `start_again`.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
         self.process.kill()?;
         self.process.wait()?;
+        Ok(())
+    }
+
+    /// A new process on the data of one that was killed.
+    pub fn start_again(&mut self) -> anyhow::Result<()> {
+        *self = Self::start(self.options.clone())?;
+        Ok(())
+    }
+
+    /// `kill -9`, and a new process on the same data.
+    pub fn crash_and_restart(mut self) -> anyhow::Result<Self> {
+        self.kill()?;
         Self::start(self.options.clone())
     }
 

@@ -5,6 +5,7 @@
 mod cargo;
 mod client;
 mod drive_host;
+pub mod drives;
 mod harbour;
 mod host;
 mod outcomes;

@@ -20,6 +20,7 @@ mod ganesha;
 mod gate;
 #[allow(clippy::indexing_slicing, reason = "members of JSON documents: one that is absent reads as null")]
 mod gcs;
+mod hold_front;
 mod keystone;
 mod login_front;
 mod moto;
@@ -60,6 +61,7 @@ pub use front::ChecksumFront;
 pub use ganesha::Ganesha;
 pub use gate::Gate;
 pub use gcs::{Account as GcsAccount, Cut, Gcs, TokenAnswer};
+pub use hold_front::{Hold, HoldFront};
 pub use keystone::Cloud;
 pub use login_front::{LoginAnswer, LoginFront};
 pub use moto::Moto;

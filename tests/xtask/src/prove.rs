@@ -5,9 +5,10 @@ use anyhow::bail;
 use crate::{plugins, workspace};
 
 /// A proof, the program that makes it, and the packages that are built for it.
-const PROOFS: [(&str, &str, &[&str]); 3] = [
+const PROOFS: [(&str, &str, &[&str]); 4] = [
     ("first-cargo", "capstan-prove", &["capstan", "capstan-e2e"]),
     ("every-target", "capstan-prove-targets", &["capstan", "capstan-e2e"]),
+    ("drives-killed", "capstan-prove-drives", &["capstan", "capstan-e2e"]),
     ("kit", "capstan-prove-kit", &["capstan-conformance"]),
 ];
 

@@ -92,3 +92,21 @@ fn a_restore_that_is_cut_anywhere_ends_as_one() {
     });
     assert!(server.volumes().is_empty());
 }
+
+#[test]
+fn an_old_volume_goes_also_where_the_deletion_of_its_last_snapshot_is_cut() {
+    let server = server_or_skip!();
+    let target = Target::of(&server);
+    target.run(async || {
+        create("drive", "a").await.unwrap();
+        snapshots::take(at("drive"), "was", "s").await.unwrap();
+        snapshots::restore(at("drive"), "was", "r").await.unwrap();
+        assert_eq!(server.volumes().len(), 2);
+        // The first that was made; its snapshot is gone by then.
+        server.turn_away(1, "DELETE", "/volume-00000001.json", 502);
+        assert!(snapshots::delete(at("drive"), "was").await.is_err());
+        assert_eq!(server.volumes().len(), 2);
+        snapshots::delete(at("drive"), "was").await.unwrap();
+        assert_eq!(server.volumes(), ["drive"]);
+    });
+}

@@ -151,6 +151,11 @@ impl Vpsa {
         self.lock().store.display_names()
     }
 
+    /// All snapshots: the display name of the volume they are of, and their own.
+    pub fn snapshots(&self) -> Vec<(String, String)> {
+        self.lock().store.snapshot_names()
+    }
+
     /// The file behind the volume of this display name.
     pub fn file(&self, display_name: &str) -> anyhow::Result<PathBuf> {
         self.lock().store.file_of(display_name).context("no volume is called so")

@@ -120,6 +120,15 @@ impl Store {
         names
     }
 
+    /// Of the volume, and of the snapshot.
+    pub(super) fn snapshot_names(&self) -> Vec<(String, String)> {
+        let named = |snapshot: &Snapshot| {
+            let volume = self.of_group(&snapshot.cg)?;
+            Some((volume.display_name.clone(), snapshot.display_name.clone()))
+        };
+        self.snapshots.values().filter_map(named).collect()
+    }
+
     pub(super) fn file_of(&self, display_name: &str) -> Option<PathBuf> {
         self.called(display_name).map(|volume| self.file(&volume.id))
     }

@@ -1,5 +1,17 @@
 //! A drive with the bytes of another, or of its snapshot: by the target's own way where both lie in one place of it, else through
 //! the host. A clone that is to be larger than its source is made larger once it is whole.
+//!
+//! | dies after, within a target | is there then | taken up again |
+//! |---|---|---|
+//! | the drive and this job are recorded | no volume, the drive `Cloning`; its source is held as it is | it is cloned |
+//! | the volume is cloned | all bytes, the size of the source | its attempt is answered with it, and it is made larger |
+//! | it is made larger | the whole clone, the drive `Cloning` | its size says so: nothing more is asked for |
+//! | `Ready` is recorded | all is done | `due` finds that, the job ends |
+//! | it failed for good | perhaps a volume, the drive `Cloning` | is asked for once more: made after all, or failed again |
+//! | what was made is deleted | no volume, the drive `Cloning` | the same |
+//! | `Unavailable` is recorded | no volume, the drive says why | `due` answers the failure, the job ends with it |
+//!
+//! Through the host: see `across`.
 
 use std::sync::atomic::Ordering::Relaxed;
 

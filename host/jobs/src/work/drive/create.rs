@@ -1,4 +1,13 @@
 //! A new drive: a volume of zeros.
+//!
+//! | dies after | is there then | taken up again |
+//! |---|---|---|
+//! | the drive and this job are recorded | no volume, the drive `Creating` | it is made |
+//! | the volume is made | zeros, the drive `Creating` | its attempt is answered with it |
+//! | `Ready` is recorded | all is done | `due` finds that, the job ends |
+//! | it failed for good | perhaps a volume, the drive `Creating` | is asked for once more: made after all, or failed again |
+//! | what was made is deleted | no volume, the drive `Creating` | the same |
+//! | `Unavailable` is recorded | no volume, the drive says why | `due` answers the failure, the job ends with it |
 
 use capstan_domain::Outcome;
 use capstan_domain::drive::{Drive, DriveState};

@@ -1,4 +1,12 @@
 //! A drive deleted: detached, its volume with its snapshots, and at last its row.
+//!
+//! | dies after | is there then | taken up again |
+//! |---|---|---|
+//! | `Deleting` and this job are recorded | the volume, which nobody is shown any more | it is deleted |
+//! | it is detached | the same, reached by nobody | detaching what is not attached is a success |
+//! | a part of it is gone: its target's own table says which | no volume that is found, or a whole one | its target takes away the rest |
+//! | the volume is gone | the row, `Deleting` | deleting what is absent is a success, the row goes |
+//! | the row is removed | nothing | there is no drive: the job ends |
 
 use capstan_domain::drive::{Drive, DriveState};
 use capstan_domain::ids::DriveId;

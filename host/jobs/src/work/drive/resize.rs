@@ -1,4 +1,13 @@
 //! A drive made larger, or given a snapshot's bytes back. What failed leaves the drive as the engine has it.
+//!
+//! | dies after | is there then | taken up again |
+//! |---|---|---|
+//! | `Resizing` and this job are recorded | the volume as it was | the change is made |
+//! | the volume is larger, or has the old bytes | the drive `Resizing`, with the size it had | the same attempt changes nothing more and answers the size |
+//! | size and `Ready` are recorded | all is done | `due` finds that, the job ends |
+//! | it failed for good | whatever the engine has | is asked for once more: made after all, or failed again |
+//! | the engine was asked what there is | the same | the same |
+//! | `Ready` or `Unavailable` is recorded with the failure | the drive as the engine has it, and says why | `due` answers the failure, the job ends with it |
 
 use capstan_domain::drive::{Drive, DriveState};
 use capstan_domain::ids::{DriveId, SnapshotId};
