@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 
 use crate::measure::{Series, has, number, option};
 use crate::plugin::{Pattern, Room, failed};
+use crate::served::{Burden, Served};
 use crate::table;
 
 /// Where everything goes.
@@ -38,6 +39,7 @@ pub(crate) struct Lane {
     up: Series,
     down: Series,
     small: Series,
+    burden: Burden,
 }
 
 impl Lane {
@@ -160,11 +162,14 @@ pub(crate) fn side_by_side<S>(
             ratio(&our_lane.small, &their_lane.small),
         ],
     ];
-    let notes = [format!(
-        "The server on the same two cores: ratios only. {} rounds in turns, median (spread); {PARTS_IN_FLIGHT} parts and \
+    let notes = [
+        format!(
+            "The server on the same two cores: ratios only. {} rounds in turns, median (spread); {PARTS_IN_FLIGHT} parts and \
          {SMALL_IN_FLIGHT} small objects in flight for both.",
-        load.rounds
-    )];
+            load.rounds
+        ),
+        our_lane.burden.note(),
+    ];
     let head = ["", &format!("{} MiB up, MiB/s", load.mib), "down, MiB/s", &format!("{} × 4 KiB up, objects/s", load.files)];
     table::print(title, &notes, &head, &rows)
 }
@@ -198,9 +203,10 @@ async fn plugin(target: Target, load: Load, lane: &mut Lane) -> anyhow::Result<(
     }
     ensure!(read == load.size(), "{read} bytes came instead of {}", load.size());
     lane.down.push(load.mib as f64 / start.elapsed().as_secs_f64());
-    let start = Instant::now();
+    let (start, served) = (Instant::now(), Served::start());
     small(&*objects, load.files).await?;
     lane.small.push(load.files as f64 / start.elapsed().as_secs_f64());
+    served.stop(load.files as f64, &mut lane.burden);
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod rivals;
 mod s3;
 mod sandbox;
 mod scan;
+mod served;
 mod server;
 mod share;
 mod smb;

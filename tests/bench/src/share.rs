@@ -21,12 +21,15 @@ use crate::local::Forgetful;
 use crate::measure::Series;
 use crate::plugin::{Room, failed};
 use crate::rivals;
+use crate::served::{Burden, Served};
 
 /// Amounts a second, up and down.
 #[derive(Default)]
 pub(crate) struct Lane {
     pub up: Series,
     pub down: Series,
+    /// Of the server, on the way up.
+    pub burden: Burden,
 }
 
 /// One large file of noise, and many small ones.
@@ -91,7 +94,9 @@ impl Share {
     /// Up from this directory, and down into a new one.
     pub(crate) fn round(&self, runtime: &Runtime, from: &Path, room: &Path, amount: f64, lane: &mut Lane) -> anyhow::Result<()> {
         let local = |id: &str, path: &Path| LocalTree::open(id, path).map_err(failed).map(|tree| Arc::new(tree) as Arc<dyn Tree>);
+        let served = Served::start();
         lane.up.push(amount / carried(runtime, local("from", from)?, self.tree()?)?.as_secs_f64());
+        served.stop(amount, &mut lane.burden);
         let to = tempfile::Builder::new().prefix("to-").tempdir_in(room)?;
         lane.down.push(amount / carried(runtime, self.tree()?, local("to", to.path())?)?.as_secs_f64());
         Ok(())

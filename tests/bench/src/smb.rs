@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let (large, small) = (room.path().join("large"), room.path().join("small"));
     plant(&large, &small, mebibytes << 20, files)?;
     let mut rows = Vec::new();
+    let mut notes = vec![format!(
+        "Samba on the same disk, {rounds} rounds in turns, median (spread). smbclient's clock includes a sync of what it wrote."
+    )];
     for (encryption, how) in [("off", "signed"), ("required", "encrypted")] {
         let server = Samba::start()?;
         let share = Share::open("smb.wasm", "share", &runtime, |plugin| settings(plugin, &server, encryption))?;
@@ -46,11 +49,11 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
                 row.extend([ours.text(), theirs.text(), format!("{}×", number(ours.median() / theirs.median()))]);
             }
             rows.push(row);
+            if unit == "files/s" {
+                notes.push(format!("{how}: {}", ours.burden.note()));
+            }
         }
     }
-    let notes = vec![format!(
-        "Samba on the same disk, {rounds} rounds in turns, median (spread). smbclient's clock includes a sync of what it wrote."
-    )];
     table::print("SMB", &notes, &["", "Capstan up", "smbclient up", "", "Capstan down", "smbclient down", ""], &rows)
 }
 
