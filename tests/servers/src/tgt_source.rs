@@ -42,7 +42,7 @@ fn room() -> PathBuf {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/tmp".into())).join(".cache/capstan/tgt"),
     };
-    let mend: String = hex::encode(Sha256::digest(MEND)).chars().take(16).collect();
+    let mend: String = Sha256::digest(MEND).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     room.join(mend)
 }
 

@@ -60,8 +60,8 @@ impl Position {
             before_early_warning: set(0x01),
             ..Self::default()
         };
-        // LOLU or LONU: the number of the object is not known.
-        let known = !set(0x04);
+        // LOLU or LONU: the number of the object is not known. Nor is it believed to be 0 elsewhere than at the beginning.
+        let known = |object: u64| (!set(0x04) && (object > 0 || set(0x80))).then_some(object);
         let number = |at: usize| field(bytes, at, WHAT).map(u64::from_be_bytes);
         match form {
             Form::Short => {
@@ -69,24 +69,20 @@ impl Position {
                 let first = u32::from_be_bytes(field(bytes, 4, WHAT)?);
                 let behind = u32::from_be_bytes(field(bytes, 16, WHAT)?);
                 // PERR: the number has no room here.
-                let known = known && !set(0x02);
-                Ok(Self { object: known.then_some(u64::from(first)), ..position }.buffering(
-                    flags,
-                    of_three([a, b, c]),
-                    u64::from(behind),
-                ))
+                let object = known(u64::from(first)).filter(|_| !set(0x02));
+                Ok(Self { object, ..position }.buffering(flags, of_three([a, b, c]), u64::from(behind)))
             }
             Form::Long => {
                 let partition = u32::from_be_bytes(field(bytes, 4, WHAT)?);
                 let (object, files) = (number(8)?, number(16)?);
                 // MPU: the number of filemarks is not known.
                 let files = (!set(0x08)).then_some(files);
-                Ok(Self { partition, object: known.then_some(object), files, ..position })
+                Ok(Self { partition, object: known(object), files, ..position })
             }
             Form::Extended => {
                 let [a, b, c] = field(bytes, 5, WHAT)?;
                 let (object, behind) = (number(8)?, number(24)?);
-                Ok(Self { object: known.then_some(object), ..position }.buffering(flags, of_three([a, b, c]), behind))
+                Ok(Self { object: known(object), ..position }.buffering(flags, of_three([a, b, c]), behind))
             }
         }
     }
@@ -132,6 +128,11 @@ mod tests {
         assert_eq!((lost.object, lost.buffered_bytes), (None, None));
         let overflowed = Position::read(&[0x02; 20], Form::Short).unwrap();
         assert_eq!(overflowed.object, None);
+        let mut lost = [0; 32];
+        lost[0] = 32;
+        assert_eq!(Position::read(&lost, Form::Long).unwrap().object, None);
+        lost[0] = 0x80;
+        assert_eq!(Position::read(&lost, Form::Long).unwrap().object, Some(0));
         let lost = Position::read(&[0x0c; 32], Form::Long).unwrap();
         assert_eq!((lost.object, lost.files), (None, None));
         let unsure = Position::read(&[0x34; 32], Form::Extended).unwrap();
