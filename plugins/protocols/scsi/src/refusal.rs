@@ -128,7 +128,7 @@ fn sensed(sense: &Sense) -> Reason {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.sense {
-            Some(sense) => sense.fmt(f),
+            Some(sense) => write!(f, "{sense}"),
             None => write!(f, "status {:02x}", self.status),
         }
     }
