@@ -28,9 +28,9 @@ fn laying(object: u64, filemarks: u32) -> Laying {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_plugin_says_of_itself_what_a_target_has_to_say() {
+async fn tape_keeps_the_contract() {
     let library = server_or_skip!(Vtl::start());
-    kept("tape", target(&library, json!({})), &["target/*"]).await.unwrap();
+    kept("tape", target(&library, json!({})), &["target/*", "media/*"]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
