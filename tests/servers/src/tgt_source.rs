@@ -57,7 +57,12 @@ pub(crate) fn tgtd() -> anyhow::Result<PathBuf> {
         find(tool, &[], CURE)?;
     }
     std::fs::create_dir_all(&room).with_context(|| format!("cannot make {}", room.display()))?;
-    // Whoever builds at the same time builds elsewhere; one of the two stays.
+    // One builds, the others wait for it; a lock goes with who holds it.
+    let lock = std::fs::File::create(room.join("lock"))?;
+    lock.lock().with_context(|| format!("cannot lock {}", room.display()))?;
+    if program.is_file() {
+        return Ok(program);
+    }
     let bench = tempfile::Builder::new().prefix("build-").tempdir_in(&room)?;
     build(bench.path())?;
     std::fs::rename(bench.path().join("tgtd"), &program)?;
