@@ -49,6 +49,8 @@ pub(crate) struct Incarnation {
 pub(crate) struct How {
     /// Bytes it moves, as far as known: they decide over the store and the deadline.
     pub bytes: u64,
+    /// What it may take on top of the time for its bytes.
+    pub patience: Duration,
     /// It changes something, so that a lost answer leaves the question whether it did.
     pub mutates: bool,
     /// On whose behalf it is made.
@@ -135,7 +137,7 @@ impl Incarnation {
     async fn alone<C: Call>(self: &Arc<Self>, call: C, how: How, guard: Guard) -> Outcome<C::Value> {
         count(&self.machine.metrics.fresh_stores);
         let (reply, answer) = oneshot::channel();
-        let deadline = self.machine.limits.deadline(how.bytes);
+        let deadline = self.machine.limits.deadline(how.bytes) + how.patience;
         let task = task(call, how.job.clone(), guard, reply);
         let mut stopped = self.stop.subscribe();
         let machine = Arc::clone(&self.machine);
@@ -191,7 +193,7 @@ impl Incarnation {
     ) -> Outcome<C::Value> {
         let (reply, answer) = oneshot::channel();
         let worker = self.worker()?;
-        let deadline = self.machine.limits.deadline(how.bytes);
+        let deadline = self.machine.limits.deadline(how.bytes) + how.patience;
         let mut pending = Some(task(call, how.job.clone(), guard(worker.begin()), reply));
         // Before it is sent, so that nobody ends the store for want of calls meanwhile.
         let (mut awaited, mut worker) = (worker.await_one(), worker);

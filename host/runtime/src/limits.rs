@@ -39,6 +39,9 @@ pub struct Limits {
     pub call_deadline: Duration,
     /// A transfer may take `call_deadline` and this many bytes a second more. The transfer fails.
     pub slowest_bytes_per_second: u64,
+    /// What a call to a tape library may take on top: a robot fetches, a drive winds back, threads, looks for a place. The call fails.
+    #[serde(rename = "mechanics-ms", deserialize_with = "milliseconds")]
+    pub mechanics: Duration,
     /// Puts and gets from this size on take a store of their own. Bytes.
     pub large_bytes: u64,
     /// CPU time without any call of the store coming to an end. The store is dropped.
@@ -102,6 +105,7 @@ impl Default for Limits {
             queue_wait: Duration::from_secs(30),
             call_deadline: Duration::from_secs(60),
             slowest_bytes_per_second: 128 << 10,
+            mechanics: Duration::from_secs(900),
             large_bytes: 32 << 20,
             cpu_budget: Duration::from_secs(10),
             epoch: Duration::from_millis(10),
@@ -183,10 +187,10 @@ mod tests {
 
     #[test]
     fn every_limit_is_a_setting_and_what_is_left_out_has_its_default() {
-        let given = serde_json::json!({ "cpu-ms": 7, "threads": 3, "queue-depth": 5, "health-worse": 4 });
+        let given = serde_json::json!({ "cpu-ms": 7, "threads": 3, "queue-depth": 5, "health-worse": 4, "mechanics-ms": 9 });
         let limits: Limits = serde_json::from_value(given).unwrap();
         assert_eq!((limits.cpu_budget, limits.guest_threads), (Duration::from_millis(7), 3));
-        assert_eq!((limits.queue_depth, limits.health_worse), (5, 4));
+        assert_eq!((limits.queue_depth, limits.health_worse, limits.mechanics), (5, 4, Duration::from_millis(9)));
         assert_eq!(limits.call_deadline, Limits::default().call_deadline);
         assert!(serde_json::from_value::<Limits>(serde_json::json!({ "cpu-mss": 7 })).is_err());
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use capstan_bindings::function::{Function, Visitor};
-use capstan_bindings::latest::{drives, files, objects, target, uploads};
+use capstan_bindings::latest::{drives, files, media, objects, target, uploads};
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure, Kind};
 use capstan_domain::plugin::{Description, Facet};
@@ -40,6 +40,7 @@ impl Linked {
         uploads::each(&mut finder);
         files::each(&mut finder);
         drives::each(&mut finder);
+        media::each(&mut finder);
         Ok(Self { pre, functions: finder.found })
     }
 

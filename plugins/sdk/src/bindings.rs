@@ -47,6 +47,16 @@ wit_bindgen::generate!({
         "capstan:target/types@0.1.0/extent": [#[derive(PartialEq, Eq)]],
         "capstan:target/types@0.1.0/extent-page": [#[derive(PartialEq, Eq)]],
         "capstan:target/types@0.1.0/attachment": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/library": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/element": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/element-page": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/tape-drive": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/partition": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/medium": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/alert": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/health": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/place": [#[derive(PartialEq, Eq)]],
+        "capstan:target/types@0.1.0/written": [#[derive(PartialEq, Eq)]],
     },
 });
 

@@ -17,6 +17,7 @@ pub enum Want {
     Uploads,
     Files,
     Drives,
+    Media,
     /// Objects or files: what the case does, both can.
     Store,
     /// A capability with this value. `conditional-put` = `if-absent` is also held by a plugin that says `true`.
@@ -52,6 +53,7 @@ pub enum Facet {
     Uploads,
     Files,
     Drives,
+    Media,
     /// Calls of any store: attempts, deadlines, cancellation, many at once.
     Calls,
     /// Faults put between plugin and server.
@@ -102,6 +104,7 @@ impl Case {
             Some("uploads") => Facet::Uploads,
             Some("files") => Facet::Files,
             Some("drives") => Facet::Drives,
+            Some("media") => Facet::Media,
             Some("calls") => Facet::Calls,
             Some("faults") => Facet::Faults,
             _ => Facet::Target,

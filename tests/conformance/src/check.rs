@@ -12,7 +12,7 @@ use crate::target_file::TargetFile;
 use crate::{host, registry, shown, told};
 
 /// What a plugin says and does on a server that works.
-pub const CONTRACT: &[&str] = &["target/*", "objects/*", "uploads/*", "files/*", "drives/*", "calls/*"];
+pub const CONTRACT: &[&str] = &["target/*", "objects/*", "uploads/*", "files/*", "drives/*", "media/*", "calls/*"];
 /// What it does when the server, or the way to it, does not.
 pub const FAULTS: &[&str] = &["faults/*"];
 /// What another way of talking to the same server could change.

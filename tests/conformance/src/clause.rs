@@ -85,6 +85,18 @@ clauses! {
     DRIVE_EXTENTS = "wit/README.md#drives-extents";
     DRIVE_ATTACH = "wit/README.md#drives-attach";
     DRIVE_DETACH = "wit/README.md#drives-detach";
+    // media
+    MEDIA_ELEMENTS = "wit/README.md#media-list-elements";
+    MEDIA_LOAD = "wit/README.md#media-load";
+    MEDIA_UNLOAD = "wit/README.md#media-unload";
+    MEDIA_INSPECT = "wit/README.md#media-inspect";
+    MEDIA_EXAMINE = "wit/README.md#media-examine";
+    MEDIA_LOCATE = "wit/README.md#media-locate";
+    MEDIA_SPACE = "wit/README.md#media-space";
+    MEDIA_READ = "wit/README.md#media-read";
+    MEDIA_WRITE = "wit/README.md#media-write";
+    MEDIA_SYNCHRONIZE = "wit/README.md#media-synchronize";
+    MEDIA_FORMAT = "wit/README.md#media-format";
     // imports
     CONTENT = "wit/README.md#import-content";
     JOB = "wit/README.md#import-job";

@@ -9,7 +9,7 @@ use capstan_domain::context::JobContext;
 use capstan_domain::failure::Failure;
 use capstan_domain::ids::TargetId;
 use capstan_domain::plugin::Description;
-use capstan_domain::ports::{Connection, Drives, Files, NamedValues, Objects, Uploads};
+use capstan_domain::ports::{Connection, Drives, Files, Media, NamedValues, Objects, Uploads};
 use capstan_domain::secret::SecretText;
 use capstan_runtime::{Limits, Runtime, TargetSettings};
 
@@ -46,6 +46,7 @@ pub struct Opened {
     pub uploads: Option<Arc<dyn Uploads>>,
     pub files: Option<Arc<dyn Files>>,
     pub drives: Option<Arc<dyn Drives>>,
+    pub media: Option<Arc<dyn Media>>,
     _closing: Option<Closing>,
 }
 
@@ -73,8 +74,8 @@ pub enum NotLoaded {
 impl Opened {
     fn new(connection: Arc<dyn Connection>) -> Self {
         let (objects, uploads) = (connection.objects(), connection.uploads());
-        let (files, drives) = (connection.files(), connection.drives());
-        Self { connection, objects, uploads, files, drives, _closing: None }
+        let (files, drives, media) = (connection.files(), connection.drives(), connection.media());
+        Self { connection, objects, uploads, files, drives, media, _closing: None }
     }
 
     pub fn store(&self) -> anyhow::Result<Store<'_>> {

@@ -28,6 +28,7 @@ pub mod stand;
 mod states;
 pub mod store;
 pub mod swift;
+pub mod tape;
 pub mod target_file;
 pub mod zadara;
 

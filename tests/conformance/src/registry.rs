@@ -10,6 +10,7 @@ pub fn all() -> Vec<Case> {
         cases::uploads::all(),
         cases::files::all(),
         cases::drives::all(),
+        cases::media::all(),
         cases::calls::all(),
         cases::faults::all(),
     ]
@@ -40,7 +41,16 @@ mod tests {
             assert!(clause::ALL.contains(&case.clause), "{}", case.id);
         }
         assert!(cases.len() >= 150, "{}", cases.len());
-        for facet in [Facet::Target, Facet::Objects, Facet::Uploads, Facet::Files, Facet::Drives, Facet::Calls, Facet::Faults] {
+        for facet in [
+            Facet::Target,
+            Facet::Objects,
+            Facet::Uploads,
+            Facet::Files,
+            Facet::Drives,
+            Facet::Media,
+            Facet::Calls,
+            Facet::Faults,
+        ] {
             assert!(cases.iter().any(|case| case.facet() == facet));
         }
     }

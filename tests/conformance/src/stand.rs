@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, bail};
 use capstan_domain::content::Content;
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{Connection, Drives, Files, ListOptions, NamedValues, Objects, PutOptions, Upload, Uploads};
+use capstan_domain::ports::{Connection, Drives, Files, ListOptions, Media, NamedValues, Objects, PutOptions, Upload, Uploads};
 
 use crate::case::Want;
 use crate::kit::Kit;
@@ -19,6 +19,7 @@ pub struct Stand<'a> {
     uploads: Option<&'a dyn Uploads>,
     files: Option<&'a dyn Files>,
     drives: Option<&'a dyn Drives>,
+    media: Option<&'a dyn Media>,
     capabilities: NamedValues,
     pub location: &'a str,
     /// Ends with a slash; nobody else uses it.
@@ -37,6 +38,7 @@ impl<'a> Stand<'a> {
             uploads: kit.main.uploads.as_deref(),
             files: kit.main.files.as_deref(),
             drives: kit.main.drives.as_deref(),
+            media: kit.main.media.as_deref(),
             capabilities: kit.capabilities().clone(),
             location,
             prefix,
@@ -62,6 +64,10 @@ impl<'a> Stand<'a> {
 
     pub fn drives(&self) -> anyhow::Result<&'a dyn Drives> {
         self.drives.context("the plugin has no drives now")
+    }
+
+    pub fn media(&self) -> anyhow::Result<&'a dyn Media> {
+        self.media.context("the plugin has no media now")
     }
 
     pub fn store(&self) -> anyhow::Result<Store<'a>> {
@@ -115,6 +121,7 @@ impl<'a> Stand<'a> {
             Want::Uploads => absent("uploads", self.uploads.is_some() && self.objects.is_some()),
             Want::Files => absent("files", self.files.is_some()),
             Want::Drives => absent("drives", self.drives.is_some()),
+            Want::Media => absent("media", self.media.is_some()),
             Want::Store => absent("objects or files", self.objects.is_some() || self.files.is_some()),
             Want::Capability(name, value) => {
                 let said = self.said(name);

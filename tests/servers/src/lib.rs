@@ -43,9 +43,11 @@ mod storage_daemon;
 mod swift;
 mod swift_account;
 mod tgt;
+mod tgt_source;
 mod tls_front;
 mod token_front;
 mod vpsa;
+mod vtl;
 mod wrong_clock;
 
 pub use azurite::Azurite;
@@ -84,6 +86,7 @@ pub use tgt::Tgt;
 pub use tls_front::{Identity, TlsFront};
 pub use token_front::{CLIENT_ID, CLIENT_SECRET, TokenAnswer as OAuthAnswer, TokenFront};
 pub use vpsa::Vpsa;
+pub use vtl::Vtl;
 pub use wrong_clock::WrongClock;
 
 /// A skipped test says why, in words CI can look for; where servers are required it fails instead.

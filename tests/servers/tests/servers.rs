@@ -1,6 +1,6 @@
 //! Each server starts, serves, and is gone afterwards.
 
-use capstan_test_servers::{CephDrives, ChecksumFront, Postgres, Rclone, Rgw, S3, Swift, SwiftAccount, server_or_skip};
+use capstan_test_servers::{CephDrives, ChecksumFront, Postgres, Rclone, Rgw, S3, Swift, SwiftAccount, Vtl, server_or_skip};
 
 fn objects_come_back(s3: &S3, bucket: &str) -> anyhow::Result<()> {
     s3.create_bucket(bucket)?;
@@ -32,6 +32,21 @@ fn the_cluster_for_drives_has_a_pool_a_dashboard_and_a_storage_daemon() {
     for port in [dashboard, drives.nbd_port, drives.qmp_port] {
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), "{port}");
     }
+}
+
+#[test]
+fn the_tape_library_has_a_robot_and_drives_and_comes_back_with_its_cartridges() {
+    let mut library = server_or_skip!(Vtl::start());
+    for _ in 0..2 {
+        let shown = library.shown().unwrap();
+        assert_eq!((shown.matches("Type: tape").count(), shown.matches("Type: changer").count()), (2, 1), "{shown}");
+        assert!(shown.contains(Vtl::TARGET) && shown.contains(Vtl::LIBRARY) && shown.contains(Vtl::USER), "{shown}");
+        assert!((1..=Vtl::CARTRIDGES).all(|number| library.cartridge(number).is_file()));
+        assert!(std::net::TcpStream::connect(("127.0.0.1", library.port)).is_ok());
+        library.begin().unwrap();
+    }
+    library.stop();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", library.port)).is_err());
 }
 
 #[test]

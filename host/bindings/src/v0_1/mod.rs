@@ -3,6 +3,7 @@
 mod convert;
 pub mod drives;
 pub mod files;
+pub mod media;
 pub mod objects;
 mod provided;
 pub mod target;

@@ -5,6 +5,7 @@
 //! mover's, by reading back.
 
 mod drives;
+mod media;
 
 use std::sync::Arc;
 
@@ -17,6 +18,10 @@ use crate::ids::TargetId;
 
 pub use drives::{
     Attachment, CloneSource, DriveInfo, DriveLimits, DrivePage, Drives, Extent, ExtentPage, SnapshotInfo, SnapshotPage,
+};
+pub use media::{
+    ElementInfo, ElementKind, ElementPage, Laying, LibraryInfo, Media, MediaAlert, MediaHealth, MediumInfo, PartitionInfo,
+    Severity, Spacing, TapeDriveInfo, TapePlace, Written,
 };
 
 /// Open sets travel as named values; the names are registered in `wit/CAPABILITIES.md`.
@@ -248,6 +253,7 @@ pub trait Connection: Send + Sync {
     fn uploads(&self) -> Option<Arc<dyn Uploads>>;
     fn files(&self) -> Option<Arc<dyn Files>>;
     fn drives(&self) -> Option<Arc<dyn Drives>>;
+    fn media(&self) -> Option<Arc<dyn Media>>;
 }
 
 /// Finds the connection of a configured target.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use capstan_domain::content::{Body, Content};
 use capstan_domain::ports::{
     Attachment, CloneSource, Connection, Consumption, DriveInfo, DriveLimits, DrivePage, Drives, Extent, ExtentPage, Files,
-    LocationInfo, NamedValues, Objects, ProbeReport, SnapshotInfo, SnapshotPage, Uploads,
+    LocationInfo, Media, NamedValues, Objects, ProbeReport, SnapshotInfo, SnapshotPage, Uploads,
 };
 use capstan_domain::{Failure, Kind, Outcome};
 use futures::StreamExt;
@@ -347,5 +347,9 @@ impl Connection for Engine {
 
     fn drives(&self) -> Option<Arc<dyn Drives>> {
         Some(Arc::new(self.clone()))
+    }
+
+    fn media(&self) -> Option<Arc<dyn Media>> {
+        None
     }
 }

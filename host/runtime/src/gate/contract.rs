@@ -35,11 +35,12 @@ const WASI: [&str; 20] = [
 ];
 
 /// The contract's facets, by interface.
-const FACETS: [(&str, Facet); 4] = [
+const FACETS: [(&str, Facet); 5] = [
     (latest::objects::INTERFACE, Facet::Objects),
     (latest::uploads::INTERFACE, Facet::Uploads),
     (latest::files::INTERFACE, Facet::Files),
     (latest::drives::INTERFACE, Facet::Drives),
+    (latest::media::INTERFACE, Facet::Media),
 ];
 
 /// The facets among these exports.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use capstan_bindings::latest::{drives, files, objects, target, uploads};
+use capstan_bindings::latest::{drives, files, media, objects, target, uploads};
 use capstan_domain::Outcome;
 use capstan_domain::failure::{Blame, Failure, Kind, Retry};
 use capstan_domain::plugin::{Description, Facet};
@@ -77,7 +77,7 @@ async fn ask(
             Facet::Uploads => uploads::each(&mut check),
             Facet::Files => files::each(&mut check),
             Facet::Drives => drives::each(&mut check),
-            Facet::Media => {}
+            Facet::Media => media::each(&mut check),
         }
     }
     if !check.problems.is_empty() {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use capstan_domain::Outcome;
 use capstan_domain::content::{Body, Content};
 use capstan_domain::failure::{Blame, Failure, Kind, Retry};
-use capstan_domain::ports::{ByteRange, Checksum, DriveLimits, ExtentPage};
+use capstan_domain::ports::{ByteRange, Checksum, DriveLimits, ElementPage, ExtentPage, Laying, MediumInfo, TapePlace, Written};
 use futures::Stream;
 
 /// The stored size and every checksum the host knows must be those of the content.
@@ -84,6 +84,58 @@ pub(crate) fn extents((offset, length): (u64, u64), page: &ExtentPage, limit: u3
     Ok(())
 }
 
+/// Elements in the order of their addresses, each once.
+pub(crate) fn elements(page: &ElementPage) -> Outcome<()> {
+    if page.elements.is_sorted_by(|one, next| one.address < next.address) {
+        return Ok(());
+    }
+    Err(lie("list-disordered", "The plugin's list of a library's elements is out of order.".to_owned()))
+}
+
+/// A medium whose blocks can be written.
+pub(crate) fn medium(medium: &MediumInfo) -> Outcome<()> {
+    let MediumInfo { block_minimum, block_maximum, partitions, .. } = medium;
+    let overfull = partitions.iter().any(|part| part.capacity.is_some_and(|most| part.remaining.is_some_and(|left| left > most)));
+    if *block_maximum > 0 && block_minimum <= block_maximum && !overfull {
+        return Ok(());
+    }
+    let message =
+        format!("The plugin's medium cannot be: blocks of {block_minimum} to {block_maximum} bytes, or more left than fits.");
+    Err(lie("medium-absurd", message))
+}
+
+/// A tape is where it was sent.
+pub(crate) fn stands((partition, object): (u32, u64), place: &TapePlace) -> Outcome<()> {
+    if (place.partition, place.object) == (partition, object) {
+        return Ok(());
+    }
+    let message = format!(
+        "The plugin says the tape is at object {} of partition {}; it was sent to {object} of {partition}.",
+        place.object, place.partition
+    );
+    Err(lie("place-astray", message))
+}
+
+/// Content of `size` bytes laid down as was asked, or a part of it in whole blocks because the medium is full.
+pub(crate) fn written(size: u64, laying: Laying, written: &Written) -> Outcome<()> {
+    let Laying { partition, object, block, filemarks, .. } = laying;
+    let block = u64::from(block.max(1));
+    let whole = written.bytes == size;
+    let cut = written.bytes < size && written.bytes.is_multiple_of(block) && written.near_end;
+    // Behind content that is cut there may be no room for a filemark.
+    let marks = if whole { u64::from(filemarks)..=u64::from(filemarks) } else { 0..=u64::from(filemarks) };
+    let blocks = written.bytes.div_ceil(block);
+    let passed = written.place.object.checked_sub(object).and_then(|passed| passed.checked_sub(blocks));
+    if (whole || cut) && written.place.partition == partition && passed.is_some_and(|marked| marks.contains(&marked)) {
+        return Ok(());
+    }
+    let message = format!(
+        "The plugin says it wrote {} of {size} bytes in blocks of {block} from object {object} on, and stands at {}.",
+        written.bytes, written.place.object
+    );
+    Err(lie("size-mismatch", message).with_maybe_done())
+}
+
 /// A page that leads to itself would be read for ever.
 pub(crate) fn page(after: Option<&str>, next: Option<&str>, items: usize, limit: u32) -> Outcome<()> {
     if next.is_some() && next == after {
@@ -113,13 +165,20 @@ pub(crate) fn body(body: Body, size: u64, range: Option<ByteRange>, by: impl Ans
             range.length.map_or(rest, |length| length.min(rest))
         }
     };
-    Box::pin(Measured { body, left: Some(promised), by: Box::new(by) })
+    Box::pin(Measured { body, left: Some(promised), exact: true, by: Box::new(by) })
+}
+
+/// Holds a body to the length that was asked for at most: it may end before.
+pub(crate) fn body_up_to(body: Body, most: u64, by: impl Answerable) -> Body {
+    Box::pin(Measured { body, left: Some(most), exact: false, by: Box::new(by) })
 }
 
 struct Measured {
     body: Body,
     /// None: it is over.
     left: Option<u64>,
+    /// All that is left has to come.
+    exact: bool,
     by: Box<dyn Answerable>,
 }
 
@@ -147,7 +206,7 @@ impl Stream for Measured {
             }
             None => {
                 self.left = None;
-                if left == 0 {
+                if left == 0 || !self.exact {
                     return Poll::Ready(None);
                 }
                 let message = format!("The body ended {left} bytes before its announced end.");
@@ -170,6 +229,7 @@ fn lie(code: &str, message: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use capstan_domain::ports::{ElementInfo, ElementKind, PartitionInfo};
     use futures::StreamExt;
 
     use super::*;
@@ -204,6 +264,64 @@ mod tests {
         assert_eq!(ends_with(body(chunks(&[4]), 10, range(6, None))).await, None);
         assert_eq!(ends_with(body(chunks(&[4]), 10, range(6, Some(100)))).await, None);
         assert_eq!(ends_with(body(chunks(&[3]), 10, range(6, Some(3)))).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_body_of_unknown_length_is_held_to_what_was_asked_for() {
+        assert_eq!(ends_with(super::body_up_to(chunks(&[3]), 10, Nobody)).await, None);
+        assert_eq!(ends_with(super::body_up_to(chunks(&[3, 7]), 10, Nobody)).await, None);
+        assert_eq!(ends_with(super::body_up_to(chunks(&[3, 8]), 10, Nobody)).await.as_deref(), Some("body-overlong"));
+    }
+
+    #[test]
+    fn what_is_on_a_tape_is_as_long_as_its_blocks_and_marks() {
+        let laying = Laying { partition: 0, object: 5, truncate: false, block: 100, filemarks: 1 };
+        let told = |bytes: u64, object: u64, near_end: bool| {
+            let place = TapePlace { partition: 0, object, met: None };
+            written(250, laying, &Written { bytes, place, near_end, extras: Vec::new() })
+        };
+        assert!(told(250, 9, false).is_ok() && told(250, 9, true).is_ok());
+        // Full: whole blocks, and the mark as may be.
+        assert!(told(200, 7, true).is_ok() && told(200, 8, true).is_ok() && told(0, 5, true).is_ok());
+        for (bytes, object, near_end) in
+            [(250, 8, false), (250, 10, false), (300, 9, true), (200, 7, false), (150, 7, true), (250, 4, false)]
+        {
+            let failure = told(bytes, object, near_end).unwrap_err();
+            assert!(failure.maybe_done && failure.code.as_deref() == Some("size-mismatch"), "{bytes} {object} {near_end}");
+        }
+        let place = TapePlace { partition: 1, object: 7, met: Some("filemark".to_owned()) };
+        assert!(stands((1, 7), &place).is_ok() && stands((0, 7), &place).is_err() && stands((1, 8), &place).is_err());
+    }
+
+    #[test]
+    fn a_medium_and_its_elements_are_such_as_can_be() {
+        let medium = |block_minimum: u32, block_maximum: u32, remaining: u64| {
+            let partitions = vec![PartitionInfo { capacity: Some(10), remaining: Some(remaining) }];
+            let (counters, extras) = (Vec::new(), Vec::new());
+            let write_protected = false;
+            super::medium(&MediumInfo {
+                cartridge: None,
+                write_protected,
+                block_minimum,
+                block_maximum,
+                partitions,
+                counters,
+                extras,
+            })
+        };
+        assert!(medium(1, 1 << 20, 10).is_ok());
+        assert!(medium(2, 1, 0).is_err() && medium(0, 0, 0).is_err() && medium(1, 1, 11).is_err());
+        let element = |address| ElementInfo {
+            address,
+            kind: ElementKind::Slot,
+            full: false,
+            cartridge: None,
+            drive: None,
+            extras: Vec::new(),
+        };
+        let page = |addresses: &[u32]| ElementPage { elements: addresses.iter().copied().map(element).collect(), next: None };
+        assert!(elements(&page(&[1, 2, 256])).is_ok() && elements(&page(&[])).is_ok());
+        assert!(elements(&page(&[2, 1])).is_err() && elements(&page(&[1, 1])).is_err());
     }
 
     #[test]

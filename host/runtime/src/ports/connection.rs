@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use capstan_bindings::latest::target;
 use capstan_domain::Outcome;
 use capstan_domain::plugin::Facet;
-use capstan_domain::ports::{Connection, Consumption, Drives, Files, NamedValues, Objects, ProbeReport, Uploads};
+use capstan_domain::ports::{Connection, Consumption, Drives, Files, Media, NamedValues, Objects, ProbeReport, Uploads};
 
 use super::Handle;
 
@@ -46,5 +46,9 @@ impl Connection for Handle {
 
     fn drives(&self) -> Option<Arc<dyn Drives>> {
         self.has(Facet::Drives).then(|| Arc::new(self.clone()) as Arc<dyn Drives>)
+    }
+
+    fn media(&self) -> Option<Arc<dyn Media>> {
+        self.has(Facet::Media).then(|| Arc::new(self.patient()) as Arc<dyn Media>)
     }
 }

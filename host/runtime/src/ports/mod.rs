@@ -4,11 +4,13 @@ mod claims;
 mod connection;
 mod drives;
 mod files;
+mod media;
 mod objects;
 mod uploads;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_bindings::function::Function;
 use capstan_bindings::latest::WitFailure;
@@ -29,6 +31,8 @@ use capstan_bindings::content::HeldContent;
 pub(crate) struct Handle {
     slot: Arc<TargetSlot>,
     job: Option<JobContext>,
+    /// What each of its calls may take on top of the time for its bytes.
+    patience: Duration,
 }
 
 /// The end of a body, as the contract has it.
@@ -39,11 +43,16 @@ type Answered<W> = (W, Arc<Incarnation>);
 impl Handle {
     /// For the job in whose scope this is asked, if there is one.
     pub(crate) fn new(slot: Arc<TargetSlot>) -> Self {
-        Self { slot, job: JobContext::current() }
+        Self { slot, job: JobContext::current(), patience: Duration::ZERO }
+    }
+
+    /// The same, for what is done by moving parts.
+    fn patient(&self) -> Self {
+        Self { patience: self.slot.limits().mechanics, ..self.clone() }
     }
 
     fn how(&self, bytes: u64, mutates: bool) -> How {
-        How { bytes, mutates, job: self.job.clone() }
+        How { bytes, patience: self.patience, mutates, job: self.job.clone() }
     }
 
     async fn ask<F, W>(&self, parameters: F::Parameters) -> Outcome<W>

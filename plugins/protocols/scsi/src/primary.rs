@@ -32,6 +32,11 @@ pub fn report_luns() -> [u8; 12] {
     [0xa0, 0, 0, 0, 0, 0, a, b, c, d, 0, 0]
 }
 
+/// Whether the medium may be taken out: by hand, and by a robot (SPC-4, PREVENT ALLOW MEDIUM REMOVAL); no data.
+pub fn prevent_removal(prevent: bool) -> [u8; 6] {
+    [0x1e, 0, 0, 0, u8::from(prevent), 0]
+}
+
 /// PERIPHERAL DEVICE TYPE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceType {
@@ -57,7 +62,7 @@ impl Inquiry {
         const WHAT: &str = "INQUIRY data";
         let text = |at: usize, length: usize| {
             let bytes = bytes.get(at..at + length).ok_or(Malformed(WHAT))?;
-            Ok(String::from_utf8_lossy(bytes).trim_matches([' ', '\0']).to_owned())
+            Ok(crate::text(bytes))
         };
         let [first] = field(bytes, 0, WHAT)?;
         let device = match first & 0x1f {
@@ -120,6 +125,11 @@ mod tests {
         bytes[0] = 0x7f;
         assert!(Inquiry::read(&bytes).unwrap().absent);
         assert!(Inquiry::read(&bytes[..35]).is_err());
+    }
+
+    #[test]
+    fn removal_is_prevented_and_allowed() {
+        assert_eq!((prevent_removal(true), prevent_removal(false)), ([0x1e, 0, 0, 0, 1, 0], [0x1e, 0, 0, 0, 0, 0]));
     }
 
     #[test]

@@ -15,6 +15,7 @@ impl Key {
     pub const DATA_PROTECT: Self = Self(0x7);
     pub const BLANK_CHECK: Self = Self(0x8);
     pub const ABORTED_COMMAND: Self = Self(0xb);
+    pub const VOLUME_OVERFLOW: Self = Self(0xd);
     pub const MISCOMPARE: Self = Self(0xe);
 
     pub fn name(self) -> &'static str {
@@ -50,8 +51,10 @@ pub struct Sense {
     pub filemark: bool,
     pub end_of_medium: bool,
     pub incorrect_length: bool,
-    /// INFORMATION, where it is valid: for a disk the block, for a tape what is left of a length.
+    /// INFORMATION, where it is valid: for a disk the block.
     pub information: Option<u64>,
+    /// The same as a number with a sign, which a tape means: what is left of a length or count, below 0 where there was more.
+    pub residual: Option<i64>,
 }
 
 const INFORMATION: u8 = 0x00;
@@ -67,7 +70,7 @@ impl Sense {
                 let third = *bytes.get(2)?;
                 // Old devices end before the code.
                 let at = |at: usize| bytes.get(at).copied().unwrap_or(0);
-                let information = bytes.get(3..7).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+                let information = bytes.get(3..7).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).filter(|_| first & 0x80 != 0);
                 Some(Self {
                     key: Key(third & 0xf),
                     code: at(12),
@@ -76,7 +79,8 @@ impl Sense {
                     filemark: third & 0x80 != 0,
                     end_of_medium: third & 0x40 != 0,
                     incorrect_length: third & 0x20 != 0,
-                    information: information.filter(|_| first & 0x80 != 0).map(u64::from),
+                    information: information.map(u32::from_be_bytes).map(u64::from),
+                    residual: information.map(i32::from_be_bytes).map(i64::from),
                 })
             }
             0x72 | 0x73 => {
@@ -90,6 +94,7 @@ impl Sense {
                     end_of_medium: false,
                     incorrect_length: false,
                     information: None,
+                    residual: None,
                 };
                 sense.descriptors(bytes.get(8..).unwrap_or_default());
                 Some(sense)
@@ -103,7 +108,9 @@ impl Sense {
             let Some((body, next)) = behind.split_at_checked(usize::from(*length)) else { return };
             match *kind {
                 INFORMATION if body.first().is_some_and(|valid| valid & 0x80 != 0) => {
-                    self.information = body.get(2..10).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+                    let information = body.get(2..10).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+                    self.information = information.map(u64::from_be_bytes);
+                    self.residual = information.map(i64::from_be_bytes);
                 }
                 STREAM => {
                     let flags = body.get(1).copied().unwrap_or(0);
@@ -155,6 +162,17 @@ mod tests {
         for end in 4..bytes.len() {
             assert!(Sense::read(&bytes[..end]).is_some(), "{end}");
         }
+    }
+
+    #[test]
+    fn what_was_longer_than_asked_for_leaves_less_than_nothing() {
+        let mut bytes = [0; 18];
+        (bytes[0], bytes[2]) = (0xf0, 0x20);
+        bytes[3..7].copy_from_slice(&(-24_i32).to_be_bytes());
+        assert_eq!(Sense::read(&bytes).unwrap().residual, Some(-24));
+        let mut bytes = vec![0x72, 0, 0, 0, 0, 0, 0, 12, INFORMATION, 10, 0x80, 0];
+        bytes.extend((-24_i64).to_be_bytes());
+        assert_eq!(Sense::read(&bytes).unwrap().residual, Some(-24));
     }
 
     #[test]

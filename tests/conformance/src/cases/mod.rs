@@ -4,6 +4,7 @@ pub mod calls;
 pub mod drives;
 pub mod faults;
 pub mod files;
+pub mod media;
 pub mod names;
 pub mod objects;
 pub mod target;

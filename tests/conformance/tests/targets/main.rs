@@ -29,5 +29,6 @@ mod smb;
 mod swift;
 mod swift_access;
 mod swift_large;
+mod tape;
 mod vendor;
 mod zadara;

@@ -3,6 +3,7 @@
 mod drives;
 mod failure;
 mod files;
+mod media;
 mod objects;
 mod target;
 
