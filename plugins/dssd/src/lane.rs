@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use capstan_sdk::drive::check_name;
+use capstan_sdk::drive::{OUT_OF_RANGE, check_name};
 use capstan_sdk::failure::not_found;
 use capstan_sdk::{Failure, Outcome, clock, job};
 
@@ -85,8 +85,8 @@ pub(crate) fn forget(image: &str) {
     IDLE.with_borrow_mut(|idle| idle.retain(|link| link.image != image));
 }
 
-async fn take(subject: &Subject<'_>) -> Outcome<Link> {
-    if let Some(link) = kept(&subject.image) {
+async fn take(subject: &Subject<'_>, anew: bool) -> Outcome<Link> {
+    if !anew && let Some(link) = kept(&subject.image) {
         return Ok(link);
     }
     subject.record().await?;
@@ -120,9 +120,9 @@ pub(crate) async fn change<T>(subject: &Subject<'_>, work: impl AsyncFnMut(&mut 
 
 /// A failure comes with whether the server was asked for anything.
 async fn again<T>(subject: &Subject<'_>, mut work: impl AsyncFnMut(&mut Link) -> Outcome<T>) -> Result<T, (Failure, bool)> {
-    let (mut tries, mut asked) = (0, false);
+    let (mut tries, mut asked, mut anew) = (0, false, false);
     loop {
-        let outcome = match take(subject).await {
+        let outcome = match take(subject, anew).await {
             Ok(mut link) => {
                 asked = true;
                 let outcome = work(&mut link).await;
@@ -135,6 +135,12 @@ async fn again<T>(subject: &Subject<'_>, mut work: impl AsyncFnMut(&mut Link) ->
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
+        // Another instance made the drive grow: a connection from before knows the old end.
+        if is(&failure, OUT_OF_RANGE) && !anew {
+            forget(&subject.image);
+            anew = true;
+            continue;
+        }
         let broke = is(&failure, LOST) || is(&failure, ENDED) || (tries > 0 && is(&failure, UNREACHABLE));
         let pause = PAUSES_MS.get(tries).filter(|_| broke && !job::cancelled());
         let Some(pause) = pause else { return Err((failure, asked)) };

@@ -4,6 +4,8 @@ use crate::failure::{Outcome, invalid};
 
 /// Of a drive's name, and of a snapshot's.
 pub const NAME_BYTES: usize = 64;
+/// Code of the failure of a range that leads out of a drive.
+pub const OUT_OF_RANGE: &str = "out-of-range";
 
 /// Is it a name that a caller may give?
 pub fn is_name(name: &str) -> bool {
@@ -26,7 +28,7 @@ pub fn end_within(size: u64, block: u32, offset: u64, length: u64) -> Outcome<u6
         return Err(invalid(message).code("unaligned"));
     }
     let end = offset.checked_add(length).filter(|end| *end <= size);
-    end.ok_or_else(|| invalid(format!("{length} bytes at {offset} lead out of a drive of {size}")).code("out-of-range"))
+    end.ok_or_else(|| invalid(format!("{length} bytes at {offset} lead out of a drive of {size}")).code(OUT_OF_RANGE))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 
 use capstan_conformance::content::{bytes, counting, same};
 use capstan_conformance::fails;
-use capstan_conformance::fronts::http::{Fault, Front};
 use capstan_conformance::fronts::Times;
+use capstan_conformance::fronts::http::{Fault, Front};
 use capstan_conformance::host::Host;
 use capstan_conformance::s3::bucket as container;
 use capstan_conformance::swift::host;
