@@ -74,11 +74,27 @@ pub struct Upload {
     pub complete: bool,
 }
 
+/// What a drive takes in its target: bytes, as far as that tells.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// Bytes that the drive has.
+    pub size: u64,
+    /// Bytes that it takes, without its snapshots where the target counts those apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
+    /// How many it has.
+    pub snapshots: u64,
+    /// Bytes that they took when they were taken, those of which it is known.
+    pub snapshots_used: u64,
+}
+
 #[async_trait]
 pub trait Drives: Send + Sync + 'static {
     async fn list_drives(&self, caller: &Caller, window: Window) -> Result<Page<Drive>, AdminError>;
     /// By number, id or name, as everywhere here.
     async fn show_drive(&self, caller: &Caller, drive: &str) -> Result<Drive, AdminError>;
+    /// Asks the drive's target.
+    async fn show_usage(&self, caller: &Caller, drive: &str) -> Result<Usage, AdminError>;
     async fn attach_drive(&self, caller: &Caller, drive: &str, attachment: NewAttachment) -> Result<Attachment, AdminError>;
     async fn detach_drive(&self, caller: &Caller, drive: &str) -> Result<(), AdminError>;
     /// None: all of it.
@@ -101,6 +117,12 @@ pub(crate) fn routes() -> Routes<Arc<dyn Drives>> {
                 .answers::<Drive>(200, "The drive.")
                 .answers::<AdminError>(409, "Several have the name."),
             show,
+        )
+        .on(
+            Operation::get("/drives/{drive}/usage", "show_usage", Access::Scope("drives", "show"))
+                .summary("Asks the drive's target what the drive takes there.")
+                .answers::<Usage>(200, "Bytes."),
+            usage,
         )
         .on(
             Operation::post("/drives/{drive}/attachment", "attach_drive", Access::Scope("drives", "update"))
@@ -141,6 +163,14 @@ async fn show(
     PathOf { 0: drive, .. }: PathOf<String, AdminError>,
 ) -> Result<Json<Drive>, AdminError> {
     drives.show_drive(&caller, &drive).await.map(Json)
+}
+
+async fn usage(
+    State(drives): State<Arc<dyn Drives>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    PathOf { 0: drive, .. }: PathOf<String, AdminError>,
+) -> Result<Json<Usage>, AdminError> {
+    drives.show_usage(&caller, &drive).await.map(Json)
 }
 
 async fn attach(

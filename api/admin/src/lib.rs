@@ -12,6 +12,7 @@ mod listing;
 pub mod mounts;
 pub mod plugins;
 mod router;
+pub mod snapshots;
 pub mod targets;
 #[cfg(test)]
 mod tests;

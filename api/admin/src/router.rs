@@ -6,7 +6,7 @@ use axum::Router;
 use capstan_api_http::{Authenticator, Document, Routes};
 
 use crate::errors::AdminError;
-use crate::{audit, drives, grants, jobs, mounts, plugins, targets, users};
+use crate::{audit, drives, grants, jobs, mounts, plugins, snapshots, targets, users};
 
 /// Where this API is mounted.
 pub const BASE: &str = "/capstan/v1";
@@ -20,6 +20,7 @@ pub struct Nouns {
     pub jobs: Arc<dyn jobs::Jobs>,
     pub mounts: Arc<dyn mounts::Mounts>,
     pub drives: Arc<dyn drives::Drives>,
+    pub snapshots: Arc<dyn snapshots::Snapshots>,
     pub audit: Arc<dyn audit::Audit>,
     pub users: Arc<dyn users::Users>,
 }
@@ -32,6 +33,7 @@ pub fn router(nouns: Nouns, authenticator: Arc<dyn Authenticator>) -> (Router, D
         .merge(jobs::routes().with_state(nouns.jobs))
         .merge(mounts::routes().with_state(nouns.mounts))
         .merge(drives::routes().with_state(nouns.drives))
+        .merge(snapshots::routes().with_state(nouns.snapshots))
         .merge(audit::routes().with_state(nouns.audit))
         .merge(users::routes().with_state(nouns.users))
         .finish::<AdminError>(BASE, "Capstan", "1", authenticator, |operation| {

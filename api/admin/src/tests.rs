@@ -9,14 +9,16 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use capstan_api_http::{Caller, Document};
 use capstan_test_dialect::{ADMIN, Doorman, basic, call, golden, operations};
+use serde_json::json;
 use tower::ServiceExt;
 
 use crate::audit::{Audit, AuditEvent};
-use crate::drives::{Attachment, Drive, Drives, Image, NewAttachment, Part, Span, Upload};
+use crate::drives::{Attachment, Drive, Drives, Image, NewAttachment, Part, Span, Upload, Usage};
 use crate::grants::{Grant, GrantList, Grants, NewGrant, Power};
-use crate::jobs::{Job, Jobs, PathOutcome};
+use crate::jobs::{Job, Jobs, PathOutcome, Progress};
 use crate::mounts::{Mount, MountList, Mounts, NewMount};
 use crate::plugins::{Plugin, PluginList, PluginVersion, Plugins};
+use crate::snapshots::{NewSnapshot, Snapshot, Snapshots};
 use crate::targets::{NewTarget, Probe, Target, TargetChange, Targets};
 use crate::users::{NewUser, PasswordChange, User, UserChange, Users};
 use crate::{AdminError, Nouns, Page, Window, jobs, router};
@@ -130,6 +132,9 @@ impl Drives for Host {
     async fn show_drive(&self, _: &Caller, _: &str) -> Result<Drive, AdminError> {
         no()
     }
+    async fn show_usage(&self, _: &Caller, _: &str) -> Result<Usage, AdminError> {
+        no()
+    }
     async fn attach_drive(&self, _: &Caller, _: &str, _: NewAttachment) -> Result<Attachment, AdminError> {
         no()
     }
@@ -150,6 +155,53 @@ impl Drives for Host {
     }
     async fn show_upload(&self, _: &Caller, _: &str) -> Result<Upload, AdminError> {
         no()
+    }
+}
+
+#[async_trait]
+impl Snapshots for Host {
+    /// One, of which nobody knows what it takes.
+    async fn list_snapshots(&self, caller: &Caller, drive: &str, window: Window) -> Result<Page<Snapshot>, AdminError> {
+        let one = self.create_snapshot(caller, drive, NewSnapshot { name: Some("then".into()) }).await?;
+        Ok(Page { count: 1, items: std::iter::once(one).take(window.limit as usize).collect() })
+    }
+    async fn show_snapshot(&self, _: &Caller, _: &str, _: &str) -> Result<Snapshot, AdminError> {
+        no()
+    }
+    async fn create_snapshot(&self, _: &Caller, drive: &str, snapshot: NewSnapshot) -> Result<Snapshot, AdminError> {
+        Ok(Snapshot {
+            id: "1".into(),
+            number: 1,
+            name: snapshot.name.unwrap_or_else(|| "now".into()),
+            drive: drive.into(),
+            size: 10,
+            used: None,
+            state: "creating".into(),
+            failure: None,
+            created: String::new(),
+        })
+    }
+    async fn remove_snapshot(&self, _: &Caller, _: &str, _: &str) -> Result<(), AdminError> {
+        Ok(())
+    }
+    /// Of the drive that nobody has.
+    async fn restore_snapshot(&self, _: &Caller, drive: &str, snapshot: &str) -> Result<Job, AdminError> {
+        if drive != "free" {
+            return Err(AdminError { code: Some("mounted".into()), ..AdminError::caller("conflict", "it is attached") });
+        }
+        Ok(Job {
+            id: "1".into(),
+            number: 1,
+            name: format!("restore {snapshot}"),
+            work: "drive".into(),
+            state: "queued".into(),
+            progress: Progress::default(),
+            attempt: 1,
+            failure: None,
+            created: String::new(),
+            started: None,
+            finished: None,
+        })
     }
 }
 
@@ -198,6 +250,7 @@ fn dialect() -> (Router, Document) {
         jobs: Arc::<Host>::clone(&host),
         mounts: Arc::<Host>::clone(&host),
         drives: Arc::<Host>::clone(&host),
+        snapshots: Arc::<Host>::clone(&host),
         audit: Arc::<Host>::clone(&host),
         users: host,
     };
@@ -245,6 +298,9 @@ async fn bad_input_is_told_in_this_dialects_shape_and_is_never_a_fault_of_the_ho
         ("POST", "/capstan/v1/users", r#"{"name":"eve","role":"king","password":"x"}"#, StatusCode::UNPROCESSABLE_ENTITY),
         ("POST", "/capstan/v1/users", r#"{"name":"eve","role":"reader"}"#, StatusCode::UNPROCESSABLE_ENTITY),
         ("PUT", "/capstan/v1/users/eve", r#"{"disabled":"yes"}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("POST", "/capstan/v1/drives/7/snapshots", r#"{"name":7}"#, StatusCode::UNPROCESSABLE_ENTITY),
+        ("GET", "/capstan/v1/drives/7/snapshots?offset=x", "", StatusCode::UNPROCESSABLE_ENTITY),
+        ("GET", "/capstan/v1/drives/7/snapshots/1/restore", "", StatusCode::METHOD_NOT_ALLOWED),
         ("GET", "/capstan/v1/nothing", "", StatusCode::NOT_FOUND),
         ("PATCH", "/capstan/v1/targets", "", StatusCode::METHOD_NOT_ALLOWED),
         ("POST", "/capstan/v1/targets", &format!("{{\"name\":\"{}\"}}", "x".repeat(2 << 20)), StatusCode::PAYLOAD_TOO_LARGE),
@@ -262,6 +318,33 @@ async fn a_grant_comes_back_as_it_was_given() {
     assert_eq!(status, StatusCode::CREATED);
     let grant: Grant = serde_json::from_value(grant).unwrap();
     assert_eq!(grant.power, Power::InsecureTls { host: "h".into(), port: 443 });
+}
+
+#[tokio::test]
+async fn a_snapshot_has_the_name_that_was_asked_for_or_one_of_its_own() {
+    for (body, name) in [(r#"{"name":"then"}"#, "then"), ("{}", "now"), ("", "now")] {
+        let (status, _, snapshot) = call(&dialect().0, ADMIN, Method::POST, "/capstan/v1/drives/7/snapshots", body).await;
+        assert_eq!((status, &snapshot["name"], &snapshot["drive"]), (StatusCode::CREATED, &json!(name), &json!("7")), "{body:?}");
+        assert_eq!(snapshot.get("used"), None, "what is not known is left out");
+    }
+    for (limit, shown) in [("", 1), ("?limit=0", 0)] {
+        let path = format!("/capstan/v1/drives/7/snapshots{limit}");
+        let (status, _, page) = call(&dialect().0, ADMIN, Method::GET, &path, "").await;
+        let items = page["items"].as_array().map(Vec::len);
+        assert_eq!((status, &page["count"], items), (StatusCode::OK, &json!(1), Some(shown)), "{limit}");
+    }
+    let (status, ..) = call(&dialect().0, ADMIN, Method::DELETE, "/capstan/v1/drives/7/snapshots/then", "").await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_restore_is_answered_with_its_job_and_that_of_a_drive_that_somebody_has_with_a_conflict() {
+    let (status, _, job) = call(&dialect().0, ADMIN, Method::POST, "/capstan/v1/drives/free/snapshots/then/restore", "").await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let job: Job = serde_json::from_value(job).unwrap();
+    assert_eq!((job.name.as_str(), job.state.as_str()), ("restore then", "queued"));
+    let (status, error) = ask("POST", "/capstan/v1/drives/held/snapshots/then/restore", ADMIN, "").await;
+    assert_eq!((status, error.code.as_deref()), (StatusCode::CONFLICT, Some("mounted")));
 }
 
 #[tokio::test]

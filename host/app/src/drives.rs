@@ -8,6 +8,7 @@ mod find;
 mod known;
 mod picture;
 mod storage_types;
+mod usage;
 mod work;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use known::Known;
 
 pub use picture::DrivePicture;
 pub use storage_types::StorageType;
+pub use usage::DriveUsage;
 
 /// Drives of one request; more are refused.
 const TOGETHER_MAX: usize = 256;

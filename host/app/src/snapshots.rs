@@ -3,9 +3,9 @@
 use capstan_catalogue::Catalogue;
 use capstan_domain::drive::{Drive, DriveChange, NewSnapshot, Snapshot, SnapshotEdit, SnapshotState};
 use capstan_domain::identity::Caller;
-use capstan_domain::ids::{DriveId, SnapshotId, TagId};
-use capstan_domain::job::{NewJob, Work};
-use capstan_domain::listing::{Listing, Page};
+use capstan_domain::ids::{DriveId, Number, SnapshotId, TagId};
+use capstan_domain::job::{Job, NewJob, Work};
+use capstan_domain::listing::{Listing, Operator, Page};
 use capstan_domain::tag::Tagged;
 use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::{Value, json};
@@ -49,6 +49,29 @@ impl Snapshots {
             return Err(missing("snapshot"));
         }
         Ok(snapshot)
+    }
+
+    /// One of a drive's, as people call it: a number first, then an id, then a name. `Conflict` "ambiguous" where several have the
+    /// name.
+    pub async fn find(&self, caller: &Caller, drive: DriveId, reference: &str) -> Outcome<Snapshot> {
+        let of_drive = || Listing::first(1).with("drive", Operator::Equal, drive);
+        if let Ok(number) = reference.parse::<Number>() {
+            let page = self.list(caller, of_drive().with("number", Operator::Equal, number)).await?;
+            if let Some(snapshot) = page.items.into_iter().next() {
+                return Ok(snapshot);
+            }
+        }
+        if let Ok(id) = reference.parse::<SnapshotId>() {
+            let page = self.list(caller, of_drive().with("id", Operator::Equal, id)).await?;
+            return page.items.into_iter().next().ok_or_else(|| missing("snapshot"));
+        }
+        let page = self.list(caller, of_drive().with("name", Operator::Equal, reference)).await?;
+        match page.count {
+            0 | 1 => page.items.into_iter().next().ok_or_else(|| missing("snapshot")),
+            count => Err(Failure::new(Kind::Conflict, format!("{count} snapshots of the drive are called {reference}"))
+                .with_code("ambiguous")
+                .with_next_step("give the number or the id of the snapshot")),
+        }
     }
 
     /// `Conflict` "state" while the drive is not ready; `Unsupported` "snapshots" where its target has none.
@@ -101,9 +124,9 @@ impl Snapshots {
         self.audit.done(caller, "delete", "snapshot", &snapshot.name, detail(&snapshot)).await
     }
 
-    /// Its drive gets its bytes back; what was written since is lost. `Conflict` "mounted" while a running machine has the drive or
-    /// somebody is attached to it.
-    pub async fn restore(&self, caller: &Caller, id: SnapshotId) -> Outcome<Drive> {
+    /// Its drive gets its bytes back, by this job; what was written since is lost. `Conflict` "mounted" while a running machine has
+    /// the drive or somebody is attached to it, "state" while it or the snapshot is not ready.
+    pub async fn restore(&self, caller: &Caller, id: SnapshotId) -> Outcome<Job> {
         let snapshot = self.get(caller, id).await?;
         let drive = self.drives.get(caller, snapshot.drive).await?;
         if !self.catalogue.drive_attachments(&[drive.id]).await?.is_empty() {

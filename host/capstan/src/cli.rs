@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Look at jobs, pause, resume and stop them.
     #[command(subcommand)]
     Job(Job),
-    /// Look at drives, attach them over NBD, take images out of them and put images in.
+    /// Look at drives, attach them over NBD, take images out of them and put images in; take snapshots, and go back to them.
     #[command(subcommand)]
     Drive(Drive),
     /// Make users, change what they may do, disable them. Passwords come from standard input.
@@ -268,6 +268,34 @@ pub(crate) enum Drive {
         /// From its first byte on, also where a part of an image of this size is there.
         #[arg(long)]
         anew: bool,
+    },
+    /// Ask the target of a drive what the drive takes there.
+    Usage {
+        drive: String,
+    },
+    /// Take a snapshot of a drive. What was flushed is in it.
+    Snapshot {
+        drive: String,
+        /// Not unique. [default: the moment]
+        name: Option<String>,
+    },
+    /// The snapshots of a drive, the oldest first.
+    Snapshots {
+        drive: String,
+        #[command(flatten)]
+        window: Window,
+    },
+    /// Give a drive the bytes of its snapshot back, and say which job does it. What was written since is gone; nobody may have the
+    /// drive meanwhile.
+    Restore {
+        drive: String,
+        /// Number, id or name.
+        snapshot: String,
+    },
+    /// Delete a snapshot; the drive stays as it is.
+    DeleteSnapshot {
+        drive: String,
+        snapshot: String,
     },
 }
 

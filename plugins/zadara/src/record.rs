@@ -54,7 +54,11 @@ pub(crate) struct Restoring {
     pub(crate) snapshot: String,
     /// What the new volume is called until it is the drive's.
     pub(crate) called: String,
+    /// The new volume is the drive's.
     pub(crate) done: bool,
+    /// The volume that was the drive's before, as long as it may have the drive's name on the VPSA, or be attached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]

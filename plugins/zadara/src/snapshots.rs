@@ -2,11 +2,19 @@
 //!
 //! Restoring makes a new volume of the snapshot and lets it be the drive's. The old volume stays, out of sight, as long as
 //! snapshots hang on it: the VPSA's interface cannot turn a volume back, and copying one would take as long as it is large.
+//!
+//! | a restore is cut behind | what is there | the next call of the attempt |
+//! |---|---|---|
+//! | the record says so | the drive, as it was | orders the new volume |
+//! | the new volume is ordered, or grows | the drive, as it was, and a volume with a name of its own | goes on with that; another attempt takes it away |
+//! | the record says that the new volume is the drive's | the drive as it is to be, the names of both as before | gives each its name, as another attempt does |
+//! | the one is renamed, or both | the same | once more, to no effect |
+//! | the old volume is let go of | the same | a success, and nothing is done |
 
 use capstan_sdk::drive::check_name;
 use capstan_sdk::failure::{already_exists, not_found, unavailable};
 use capstan_sdk::types::{Drive, Snapshot, SnapshotPage};
-use capstan_sdk::{Outcome, Retry};
+use capstan_sdk::{Failure, Outcome, Retry};
 use serde_json::json;
 
 use crate::access;
@@ -183,6 +191,7 @@ async fn release(client: &Client, place: Place<'_>) -> Outcome<()> {
 
 pub(crate) async fn restore(place: Place<'_>, name: &str, attempt: &str) -> Outcome<Drive> {
     let (client, subject) = (client()?, place.subject());
+    conclude(&client, place).await?;
     let (mut kept, old) = record::ready(place).await?;
     let again = kept.value.restoring.clone().filter(|restoring| restoring.attempt == attempt && restoring.snapshot == name);
     if again.as_ref().is_some_and(|restoring| restoring.done) {
@@ -198,8 +207,13 @@ pub(crate) async fn restore(place: Place<'_>, name: &str, attempt: &str) -> Outc
                 remover::clear(&client, Place { location: place.location, name: &left.called }).await?;
             }
             let called = temporary_name();
-            let begun =
-                record::Restoring { attempt: attempt.to_owned(), snapshot: name.to_owned(), called: called.clone(), done: false };
+            let begun = record::Restoring {
+                attempt: attempt.to_owned(),
+                snapshot: name.to_owned(),
+                called: called.clone(),
+                done: false,
+                replaced: None,
+            };
             kept = kept.put(|drive| drive.restoring = Some(begun)).await?;
             called
         }
@@ -220,18 +234,43 @@ pub(crate) async fn restore(place: Place<'_>, name: &str, attempt: &str) -> Outc
     let new = drives::grow(&client, &new.name, size, &subject).await?.ok_or_else(|| vanished(place))?;
     let id = id("volume", &new.name)?.to_owned();
     kept.put(|drive| {
-        drive.volume = Some(id.clone());
+        drive.volume = Some(id);
         drive.before.push(old.clone());
-        drive.restoring = drive.restoring.take().map(|restoring| record::Restoring { done: true, ..restoring });
+        let restoring = drive.restoring.take();
+        drive.restoring = restoring.map(|restoring| record::Restoring { done: true, replaced: Some(old), ..restoring });
     })
     .await?;
-    // From here on the new one is the drive. The names are for people; of a rename that fails nothing hangs.
-    let _ =
-        client.change("POST", &format!("/api/volumes/{old}/rename.json"), json!({ "new_name": format!("{called}-old") })).await;
-    let _ = client.change("POST", &format!("/api/volumes/{id}/rename.json"), json!({ "new_name": place.name })).await;
-    access::detach(&client, &old).await?;
-    release(&client, place).await?;
+    // From here on the new one is the drive.
+    conclude(&client, place).await.map_err(Failure::maybe_done)?;
     drives::drive(place.name, &new)
+}
+
+/// Makes an end of a restore whose volume is the drive's already: each of the two gets its name, and the old one goes where nothing
+/// hangs on it.
+async fn conclude(client: &Client, place: Place<'_>) -> Outcome<()> {
+    let (kept, volume) = record::ready(place).await?;
+    let Some(record::Restoring { called, replaced: Some(old), .. }) = kept.value.restoring else { return Ok(()) };
+    rename(client, place, &old, &format!("{called}-old")).await?;
+    rename(client, place, &volume, place.name).await?;
+    access::detach(client, &old).await?;
+    release(client, place).await?;
+    let (kept, _) = record::ready(place).await?;
+    kept.put(|drive| {
+        if let Some(restoring) = &mut drive.restoring {
+            restoring.replaced = None;
+        }
+    })
+    .await
+    .map(drop)
+}
+
+/// The names are for people: nothing hangs on one that the VPSA refuses.
+async fn rename(client: &Client, place: Place<'_>, volume: &str, name: &str) -> Outcome<()> {
+    let path = format!("/api/volumes/{}/rename.json", id("volume", volume)?);
+    match client.change("POST", &path, json!({ "new_name": name })).await? {
+        Err(refusal) if !refusal.is_certain() => Err(refusal.failure(&place.subject()).maybe_done()),
+        _ => Ok(()),
+    }
 }
 
 /// No drive is called so: they have no capitals.

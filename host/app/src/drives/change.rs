@@ -3,6 +3,7 @@
 use capstan_domain::drive::{Drive, DriveChange, DriveState, NewDrive, Snapshot};
 use capstan_domain::identity::Caller;
 use capstan_domain::ids::{DriveId, SnapshotId};
+use capstan_domain::job::Job;
 use capstan_domain::tag::Tagged;
 use capstan_domain::{Failure, Outcome};
 use serde_json::json;
@@ -94,16 +95,16 @@ impl Drives {
         Ok(drive)
     }
 
-    /// The drive gets the snapshot's bytes back. `Conflict` as of `resize`.
-    pub(crate) async fn restored(&self, caller: &Caller, snapshot: &Snapshot) -> Outcome<Drive> {
+    /// The drive gets the snapshot's bytes back, by this job. `Conflict` as of `resize`, and "mounted" while it is attached too.
+    pub(crate) async fn restored(&self, caller: &Caller, snapshot: &Snapshot) -> Outcome<Job> {
         let change = DriveChange::RestoreSnapshot { snapshot: snapshot.id };
         let job = job(snapshot.drive, format!("restore {}", snapshot.name), change);
-        let (drive, _) =
+        let (drive, job) =
             self.catalogue.begin_drive_change(snapshot.drive, &[DriveState::Ready], DriveState::Resizing, &job, &[]).await?;
         self.engine.ring();
         let told = json!({ "number": drive.number, "id": drive.id, "snapshot": snapshot.id });
         self.audit.done(caller, "restore", "drive", &drive.name, told).await?;
-        Ok(drive)
+        Ok(job)
     }
 
     /// With their snapshots, in this order; from then on they are not there. `Conflict` "mounted" while a machine has one or it is

@@ -1,6 +1,7 @@
 //! `capstan drive …`
 
 mod image;
+mod snapshots;
 
 use std::io::Write;
 
@@ -43,6 +44,14 @@ pub(crate) async fn run(client: Client, command: Drive) -> anyhow::Result<()> {
         }
         Drive::Download { drive, file, resume } => image::download(&client, &drive, &file, resume).await,
         Drive::Upload { drive, file, anew } => image::upload(&client, &drive, &file, anew).await,
+        Drive::Usage { drive } => {
+            let usage = client.get(&["drives", &drive, "usage"], &[]).await?;
+            show(&client, &usage, table::members)
+        }
+        Drive::Snapshot { drive, name } => snapshots::take(&client, &drive, name.as_deref()).await,
+        Drive::Snapshots { drive, window } => snapshots::list(&client, &drive, window).await,
+        Drive::Restore { drive, snapshot } => snapshots::restore(&client, &drive, &snapshot).await,
+        Drive::DeleteSnapshot { drive, snapshot } => snapshots::delete(&client, &drive, &snapshot).await,
     }
 }
 

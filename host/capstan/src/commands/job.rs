@@ -49,7 +49,7 @@ fn describe(job: &Value) -> String {
     table::members(&Value::Object(flat))
 }
 
-fn jobs_table<'a>(jobs: impl Iterator<Item = &'a Value>) -> String {
+pub(super) fn jobs_table<'a>(jobs: impl Iterator<Item = &'a Value>) -> String {
     table::columns(
         jobs,
         &[

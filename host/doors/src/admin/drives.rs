@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use axum::body::Body;
-use capstan_api_admin::drives::{Attachment, Drive, Drives, Image, NewAttachment, Part, Span, Upload};
+use capstan_api_admin::drives::{Attachment, Drive, Drives, Image, NewAttachment, Part, Span, Upload, Usage};
 use capstan_api_admin::{AdminError, Page, Window};
 use capstan_api_http::Caller;
 use capstan_app::attachments::AttachWish;
-use capstan_app::drives::DrivePicture;
+use capstan_app::drives::{DrivePicture, DriveUsage};
 use capstan_domain::drive::{Drive as Record, DriveAttachment, DriveUpload};
 use capstan_domain::{Failure, Kind, identity};
 use futures::StreamExt;
@@ -30,6 +30,14 @@ impl Drives for AdminDoor {
         let pictures = self.app.drives.picture(&caller, &[drive]).await.map_err(error)?;
         let gone = || error(Failure::not_found("there is no such drive"));
         pictures.into_iter().next().map(wire).ok_or_else(gone)
+    }
+
+    async fn show_usage(&self, caller: &Caller, drive: &str) -> Result<Usage, AdminError> {
+        let caller = caller_of(caller).map_err(error)?;
+        let drive = self.drive(&caller, drive).await?;
+        let DriveUsage { size, used, snapshots, snapshots_used } =
+            self.app.drives.usage(&caller, drive.id).await.map_err(error)?;
+        Ok(Usage { size, used, snapshots: snapshots as u64, snapshots_used })
     }
 
     async fn attach_drive(&self, caller: &Caller, drive: &str, attachment: NewAttachment) -> Result<Attachment, AdminError> {
@@ -77,7 +85,7 @@ impl Drives for AdminDoor {
 }
 
 impl AdminDoor {
-    async fn drive(&self, caller: &identity::Caller, reference: &str) -> Result<Record, AdminError> {
+    pub(super) async fn drive(&self, caller: &identity::Caller, reference: &str) -> Result<Record, AdminError> {
         self.app.drives.find(caller, reference).await.map_err(error)
     }
 }

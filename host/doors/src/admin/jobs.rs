@@ -48,7 +48,7 @@ impl Jobs for AdminDoor {
     }
 }
 
-fn wire(job: Record) -> Job {
+pub(super) fn wire(job: Record) -> Job {
     let progress = job.progress;
     Job {
         id: job.id.to_string(),

@@ -6,6 +6,7 @@ mod grants;
 mod jobs;
 mod mounts;
 mod plugins;
+mod snapshots;
 mod targets;
 mod users;
 mod words;
@@ -32,6 +33,7 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         jobs: Arc::<AdminDoor>::clone(&door),
         mounts: Arc::<AdminDoor>::clone(&door),
         drives: Arc::<AdminDoor>::clone(&door),
+        snapshots: Arc::<AdminDoor>::clone(&door),
         audit: Arc::<AdminDoor>::clone(&door),
         users: door,
     };

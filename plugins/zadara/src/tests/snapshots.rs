@@ -94,6 +94,50 @@ fn a_restore_that_is_cut_anywhere_ends_as_one() {
 }
 
 #[test]
+fn a_restore_that_is_cut_before_its_volumes_have_their_names_gives_them_those_later() {
+    let server = server_or_skip!();
+    let target = Target::of(&server);
+    let before = noise(7, 64 << 10);
+    target.run(async || {
+        create("drive", "a").await.unwrap();
+        write("drive", 0, &before).await.unwrap();
+        snapshots::take(at("drive"), "was", "s").await.unwrap();
+    });
+    // The one that has the snapshot, and the drive.
+    let each_has_its_name = || {
+        let names = server.volumes();
+        let former = |name: &String| name.starts_with("Capstan-") && name.ends_with("-old");
+        assert!(names.len() == 2 && former(&names[0]) && names[1] == "drive", "{names:?}");
+    };
+    for (cut, again) in [("r1", "r1"), ("r2", "another")] {
+        target.run(async || write("drive", 0, &noise(8, 64 << 10)).await.unwrap());
+        // The VPSA does not hear of the first name, or nobody hears that it was given.
+        if cut == again {
+            server.turn_away(1, "POST", "/rename.json", 502);
+        } else {
+            server.fall_silent(1, "POST", "/rename.json");
+        }
+        let lost = target.run(async || snapshots::restore(at("drive"), "was", cut).await).unwrap_err();
+        assert!(lost.may_retry(), "{lost:?}");
+        target.run(async || {
+            assert!(read("drive", 0, 64 << 10).await.unwrap() == before, "it is done but for the names");
+            snapshots::restore(at("drive"), "was", again).await.unwrap();
+            assert!(read("drive", 0, 64 << 10).await.unwrap() == before);
+        });
+        each_has_its_name();
+    }
+    // A name that the VPSA refuses keeps nobody from the drive.
+    server.refuse(2, "POST", "/rename.json", 4711, "The array is unhappy");
+    target.run(async || {
+        snapshots::restore(at("drive"), "was", "r3").await.unwrap();
+        assert!(read("drive", 0, 64 << 10).await.unwrap() == before);
+        remover::delete(at("drive")).await.unwrap();
+    });
+    assert!(server.volumes().is_empty());
+    assert!(target.0.state.lock().unwrap().is_empty());
+}
+
+#[test]
 fn an_old_volume_goes_also_where_the_deletion_of_its_last_snapshot_is_cut() {
     let server = server_or_skip!();
     let target = Target::of(&server);

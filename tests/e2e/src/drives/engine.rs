@@ -45,6 +45,8 @@ impl Moment {
 pub struct Stock {
     /// Each with its snapshots.
     pub volumes: BTreeMap<String, BTreeSet<String>>,
+    /// Snapshots that hang on what their drive was before it was restored, which is kept for them alone.
+    pub apart: BTreeSet<String>,
     /// What is there besides and should not be: parts, leftovers, names that nobody gave.
     pub strays: Vec<String>,
 }

@@ -1,10 +1,11 @@
-//! What clients ask for, over CloudSigma's API.
+//! What clients ask for, over CloudSigma's API, and over the host's own where that has no word for it.
 
 use std::thread::{JoinHandle, spawn};
 
 use serde_json::{Value, json};
 
 use super::catalogue::Catalogue;
+use super::rig::SUBJECT;
 use crate::client::{Answer, Client};
 
 pub(super) const API: &str = "/api/2.0";
@@ -23,11 +24,14 @@ pub enum Operation {
     Delete,
     Snapshot,
     DeleteSnapshot,
+    /// Of a drive that was written to since its snapshot was taken.
+    Restore,
 }
 
 impl Operation {
     /// Those of one engine alone.
-    pub const WITHIN: [Self; 6] = [Self::Create, Self::Clone, Self::Resize, Self::Delete, Self::Snapshot, Self::DeleteSnapshot];
+    pub const WITHIN: [Self; 7] =
+        [Self::Create, Self::Clone, Self::Resize, Self::Delete, Self::Snapshot, Self::DeleteSnapshot, Self::Restore];
     /// Those between the engine and the host's own disks.
     pub const ACROSS: [Self; 2] = [Self::CloneIn, Self::CloneOut];
 }
@@ -90,6 +94,10 @@ fn request(operation: Operation, prepared: &Prepared, storage_type: &str) -> (&'
         Operation::Delete => ("DELETE", drive, Value::Null),
         Operation::Snapshot => ("POST", format!("{API}/snapshots/"), new_snapshot(name, id)),
         Operation::DeleteSnapshot => ("DELETE", format!("{API}/snapshots/{id}/"), Value::Null),
+        Operation::Restore => {
+            let drive = SUBJECT.0;
+            ("POST", format!("/capstan/v1/drives/{drive}/snapshots/{id}/restore"), json!({}))
+        }
     }
 }
 

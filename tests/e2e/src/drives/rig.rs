@@ -22,6 +22,8 @@ use crate::host::{Host, HostOptions};
 /// The drive in the engine, and the one on the host's own disks: name, and the seed of its noise.
 pub(super) const SUBJECT: (&str, u64) = ("subject", 1);
 pub(super) const LOCAL: (&str, u64) = ("local", 2);
+/// Of the noise that is written over what a snapshot has.
+pub(super) const SINCE: u64 = 3;
 /// How long all work may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// Between two looks whether it has.
@@ -208,6 +210,12 @@ impl Rig {
                 let path = format!("{API}/snapshots/");
                 (self.make(&client, &path, &new_snapshot("to be deleted", &source))?, size)
             }
+            Operation::Restore => {
+                let path = format!("{API}/snapshots/");
+                let snapshot = self.make(&client, &path, &new_snapshot("to be restored", &source))?;
+                put(&client, &source, SINCE, CONTENT)?;
+                (snapshot, size)
+            }
         };
         let name = if operation == Operation::Resize { SUBJECT.0.to_owned() } else { name };
         Ok(Prepared { name, id, size, before: Catalogue::read(&client)? })
@@ -227,6 +235,9 @@ impl Rig {
             client.delete(&format!("{API}/drives/{id}/"))?;
         }
         self.settle()?;
+        if operation == Operation::Restore {
+            put(&client, SUBJECT.0, SUBJECT.1, CONTENT)?;
+        }
         self.in_step()
     }
 }

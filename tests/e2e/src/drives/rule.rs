@@ -7,15 +7,24 @@ use super::catalogue::{Catalogue, text};
 use super::content::{CONTENT, GIB, holds, zeros};
 use super::engine::Engine;
 use super::operation::{API, Operation, Prepared};
-use super::rig::{LOCAL, Rig, SUBJECT};
+use super::rig::{LOCAL, Rig, SINCE, SUBJECT};
 use crate::client::Client;
 
 /// Each engine has what the host tells of it, and nothing else.
 pub fn in_step(client: &Client, engines: &[&dyn Engine]) -> anyhow::Result<()> {
     let told = Catalogue::read(client)?;
     for engine in engines {
-        let (stock, volumes) = (engine.stock()?, told.volumes_of(engine.storage_type()));
+        let (mut stock, volumes) = (engine.stock()?, told.volumes_of(engine.storage_type()));
         let name = engine.storage_type();
+        for snapshot in std::mem::take(&mut stock.apart) {
+            let of = volumes.iter().find(|(_, taken)| taken.contains(&snapshot)).map(|(volume, _)| volume);
+            match of.and_then(|volume| stock.volumes.get_mut(volume)) {
+                Some(there) => {
+                    there.insert(snapshot);
+                }
+                None => stock.strays.push(snapshot),
+            }
+        }
         ensure!(stock.volumes == volumes, "{name} has {:?}, and the host tells of {volumes:?}", stock.volumes);
         ensure!(stock.strays.is_empty(), "{name} has what nobody tells of: {:?}", stock.strays);
     }
@@ -40,10 +49,12 @@ pub(super) fn hold(rig: &Rig, operation: Operation, prepared: &Prepared, promise
         Operation::Delete => !after.drives.contains_key(&prepared.id),
         Operation::Snapshot => taken.is_some(),
         Operation::DeleteSnapshot => !after.snapshots.contains_key(&prepared.id),
+        Operation::Restore => is_restored(&client, &after)?,
     };
     ensure!(done || !promised, "it was promised, and was not done: {after:?}");
     nothing_else_changed(operation, prepared, &after, done)?;
-    for (name, seed) in [SUBJECT, LOCAL] {
+    let subject = if operation == Operation::Restore && !done { (SUBJECT.0, SINCE) } else { SUBJECT };
+    for (name, seed) in [subject, LOCAL] {
         if let Some(id) = after.drive_called(name) {
             holds(&client, id, seed, CONTENT, after.drive(id)?.size)?;
         }
@@ -60,8 +71,19 @@ pub(super) fn hold(rig: &Rig, operation: Operation, prepared: &Prepared, promise
             holds(&client, id, seed, CONTENT, prepared.size)
         }
         (Operation::Snapshot, _, Some(id)) => has_the_bytes(rig, &client, id),
+        (Operation::Restore, ..) => has_the_bytes(rig, &client, &prepared.id),
         _ => Ok(()),
     }
+}
+
+/// Whether the drive has the snapshot's bytes again; else it has those that were written since.
+fn is_restored(client: &Client, after: &Catalogue) -> anyhow::Result<bool> {
+    let id = after.drive_called(SUBJECT.0).context("the drive that was restored")?;
+    let size = after.drive(id)?.size;
+    if holds(client, id, SUBJECT.1, CONTENT, size).is_ok() {
+        return Ok(true);
+    }
+    holds(client, id, SINCE, CONTENT, size).map(|()| false)
 }
 
 /// Of all drives and snapshots but the one that was asked for.

@@ -8,6 +8,8 @@ use crate::client::Client;
 
 /// How the names that the host gives begin.
 const OURS: &str = "capstan-";
+/// How the plugin calls what a drive was before it was restored.
+const FORMER: (&str, &str) = ("Capstan-", "-old");
 
 #[derive(Debug)]
 pub struct Zadara {
@@ -54,16 +56,25 @@ impl Engine for Zadara {
 
     fn stock(&self) -> anyhow::Result<Stock> {
         let mut stock = Stock::default();
+        let snapshots = self.vpsa.snapshots();
         for volume in self.vpsa.volumes() {
             if volume.starts_with(OURS) {
                 stock.volumes.entry(volume).or_default();
-            } else {
+            } else if !(is_former(&volume) && snapshots.iter().any(|(of, _)| *of == volume)) {
                 stock.strays.push(volume);
             }
         }
-        for (volume, snapshot) in self.vpsa.snapshots() {
-            stock.volumes.entry(volume).or_default().insert(snapshot);
+        for (volume, snapshot) in snapshots {
+            if is_former(&volume) {
+                stock.apart.insert(snapshot);
+            } else {
+                stock.volumes.entry(volume).or_default().insert(snapshot);
+            }
         }
         Ok(stock)
     }
+}
+
+fn is_former(volume: &str) -> bool {
+    volume.starts_with(FORMER.0) && volume.ends_with(FORMER.1)
 }

@@ -26,7 +26,7 @@ fn qemu_io(uri: &str, arguments: &[&str], commands: &[String]) -> (bool, String)
     run(command.arg(uri))
 }
 
-fn all_good(uri: &str, arguments: &[&str], commands: &[&str]) {
+pub(crate) fn all_good(uri: &str, arguments: &[&str], commands: &[&str]) {
     let commands: Vec<String> = commands.iter().map(|command| (*command).to_owned()).collect();
     let (good, said) = qemu_io(uri, arguments, &commands);
     assert!(good && !said.contains("failed"), "{commands:?}: {said}");

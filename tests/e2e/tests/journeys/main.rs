@@ -16,6 +16,7 @@ mod drives_every_type;
 mod drives_faults;
 mod drives_filesystem;
 mod drives_killed;
+mod drives_restored;
 mod every_target;
 mod examples;
 mod filters;
