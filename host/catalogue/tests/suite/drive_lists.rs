@@ -107,7 +107,7 @@ async fn machine(catalogue: &Catalogue, _: &Base) {
     let first = made(catalogue, new_drive(ours, "a")).await;
     made(catalogue, new_drive(ours, "b")).await;
     let mounts = vec![Mount { drive: first.id, attributes: json!({}) }];
-    let new = NewMachine { owner: ours.owner, name: "m".to_owned(), mounts, attributes: json!({}) };
+    let new = NewMachine { owner: ours.owner, name: "m".to_owned(), mounts, attributes: json!({}), tags: Vec::new() };
     let machine = catalogue.create_machine(&new).await.unwrap();
     let on = Listing::first(10).with("machine", Operator::Equal, machine.id);
     assert_eq!(names(catalogue, &on).await, (1, vec!["a".into()]));
