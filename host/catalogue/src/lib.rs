@@ -45,6 +45,8 @@ mod pool;
 mod profile;
 mod query;
 mod queue;
+#[cfg(test)]
+mod queue_plans;
 mod quota;
 mod record;
 mod replica;
