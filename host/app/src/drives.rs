@@ -28,6 +28,7 @@ use crate::tags::Tags;
 use crate::targets::Targets;
 use known::Known;
 
+pub use alike::{GroupPart, GroupParts};
 pub use picture::DrivePicture;
 pub use storage_types::StorageType;
 

@@ -18,6 +18,7 @@ mod definition;
 mod drive;
 mod drive_change;
 mod drive_job;
+mod drive_places;
 #[cfg(test)]
 mod drive_plans;
 mod drive_upload;
