@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use futures::{Stream, TryStreamExt};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -48,6 +50,12 @@ impl<T: Serialize> IntoResponse for Shown<T> {
 /// 200 with this.
 pub(crate) fn shown<T>(value: T) -> Shown<T> {
     Shown(StatusCode::OK, value)
+}
+
+/// 200 with JSON text as it comes. What fails on the way breaks it off, so that nobody takes a part for the whole.
+pub(crate) fn streamed(pieces: impl Stream<Item = Answer<String>> + Send + 'static) -> Response {
+    let pieces = pieces.map_err(|_| std::io::Error::other("the answer cannot be read to its end"));
+    (StatusCode::OK, [(CONTENT_TYPE, JSON)], Body::from_stream(pieces)).into_response()
 }
 
 /// 202: begun, not done.

@@ -19,7 +19,6 @@ use capstan_domain::identity::Caller;
 use capstan_domain::ids::{DriveId, TagId, Uuid};
 use capstan_domain::job::{NewJob, Work};
 use capstan_domain::listing::{Listing, Operator, Page};
-use capstan_domain::tag::Tagged;
 use capstan_domain::{Failure, Outcome};
 use capstan_jobs::Jobs as Engine;
 use serde_json::{Value, json};
@@ -30,6 +29,7 @@ use crate::tags::Tags;
 use crate::targets::Targets;
 use known::Known;
 
+pub use alike::{GroupPart, GroupParts};
 pub use picture::DrivePicture;
 pub use storage_types::StorageType;
 pub use usage::DriveUsage;
@@ -137,16 +137,14 @@ impl Drives {
                 state: DriveState::Creating,
                 allow_multimount: wish.allow_multimount,
                 attributes: wish.attributes.clone(),
+                tags: wish.tags.clone(),
             };
             let job = job(drive.id, format!("create {}", drive.name), DriveChange::Create);
             new.push((drive, job, Vec::new()));
         }
         let made: Vec<Drive> = self.catalogue.create_drives(new).await?.into_iter().map(|(drive, _)| drive).collect();
         self.engine.ring();
-        for (drive, wish) in made.iter().zip(&wishes) {
-            if !wish.tags.is_empty() {
-                self.catalogue.set_tags(Tagged::Drive(drive.id), &wish.tags).await?;
-            }
+        for drive in &made {
             self.audit.done(caller, "create", "drive", &drive.name, detail(drive)).await?;
         }
         Ok(made)

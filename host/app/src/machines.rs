@@ -6,7 +6,6 @@ use capstan_domain::identity::Caller;
 use capstan_domain::ids::{DriveId, MachineId, TagId};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::machine::{Machine, Mount, NewMachine};
-use capstan_domain::tag::Tagged;
 use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::{Value, json};
 
@@ -63,11 +62,9 @@ impl Machines {
         check_attributes(&wish.attributes)?;
         self.tags.are_callers(caller, &wish.tags).await?;
         self.are_mountable(caller, &wish.mounts).await?;
-        let new = NewMachine { owner: caller.user, name: wish.name, mounts: wish.mounts, attributes: wish.attributes };
+        let new =
+            NewMachine { owner: caller.user, name: wish.name, mounts: wish.mounts, attributes: wish.attributes, tags: wish.tags };
         let machine = self.catalogue.create_machine(&new).await?;
-        if !wish.tags.is_empty() {
-            self.catalogue.set_tags(Tagged::Machine(machine.id), &wish.tags).await?;
-        }
         self.audit.done(caller, "create", "machine", &machine.name, detail(&machine)).await?;
         Ok(machine)
     }

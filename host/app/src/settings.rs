@@ -172,6 +172,7 @@ impl Settings {
     pub(crate) fn job_limits(&self) -> JobLimits {
         let (mut limits, given) = (JobLimits::default(), &self.jobs);
         limits.workers = given.workers.unwrap_or(limits.workers);
+        limits.brief_workers = given.brief_workers.map_or(limits.brief_workers, |workers| workers.max(1));
         limits.lease = given.lease_ms.map_or(limits.lease, Duration::from_millis);
         limits.attempts = given.attempts.unwrap_or(limits.attempts);
         limits.cold_wait =
@@ -193,8 +194,10 @@ pub struct JobSettings {
     /// How copies are proved whose task does not say: "read_back" (every byte, the default) or "claim" (the target's own checksum or
     /// size). A move reads back whatever this says: its source goes.
     pub verify: Verify,
-    /// Jobs that run together; more wait in the queue.
+    /// Jobs that move bytes or read trees and run together; more wait in the queue.
     pub workers: Option<usize>,
+    /// Jobs that ask targets for what somebody waits for, such as a new drive, and run together; more wait in the queue.
+    pub brief_workers: Option<usize>,
     /// Milliseconds a worker holds a job without a sign of life; then another takes it up.
     pub lease_ms: Option<u64>,
     /// Times a job is taken up because its target was away; then it has failed.
@@ -258,10 +261,13 @@ mod tests {
         let settings = Settings {
             mover: MoverSettings { large_files: Some(0), bytes_per_second: Some(5 << 20), ..MoverSettings::default() },
             catalogue: CatalogueSettings { cache_kib: Some(64), ..CatalogueSettings::default() },
+            jobs: JobSettings { brief_workers: Some(0), ..JobSettings::default() },
             ..Settings::default()
         };
         // None at all would wait for ever.
         assert_eq!(settings.job_limits().transfer.large_files, 1);
+        assert_eq!(settings.job_limits().brief_workers, 1);
+        assert_eq!(settings.job_limits().workers, JobLimits::default().workers);
         assert_eq!(settings.job_limits().transfer.tries, MoverLimits::default().tries);
         assert_eq!((settings.job_limits().bandwidth, Settings::default().job_limits().bandwidth), (Some(5 << 20), None));
         assert_eq!(settings.catalogue_options().cache_kib, 64);

@@ -6,7 +6,6 @@ use capstan_domain::identity::Caller;
 use capstan_domain::ids::{DriveId, Number, SnapshotId, TagId};
 use capstan_domain::job::{Job, NewJob, Work};
 use capstan_domain::listing::{Listing, Operator, Page};
-use capstan_domain::tag::Tagged;
 use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::{Value, json};
 
@@ -88,13 +87,11 @@ impl Snapshots {
             name: wish.name,
             size: drive.size,
             attributes: wish.attributes,
+            tags: wish.tags,
         };
         let job = job(&drive, format!("snapshot {}", drive.name), DriveChange::TakeSnapshot { snapshot: new.id });
         let (snapshot, _) = self.catalogue.create_snapshot(&new, &job).await?;
         self.drives.engine.ring();
-        if !wish.tags.is_empty() {
-            self.catalogue.set_tags(Tagged::Snapshot(snapshot.id), &wish.tags).await?;
-        }
         self.audit.done(caller, "create", "snapshot", &snapshot.name, detail(&snapshot)).await?;
         Ok(snapshot)
     }

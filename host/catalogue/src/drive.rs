@@ -1,13 +1,14 @@
 //! Drives as records: made, found, listed, edited. What is done to one is `drive_change`'s.
 //!
-//! A drive, the job that makes it and who takes part in that job are recorded in one transaction: dying before its commit leaves
-//! nothing, dying after it leaves a drive in `Creating` or `Cloning` with a job that any worker takes up.
+//! A drive, its tags, the job that makes it and who takes part in that job are recorded in one transaction: dying before its commit
+//! leaves nothing, dying after it leaves a drive in `Creating` or `Cloning` with a job that any worker of its lane takes up.
 
 use capstan_domain::Outcome;
 use capstan_domain::drive::{Drive, DriveEdit, NewDrive};
 use capstan_domain::ids::{DriveId, Reference};
 use capstan_domain::job::{Job, NewJob};
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::tag::Tagged;
 use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
@@ -18,6 +19,7 @@ use crate::find::find;
 use crate::mounting::refuse_shared;
 use crate::query::{Row, Value, json, json_option, sql, tuples, word};
 use crate::select::{Field, Select, Type};
+use crate::tag::bear;
 
 /// Ids of one statement.
 pub(crate) const CHUNK: usize = 500;
@@ -82,7 +84,8 @@ pub(crate) fn read(row: &mut Row) -> Outcome<Drive> {
 }
 
 impl Catalogue {
-    /// With the job that makes it; `sources` are read by that job. `Conflict` "state" if one of them is not ready.
+    /// With its tags and the job that makes it; `sources` are read by that job. `Conflict` "state" if one of them is not ready,
+    /// `Invalid` if a tag is not there.
     pub async fn create_drive(&self, new: &NewDrive, job: &NewJob, sources: &[DriveId]) -> Outcome<(Drive, Job)> {
         let (new, job, sources) = (new.clone(), job.clone(), sources.to_vec());
         self.write(move |connection| {
@@ -163,6 +166,7 @@ async fn insert(connection: &mut Connection, new: &NewDrive, job: &NewJob, sourc
         .bind(json(&new.attributes))
         .bind(Timestamp::now());
     connection.run(insert).await?;
+    bear(connection, Tagged::Drive(new.id), &new.tags).await?;
     let job = begin_job(connection, new.id, job, sources).await?;
     Ok((find(connection, &DRIVES, "drive", new.id.into(), read).await?, job))
 }

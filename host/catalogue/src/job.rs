@@ -14,9 +14,9 @@ use crate::query::{Row, json, sql, word};
 use crate::select::{Field, Select, Type};
 
 pub(crate) const JOBS: Select = Select {
-    columns: "t.id, t.number, t.definition, d.number, t.name, t.work, t.state, t.requested, t.files_to_process, t.bytes_to_process, \
-              t.files_processed, t.bytes_processed, t.files_finalized, t.bytes_finalized, t.files_failed, t.bytes_per_second, \
-              t.remaining_ms, t.attempt, t.failure, t.answer, t.created, t.started, t.finished",
+    columns: "t.id, t.number, t.definition, d.number, t.name, t.work, t.lane, t.state, t.requested, t.files_to_process, \
+              t.bytes_to_process, t.files_processed, t.bytes_processed, t.files_finalized, t.bytes_finalized, t.files_failed, \
+              t.bytes_per_second, t.remaining_ms, t.attempt, t.failure, t.answer, t.created, t.started, t.finished",
     from: "jobs t LEFT JOIN definitions d ON d.id = t.definition",
     fields: &[
         Field("id", Type::Id, "t.id"),
@@ -60,6 +60,7 @@ pub(crate) fn read(row: &mut Row) -> Outcome<Job> {
         definition_number: row.take()?,
         name: row.take()?,
         work: row.json()?,
+        lane: row.word()?,
         state: row.word()?,
         requested: row.word_option()?,
         progress: Progress {
@@ -180,8 +181,8 @@ pub(crate) async fn insert_job(connection: &mut Connection, new: &NewJob, holder
     }
     let priority = priority_of(connection, new.definition).await?;
     let insert = sql(
-        "INSERT INTO jobs (id, definition, name, kind, work, state, created, ready, worker, lease, attempt, started, priority) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO jobs (id, definition, name, kind, work, state, created, ready, worker, lease, attempt, started, priority, \
+         lane) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(id)
     .bind(new.definition)
@@ -194,7 +195,8 @@ pub(crate) async fn insert_job(connection: &mut Connection, new: &NewJob, holder
     .bind(until)
     .bind(u32::from(held))
     .bind(held.then_some(now))
-    .bind(priority);
+    .bind(priority)
+    .bind(word(&new.work.lane()));
     connection.run(insert).await?;
     if let Some(definition) = new.definition {
         let newest = sql("UPDATE definitions SET job = $2, status = $3 WHERE id = $1");

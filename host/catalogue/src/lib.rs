@@ -18,6 +18,7 @@ mod definition;
 mod drive;
 mod drive_change;
 mod drive_job;
+mod drive_places;
 #[cfg(test)]
 mod drive_plans;
 mod drive_upload;
@@ -45,6 +46,8 @@ mod pool;
 mod profile;
 mod query;
 mod queue;
+#[cfg(test)]
+mod queue_plans;
 mod quota;
 mod record;
 mod replica;

@@ -3,6 +3,7 @@
 use capstan_domain::ids::{DriveId, MachineId, Reference};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::machine::{Machine, Mount, NewMachine};
+use capstan_domain::tag::Tagged;
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 
@@ -14,6 +15,7 @@ use crate::find::find;
 use crate::mounting::{refuse_missing, refuse_shared};
 use crate::query::{Row, Value, json, sql, tuples};
 use crate::select::{Field, Select, Type};
+use crate::tag::bear;
 
 /// Drives of one machine.
 const MOUNTS: usize = 256;
@@ -67,7 +69,8 @@ fn read(row: &mut Row) -> Outcome<Machine> {
 }
 
 impl Catalogue {
-    /// Not running. `Conflict` "mounted" if a drive of it is mounted elsewhere and is not for several.
+    /// Not running, with its tags. `Conflict` "mounted" if a drive of it is mounted elsewhere and is not for several, `Invalid` if a
+    /// tag is not there.
     pub async fn create_machine(&self, new: &NewMachine) -> Outcome<Machine> {
         let id = MachineId::new();
         let insert = sql("INSERT INTO machines (id, owner, name, running, attributes, created, updated) \
@@ -77,11 +80,12 @@ impl Catalogue {
         .bind(&new.name)
         .bind(json(&new.attributes))
         .bind(Timestamp::now());
-        let mounts = new.mounts.clone();
+        let (mounts, tags) = (new.mounts.clone(), new.tags.clone());
         self.write(move |connection| {
             Box::pin(async move {
                 connection.run(insert).await?;
                 set_mounts(connection, id, &mounts).await?;
+                bear(connection, Tagged::Machine(id), &tags).await?;
                 find(connection, &MACHINES, "machine", id.into(), read).await
             })
         })

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::JobId;
-use capstan_domain::job::{Job, JobState, Progress, Request};
+use capstan_domain::job::{Job, JobState, Lane, Progress, Request};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 
@@ -32,23 +32,33 @@ pub enum Release {
         ready: Timestamp,
         failure: Option<Failure>,
     },
+    /// Back into the queue, for workers of another lane; still the same attempt.
+    Over {
+        lane: Lane,
+    },
+}
+
+/// Takes a job for a worker ($1) until $2, of those that are ready at $3 in a lane ($4).
+pub(crate) fn claim(flavour: Flavour) -> String {
+    let skip = if flavour == Flavour::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" };
+    format!(
+        "UPDATE jobs SET worker = $1, lease = $2, started = COALESCE(started, $3), failure = NULL, \
+         attempt = attempt + CASE WHEN attempt = 0 OR worker IS NOT NULL THEN 1 ELSE 0 END \
+         WHERE number = (SELECT number FROM jobs WHERE lane = $4 AND ((state = 'queued' AND ready <= $3) \
+         OR (state IN ('calculating', 'running') AND lease < $3)) ORDER BY priority DESC, ready, number LIMIT 1{skip}) RETURNING id"
+    )
 }
 
 impl Catalogue {
-    /// The next job that is ready, if there is one, the greatest priority first: queued, or running under a lease that ran out. It is `Calculating` then, held
-    /// until `until`, and its attempt is counted unless it comes back from a pause.
-    pub async fn claim_job(&self, worker: &str, now: Timestamp, until: Timestamp) -> Outcome<Option<Job>> {
+    /// The next job of the lane that is ready, if there is one, the greatest priority first: queued, or running under a lease that ran
+    /// out. It is `Calculating` then, held until `until`, and its attempt is counted unless it comes back from a pause or from another
+    /// lane.
+    pub async fn claim_job(&self, lane: Lane, worker: &str, now: Timestamp, until: Timestamp) -> Outcome<Option<Job>> {
         let worker = worker.to_owned();
         self.write(move |connection| {
             Box::pin(async move {
-                let skip = if connection.flavour() == Flavour::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" };
-                let text = format!(
-                    "UPDATE jobs SET worker = $1, lease = $2, started = COALESCE(started, $3), failure = NULL, \
-                     attempt = attempt + CASE WHEN attempt = 0 OR worker IS NOT NULL THEN 1 ELSE 0 END \
-                     WHERE number = (SELECT number FROM jobs WHERE (state = 'queued' AND ready <= $3) \
-                     OR (state IN ('calculating', 'running') AND lease < $3) ORDER BY priority DESC, ready, number LIMIT 1{skip}) RETURNING id"
-                );
-                let Some(mut row) = connection.one(sql(text).bind(worker).bind(until).bind(now)).await? else {
+                let claim = sql(claim(connection.flavour())).bind(worker).bind(until).bind(now).bind(word(&lane));
+                let Some(mut row) = connection.one(claim).await? else {
                     return Ok(None);
                 };
                 let id: JobId = row.take()?;
@@ -98,7 +108,7 @@ impl Catalogue {
         let (ended, again) = match &release {
             Release::Finished { state, .. } => (Some(word(state)), false),
             Release::Again { failure, .. } => (None, failure.is_some()),
-            Release::Paused => (None, false),
+            Release::Paused | Release::Over { .. } => (None, false),
         };
         self.write(move |connection| {
             Box::pin(async move {
@@ -154,6 +164,11 @@ async fn settle(connection: &mut Connection, id: JobId, release: Release) -> Out
             let again = sql("UPDATE jobs SET ready = $2, failure = $3, attempt = attempt + $4 WHERE id = $1");
             let again = again.bind(id).bind(ready).bind(json_option(failure.as_ref())).bind(failure.is_some());
             connection.run(again).await?;
+            set_state(connection, id, JobState::Queued).await
+        }
+        Release::Over { lane } => {
+            let over = sql("UPDATE jobs SET ready = $2, lane = $3 WHERE id = $1");
+            connection.run(over.bind(id).bind(Timestamp::now()).bind(word(&lane))).await?;
             set_state(connection, id, JobState::Queued).await
         }
     }

@@ -1,9 +1,10 @@
-//! Snapshots of drives. As with a drive, a job does what the state says, and both are recorded in one transaction.
+//! Snapshots of drives. As with a drive, a job does what the state says, and both are recorded in one transaction, with its tags.
 
 use capstan_domain::drive::{ChangeOutcome, Drive, DriveState, NewSnapshot, Snapshot, SnapshotEdit, SnapshotState};
 use capstan_domain::ids::{DriveId, Reference, SnapshotId};
 use capstan_domain::job::{Job, NewJob};
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::tag::Tagged;
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 
@@ -16,6 +17,7 @@ use crate::failure::missing;
 use crate::find::find;
 use crate::query::{Row, Value, json, json_option, sql, tuples, word};
 use crate::select::{Field, Select, Type};
+use crate::tag::bear;
 
 pub(crate) const SNAPSHOTS: Select = Select {
     columns: "t.id, t.number, t.drive, t.owner, t.name, t.size, t.used, t.state, t.failure, t.attributes, t.created, t.updated",
@@ -64,9 +66,10 @@ fn read(row: &mut Row) -> Outcome<Snapshot> {
 }
 
 impl Catalogue {
-    /// In `Creating`, with the job that takes it. `Conflict` "state" if the drive is not ready.
+    /// In `Creating`, with its tags and the job that takes it. `Conflict` "state" if the drive is not ready, `Invalid` if a tag is not
+    /// there.
     pub async fn create_snapshot(&self, new: &NewSnapshot, job: &NewJob) -> Outcome<(Snapshot, Job)> {
-        let (id, drive, job) = (new.id, new.drive, job.clone());
+        let (id, drive, tags, job) = (new.id, new.drive, new.tags.clone(), job.clone());
         let insert = sql("INSERT INTO drive_snapshots (id, drive, owner, name, size, state, attributes, created, updated) \
                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)")
         .bind(id)
@@ -85,6 +88,7 @@ impl Catalogue {
                     return Err(wrong_state("drive", &word(&found.state)));
                 }
                 connection.run(insert).await?;
+                bear(connection, Tagged::Snapshot(id), &tags).await?;
                 let job = begin_job(connection, drive, &job, &[]).await?;
                 Ok((find(connection, &SNAPSHOTS, "snapshot", id.into(), read).await?, job))
             })

@@ -178,14 +178,19 @@ impl Catalogue {
                     return Err(missing(noun));
                 }
                 connection.run(sql(format!("DELETE FROM tag_resources WHERE {column} = $1")).bind(id)).await?;
-                for tag in tags {
-                    put(connection, tag, resource).await?;
-                }
-                Ok(())
+                bear(connection, resource, &tags).await
             })
         })
         .await
     }
+}
+
+/// Within the transaction that makes it, so that nothing is ever there without the tags it was asked for with.
+pub(crate) async fn bear(connection: &mut Connection, resource: Tagged, tags: &[TagId]) -> Outcome<()> {
+    for tag in tags {
+        put(connection, *tag, resource).await?;
+    }
+    Ok(())
 }
 
 /// The same again changes nothing.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::ids::{DriveId, JobId, Number, SnapshotId, TargetId, UserId};
+use crate::ids::{DriveId, JobId, Number, SnapshotId, TagId, TargetId, UserId};
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub struct NewDrive {
     pub state: DriveState,
     pub allow_multimount: bool,
     pub attributes: serde_json::Value,
+    /// That it bears from the start.
+    pub tags: Vec<TagId>,
 }
 
 /// What changes of a drive without work behind it; what is none stays as it is.
@@ -191,6 +193,8 @@ pub struct NewSnapshot {
     pub name: String,
     pub size: u64,
     pub attributes: serde_json::Value,
+    /// That it bears from the start.
+    pub tags: Vec<TagId>,
 }
 
 /// What changes of a snapshot without work behind it; what is none stays as it is.

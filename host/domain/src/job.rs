@@ -107,6 +107,16 @@ pub struct Progress {
     pub remaining_ms: Option<u64>,
 }
 
+/// Whose workers take a job up, so that what somebody waits for does not stand behind hours of copying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// Asks targets for something; no bytes go through the host.
+    Brief,
+    /// Moves bytes or reads trees, which may take hours.
+    Long,
+}
+
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
@@ -116,6 +126,7 @@ pub struct Job {
     pub definition_number: Option<Number>,
     pub name: String,
     pub work: Work,
+    pub lane: Lane,
     pub state: JobState,
     pub requested: Option<Request>,
     pub progress: Progress,
@@ -167,6 +178,17 @@ pub enum Work {
     SyncLocations {
         target: crate::ids::TargetId,
     },
+}
+
+impl Work {
+    /// The lane that its job begins in. Whether a clone has to go through the host shows when its job is taken up: then it goes over
+    /// to the long one.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Transfer { .. } | Self::Erase { .. } | Self::Scan { .. } | Self::Rescan { .. } => Lane::Long,
+            Self::Probe { .. } | Self::Drive { .. } | Self::SyncLocations { .. } => Lane::Brief,
+        }
+    }
 }
 
 /// How a copy is proved.
@@ -238,4 +260,44 @@ pub struct NewJob {
     pub definition: Option<DefinitionId>,
     pub name: String,
     pub work: Work,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::DriveChange;
+    use crate::ids::{DriveId, PoolId, SnapshotId, TargetId};
+
+    #[test]
+    fn what_moves_bytes_or_reads_trees_is_long() {
+        let transfer = Work::Transfer {
+            sources: Vec::new(),
+            destinations: Vec::new(),
+            remove_source: false,
+            verify: Verify::ReadBack,
+            options: TransferOptions::default(),
+        };
+        let (erase, scan) = (Work::Erase { places: Vec::new() }, Work::Scan { places: Vec::new() });
+        for work in [transfer, erase, scan, Work::Rescan { pool: PoolId::new() }] {
+            assert_eq!(work.lane(), Lane::Long, "{work:?}");
+        }
+    }
+
+    #[test]
+    fn what_asks_targets_for_something_is_brief() {
+        let (drive, snapshot) = (DriveId::new(), SnapshotId::new());
+        for change in [
+            DriveChange::Create,
+            DriveChange::Clone { source: DriveId::new(), snapshot: None },
+            DriveChange::Resize { size: 1 },
+            DriveChange::Delete,
+            DriveChange::TakeSnapshot { snapshot },
+            DriveChange::RestoreSnapshot { snapshot },
+            DriveChange::DeleteSnapshot { snapshot },
+        ] {
+            assert_eq!(Work::Drive { drive, change: change.clone() }.lane(), Lane::Brief, "{change:?}");
+        }
+        let (probe, sync) = (Work::Probe { plugin: "s3".to_owned() }, Work::SyncLocations { target: TargetId::new() });
+        assert_eq!([probe.lane(), sync.lane()], [Lane::Brief; 2]);
+    }
 }

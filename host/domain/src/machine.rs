@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DriveId, MachineId, Number, UserId};
+use crate::ids::{DriveId, MachineId, Number, TagId, UserId};
 use crate::time::Timestamp;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,4 +34,6 @@ pub struct NewMachine {
     pub name: String,
     pub mounts: Vec<Mount>,
     pub attributes: serde_json::Value,
+    /// That it bears from the start.
+    pub tags: Vec<TagId>,
 }

@@ -1,10 +1,10 @@
-//! The handle and the workers behind it.
+//! The handle and the workers behind it. Each lane has workers of its own: what is brief never waits for what is long.
 
 use std::sync::Arc;
 
 use capstan_catalogue::{Catalogue, Holder};
 use capstan_domain::ids::JobId;
-use capstan_domain::job::{Job, NewJob, Request, Work};
+use capstan_domain::job::{Job, Lane, NewJob, Request, Work};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
 use tokio::runtime::Handle;
@@ -26,17 +26,45 @@ pub(crate) struct Engine {
     pub(crate) limits: Limits,
     /// Names this process in leases; another process, or this one after a restart, has another.
     pub(crate) worker: String,
-    /// One permit a running job.
-    pub(crate) slots: Arc<Semaphore>,
+    brief: Workers,
+    long: Workers,
     /// True once the host goes down.
     pub(crate) closing: watch::Sender<bool>,
-    pub(crate) bell: Notify,
     /// A job came to a final state.
     pub(crate) ended: Notify,
     /// One permit a job that only this process can do.
     own: Arc<Semaphore>,
     /// Where work runs, whoever asks for it: a door's threads only serve requests.
     work: Handle,
+}
+
+/// Those who take up the jobs of a lane.
+struct Workers {
+    /// One permit a running job.
+    slots: Arc<Semaphore>,
+    /// There may be a job for them.
+    bell: Notify,
+}
+
+impl Workers {
+    fn new(count: usize) -> Self {
+        Self { slots: Arc::new(Semaphore::new(count)), bell: Notify::new() }
+    }
+}
+
+impl Engine {
+    fn workers(&self, lane: Lane) -> &Workers {
+        match lane {
+            Lane::Brief => &self.brief,
+            Lane::Long => &self.long,
+        }
+    }
+
+    /// There may be a job for a worker of one lane or the other.
+    pub(crate) fn ring(&self) {
+        self.brief.bell.notify_one();
+        self.long.bell.notify_one();
+    }
 }
 
 /// Cheap to clone; all clones are one.
@@ -54,17 +82,18 @@ impl Jobs {
             catalogue,
             places,
             probes,
-            slots: Arc::new(Semaphore::new(limits.workers)),
+            brief: Workers::new(limits.brief_workers),
+            long: Workers::new(limits.workers),
             own: Arc::new(Semaphore::new(limits.own)),
             limits,
             worker: JobId::new().to_string(),
             closing: watch::Sender::new(false),
-            bell: Notify::new(),
             ended: Notify::new(),
             work: Handle::current(),
         });
         let loops = vec![
-            tokio::spawn(claim(engine.clone())),
+            tokio::spawn(claim(engine.clone(), Lane::Brief)),
+            tokio::spawn(claim(engine.clone(), Lane::Long)),
             tokio::spawn(scheduler::watch(engine.clone())),
             tokio::spawn(leftovers::watch(engine.clone())),
         ];
@@ -74,7 +103,7 @@ impl Jobs {
     /// Durable when this answers; a worker takes it up at once if one is free.
     pub async fn submit(&self, new: &NewJob) -> Outcome<Job> {
         let job = self.engine.catalogue.create_job(new, None).await?;
-        self.engine.bell.notify_one();
+        self.engine.ring();
         Ok(job)
     }
 
@@ -93,7 +122,7 @@ impl Jobs {
 
     /// Somebody else put jobs into the queue: a worker looks at once if one is free.
     pub fn ring(&self) {
-        self.engine.bell.notify_one();
+        self.engine.ring();
     }
 
     /// A running job sees it within a tick; a waiting one is changed at once. `Conflict` "wrong-state" for a stop of what changes a
@@ -105,7 +134,7 @@ impl Jobs {
                 .with_next_step("pause it, or wait until it has ended"));
         }
         let job = self.engine.catalogue.request_job(job, request).await?;
-        self.engine.bell.notify_one();
+        self.engine.ring();
         if job.state.is_final() {
             self.engine.ended.notify_one();
         }
@@ -115,7 +144,7 @@ impl Jobs {
     /// Stops between two files and gives the jobs back to the queue. Ends within `Limits::stop`, and a moment.
     pub async fn close(&self) {
         self.engine.closing.send_replace(true);
-        self.engine.bell.notify_one();
+        self.engine.ring();
         for task in self.loops.lock().await.drain(..) {
             if let Err(cause) = task.await {
                 error!(%cause, "a loop of the jobs broke off");
@@ -124,18 +153,19 @@ impl Jobs {
     }
 }
 
-/// Takes up jobs while there are slots; ends when the host goes down and all running ones have.
-async fn claim(engine: Arc<Engine>) {
+/// Takes up jobs of a lane while it has slots; ends when the host goes down and all running ones have.
+async fn claim(engine: Arc<Engine>, lane: Lane) {
+    let workers = engine.workers(lane);
     let mut closing = engine.closing.subscribe();
     let mut running = tokio::task::JoinSet::new();
     loop {
         let slot = tokio::select! {
-            slot = engine.slots.clone().acquire_owned() => slot,
+            slot = workers.slots.clone().acquire_owned() => slot,
             _ = closing.wait_for(|closing| *closing) => break,
         };
         let Ok(slot) = slot else { break };
         let now = Timestamp::now();
-        match engine.catalogue.claim_job(&engine.worker, now, now.plus(engine.limits.lease)).await {
+        match engine.catalogue.claim_job(lane, &engine.worker, now, now.plus(engine.limits.lease)).await {
             Ok(Some(job)) => {
                 info!(job = %job.id, name = %job.name, attempt = job.attempt, "job {} taken up", job.id);
                 running.spawn(run(engine.clone(), job, Some(slot)));
@@ -146,7 +176,7 @@ async fn claim(engine: Arc<Engine>) {
         }
         drop(slot);
         tokio::select! {
-            () = engine.bell.notified() => {}
+            () = workers.bell.notified() => {}
             () = tokio::time::sleep(engine.limits.poll) => {}
             Some(ended) = running.join_next() => if let Err(cause) = ended { error!(%cause, "a job broke off; its lease will run out") },
             _ = closing.wait_for(|closing| *closing) => break,

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Jobs that run together; more wait in the queue.
+    /// Jobs of the long lane (bytes moved, trees read) that run together; more wait in the queue.
     pub workers: usize,
+    /// Jobs of the brief lane (what is asked of targets and waited for, such as a new drive) that run together; more wait in the
+    /// queue.
+    pub brief_workers: usize,
     /// Jobs of this process alone (probes of unsaved targets) that run together; one more is refused.
     pub own: usize,
     /// How long a worker holds a job without a sign of life.
@@ -50,6 +53,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             workers: 4,
+            brief_workers: 8,
             own: 16,
             lease: Duration::from_secs(20),
             tick: Duration::from_millis(500),

@@ -2,7 +2,8 @@
 //!
 //! The lease is renewed with every report. A worker that cannot renew it stops before it runs out, so that no two ever work on one
 //! job. What happens if the process dies: before the claim, the job is queued; after it, the lease runs out and the job is claimed
-//! again; after the last file but before the end is written, the next run finds every path unchanged and writes the end.
+//! again, by a worker of its lane; after the last file but before the end is written, the next run finds every path unchanged and
+//! writes the end.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use capstan_catalogue::Release;
 use capstan_domain::context::JobContext;
 use capstan_domain::failure::Retry;
-use capstan_domain::job::{Job, JobState, Progress, Request, Work};
+use capstan_domain::job::{Job, JobState, Lane, Progress, Request, Work};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_mover::{Command, Control, Counters, RECALLED};
@@ -20,7 +21,7 @@ use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
 use crate::meter::Meter;
-use crate::work::{End, outlasts, perform};
+use crate::work::{End, TURNED_OUT_LONG, outlasts, perform};
 
 /// Why the report loop let go of a job.
 enum Left {
@@ -125,6 +126,9 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
         Err(failure) if failure.kind == Kind::Cancelled && asked == Some(Request::Stop) => {
             Release::Finished { state: JobState::StoppedByUser, failure: None, answer: None }
         }
+        Err(failure) if job.lane == Lane::Brief && failure.code.as_deref() == Some(TURNED_OUT_LONG) => {
+            Release::Over { lane: Lane::Long }
+        }
         // The configuration goes down with this process.
         Err(failure) if failure.kind == Kind::Cancelled && only_here => {
             let failure = failure.with_next_step("test it again");
@@ -144,10 +148,13 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
         }
     };
     info!(job = %job.id, end = shown(&release), "job {} is let go", job.id);
-    let last = matches!(release, Release::Finished { .. });
+    let (last, over) = (matches!(release, Release::Finished { .. }), matches!(release, Release::Over { .. }));
     engine.catalogue.release_job(job.id, &engine.worker, progress, release).await?;
     if last {
         engine.ended.notify_one();
+    }
+    if over {
+        engine.ring();
     }
     Ok(())
 }
@@ -170,7 +177,7 @@ fn shown(release: &Release) -> String {
     match release {
         Release::Finished { state, .. } => format!("{state:?}"),
         Release::Paused => "Paused".to_owned(),
-        Release::Again { .. } => "Queued".to_owned(),
+        Release::Again { .. } | Release::Over { .. } => "Queued".to_owned(),
     }
 }
 

@@ -47,6 +47,6 @@ async fn start(engine: &Engine, scan: &Scan, now: Timestamp) -> Outcome<()> {
     let work = Work::Rescan { pool: scan.pool };
     let name = format!("primary scan {}", scan.number);
     engine.catalogue.create_job(&NewJob { definition: None, name, work }, None).await?;
-    engine.bell.notify_one();
+    engine.ring();
     Ok(())
 }

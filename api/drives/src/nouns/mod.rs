@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::answer::Answer;
 use crate::errors::{Error, ErrorItem};
 
-pub use availability_group::AvailabilityGroups;
+pub use availability_group::{AvailabilityGroups, GroupPart, GroupParts};
 pub use capabilities::{Capabilities, CapabilitiesOf, DriveLimits, Range, SnapshotLimits};
 pub use drive::{
     Avoid, CloneOptions, Drive, DriveDefinition, DriveLicense, DriveRuntime, DriveStatus, Grantee, GranteeUser, Media,

@@ -4,7 +4,6 @@ use capstan_domain::drive::{Drive, DriveChange, DriveState, NewDrive, Snapshot};
 use capstan_domain::identity::Caller;
 use capstan_domain::ids::{DriveId, SnapshotId};
 use capstan_domain::job::Job;
-use capstan_domain::tag::Tagged;
 use capstan_domain::{Failure, Outcome};
 use serde_json::json;
 
@@ -77,6 +76,7 @@ impl Drives {
             state: DriveState::Cloning,
             allow_multimount: wish.allow_multimount.unwrap_or(source.allow_multimount),
             attributes: wish.attributes.unwrap_or_else(|| source.attributes.clone()),
+            tags,
         };
         check_name(&drive.name)?;
         check_attributes(&drive.attributes)?;
@@ -84,9 +84,6 @@ impl Drives {
         let job = job(drive.id, format!("clone {}", source.name), change);
         let (drive, _) = self.catalogue.create_drive(&drive, &job, &[source.id]).await?;
         self.engine.ring();
-        if !tags.is_empty() {
-            self.catalogue.set_tags(Tagged::Drive(drive.id), &tags).await?;
-        }
         let mut told = detail(&drive);
         if let Some(told) = told.as_object_mut() {
             told.insert("source".to_owned(), json!(source.id));

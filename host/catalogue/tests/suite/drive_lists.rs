@@ -3,7 +3,7 @@
 use capstan_catalogue::Catalogue;
 use capstan_domain::Kind;
 use capstan_domain::drive::{Drive, DriveChange, DriveState, Media, NewDrive};
-use capstan_domain::ids::TagId;
+use capstan_domain::ids::{TagId, UserId};
 use capstan_domain::listing::{Filter, Listing, Operator, Sort};
 use capstan_domain::machine::{Mount, NewMachine};
 use capstan_domain::tag::{NewTag, Tagged};
@@ -16,6 +16,7 @@ on_both! {
     a_page_of_drives_by_owner_tag_and_name_counts_and_is_in_order => pages,
     a_field_of_several_rows_matches_if_one_does_and_negatively_if_none_does => several,
     a_drive_is_found_by_its_machine => machine,
+    the_drives_of_a_place_are_read_in_pieces => places,
 }
 
 async fn names(catalogue: &Catalogue, listing: &Listing) -> (u64, Vec<String>) {
@@ -107,10 +108,39 @@ async fn machine(catalogue: &Catalogue, _: &Base) {
     let first = made(catalogue, new_drive(ours, "a")).await;
     made(catalogue, new_drive(ours, "b")).await;
     let mounts = vec![Mount { drive: first.id, attributes: json!({}) }];
-    let new = NewMachine { owner: ours.owner, name: "m".to_owned(), mounts, attributes: json!({}) };
+    let new = NewMachine { owner: ours.owner, name: "m".to_owned(), mounts, attributes: json!({}), tags: Vec::new() };
     let machine = catalogue.create_machine(&new).await.unwrap();
     let on = Listing::first(10).with("machine", Operator::Equal, machine.id);
     assert_eq!(names(catalogue, &on).await, (1, vec!["a".into()]));
     let off = Listing::first(10).with("machine", Operator::NotEqual, machine.id);
     assert_eq!(names(catalogue, &off).await, (1, vec!["b".into()]));
+}
+
+async fn places(catalogue: &Catalogue, _: &Base) {
+    let ours = ground(catalogue).await;
+    let theirs = Ground { owner: user(catalogue, "other").await, ..ours };
+    let mut here = Vec::new();
+    for name in ["a", "b", "c"] {
+        here.push(made(catalogue, new_drive(ours, name)).await);
+    }
+    let foreign = made(catalogue, new_drive(theirs, "d")).await;
+    let away = |name: &str, location: &str| NewDrive { location: location.to_owned(), ..new_drive(ours, name) };
+    made(catalogue, away("e", "attic")).await;
+    let gone = made(catalogue, away("f", "cellar")).await.id;
+    let delete = work(gone, DriveChange::Delete);
+    catalogue.begin_drive_change(gone, &[DriveState::Ready], DriveState::Deleting, &delete, &[]).await.unwrap();
+
+    let place = |location: &str| (ours.target, location.to_owned());
+    assert_eq!(catalogue.drive_places(None).await.unwrap(), [place("attic"), place("pool")]);
+    assert_eq!(catalogue.drive_places(Some(theirs.owner)).await.unwrap(), [place("pool")]);
+    let read = async |owner: Option<UserId>, after: i64, location: &str| {
+        catalogue.drives_of_place(owner, &place(location), after, 2).await.unwrap()
+    };
+    let told = |drive: &Drive| (drive.number, drive.id);
+    let mine = Some(ours.owner);
+    assert_eq!(read(mine, 0, "pool").await, [told(&here[0]), told(&here[1])]);
+    assert_eq!(read(mine, here[1].number, "pool").await, [told(&here[2])]);
+    assert!(read(mine, here[2].number, "pool").await.is_empty());
+    assert_eq!(read(None, here[2].number, "pool").await, [told(&foreign)]);
+    assert!(read(mine, 0, "cellar").await.is_empty(), "what is being deleted lies nowhere");
 }

@@ -58,6 +58,7 @@ pub(crate) fn new_drive(ground: Ground, name: &str) -> NewDrive {
         state: DriveState::Creating,
         allow_multimount: false,
         attributes: json!({"cloudsigma": {"meta": {}}}),
+        tags: Vec::new(),
     }
 }
 
@@ -224,6 +225,7 @@ async fn removal(catalogue: &Catalogue, _: &Base) {
         name: "s".to_owned(),
         size: 1 << 30,
         attributes: json!({}),
+        tags: Vec::new(),
     };
     let snapshot = new.id;
     catalogue.create_snapshot(&new, &work(drive, DriveChange::TakeSnapshot { snapshot })).await.unwrap();
@@ -233,7 +235,7 @@ async fn removal(catalogue: &Catalogue, _: &Base) {
     let tag = catalogue.create_tag(&red, &[Tagged::Drive(drive), Tagged::Snapshot(snapshot)]).await.unwrap();
     catalogue.set_drive_user(drive, 3, true).await.unwrap();
     let mounts = vec![Mount { drive, attributes: json!({"dev_channel": "0:0"}) }];
-    let machine = NewMachine { owner: ground.owner, name: "m".to_owned(), mounts, attributes: json!({}) };
+    let machine = NewMachine { owner: ground.owner, name: "m".to_owned(), mounts, attributes: json!({}), tags: Vec::new() };
     let machine = catalogue.create_machine(&machine).await.unwrap();
     assert_eq!((machine.mounts.len(), catalogue.tagged(tag.id).await.unwrap().len()), (1, 2));
 

@@ -1,7 +1,9 @@
 //! The queue: claims, leases, requests, and what a definition shows of them.
 
 use capstan_catalogue::{Catalogue, Holder, Release};
-use capstan_domain::job::{Job, JobState, NewJob, Progress, Request, Work};
+use capstan_domain::drive::DriveChange;
+use capstan_domain::ids::{DriveId, TargetId};
+use capstan_domain::job::{Job, JobState, Lane, NewJob, Progress, Request, Work};
 use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind};
@@ -18,6 +20,8 @@ on_both! {
     a_job_that_waits_for_a_retry_is_not_claimed_before => retry,
     a_definition_runs_one_job_at_a_time_and_shows_its_state => of_definition,
     a_held_job_is_nobody_elses => held,
+    a_job_is_claimed_by_workers_of_its_lane_also_when_its_lease_ran_out => lanes,
+    a_job_that_goes_over_to_another_lane_is_the_same_attempt => over,
     the_greatest_priority_is_claimed_first_and_can_be_changed_while_it_waits => priority,
 }
 
@@ -36,7 +40,7 @@ async fn priority(catalogue: &Catalogue, _: &Base) {
     low.options = serde_json::json!({ "priority": 100 });
     catalogue.update_definition(&low).await.unwrap();
     let mut claimed = Vec::new();
-    while let Some(job) = catalogue.claim_job("w", Timestamp::now(), later()).await.unwrap() {
+    while let Some(job) = catalogue.claim_job(Lane::Long, "w", Timestamp::now(), later()).await.unwrap() {
         claimed.push(job.name);
     }
     assert_eq!(claimed, ["low", "high", "middle", plain.name.as_str()]);
@@ -68,7 +72,7 @@ async fn once(catalogue: &Catalogue, _: &Base) {
             let catalogue = catalogue.clone();
             tokio::spawn(async move {
                 let mut mine = Vec::new();
-                while let Some(job) = catalogue.claim_job(&format!("w{worker}"), now(), later()).await.unwrap() {
+                while let Some(job) = catalogue.claim_job(Lane::Long, &format!("w{worker}"), now(), later()).await.unwrap() {
                     assert_eq!((job.state, job.attempt), (JobState::Calculating, 1));
                     mine.push(job.number);
                 }
@@ -89,11 +93,12 @@ async fn once(catalogue: &Catalogue, _: &Base) {
 async fn expiry(catalogue: &Catalogue, base: &Base) {
     let job = new(catalogue).await;
     let start = now();
-    catalogue.claim_job("dead", start, start).await.unwrap().unwrap();
+    catalogue.claim_job(Lane::Long, "dead", start, start).await.unwrap().unwrap();
     let progress = Progress { files_to_process: 10, files_finalized: 4, ..Progress::default() };
     catalogue.beat_job(job.id, "dead", start, JobState::Running, &progress).await.unwrap();
     let reopened = Catalogue::open(&base.url, crate::database::options()).await.unwrap();
-    let again = reopened.claim_job("alive", start.plus(std::time::Duration::from_millis(1)), later()).await.unwrap().unwrap();
+    let again =
+        reopened.claim_job(Lane::Long, "alive", start.plus(std::time::Duration::from_millis(1)), later()).await.unwrap().unwrap();
     assert_eq!((again.id, again.attempt, again.progress), (job.id, 2, progress));
     let lost = catalogue.beat_job(job.id, "dead", later(), JobState::Running, &progress).await.unwrap_err();
     assert_eq!((lost.kind, lost.code.as_deref()), (Kind::Conflict, Some("lease-lost")));
@@ -102,31 +107,31 @@ async fn expiry(catalogue: &Catalogue, base: &Base) {
     let done = reopened.job(job.id).await.unwrap();
     assert_eq!((done.state, done.answer), (JobState::Done, Some(serde_json::json!(["x"]))));
     assert!(done.finished.is_some());
-    assert!(reopened.claim_job("alive", later(), later()).await.unwrap().is_none());
+    assert!(reopened.claim_job(Lane::Long, "alive", later(), later()).await.unwrap().is_none());
 }
 
 async fn free(catalogue: &Catalogue, _: &Base) {
     new(catalogue).await;
-    catalogue.claim_job("host", now(), later()).await.unwrap().unwrap();
-    assert!(catalogue.claim_job("host", now(), later()).await.unwrap().is_none());
+    catalogue.claim_job(Lane::Long, "host", now(), later()).await.unwrap().unwrap();
+    assert!(catalogue.claim_job(Lane::Long, "host", now(), later()).await.unwrap().is_none());
     assert_eq!(catalogue.free_leases(Some("other")).await.unwrap(), 0);
     assert_eq!(catalogue.free_leases(Some("host")).await.unwrap(), 1);
-    assert_eq!(catalogue.claim_job("host", now(), later()).await.unwrap().unwrap().attempt, 2);
+    assert_eq!(catalogue.claim_job(Lane::Long, "host", now(), later()).await.unwrap().unwrap().attempt, 2);
 }
 
 async fn pause(catalogue: &Catalogue, _: &Base) {
     let job = new(catalogue).await;
-    catalogue.claim_job("w", now(), later()).await.unwrap().unwrap();
+    catalogue.claim_job(Lane::Long, "w", now(), later()).await.unwrap().unwrap();
     let asked = catalogue.request_job(job.id, Request::Pause).await.unwrap();
     assert_eq!((asked.state, asked.requested), (JobState::Calculating, Some(Request::Pause)));
     let told = catalogue.beat_job(job.id, "w", later(), JobState::Running, &Progress::default()).await.unwrap();
     assert_eq!(told, Some(Request::Pause));
     catalogue.release_job(job.id, "w", &Progress::default(), Release::Paused).await.unwrap();
     assert_eq!(catalogue.job(job.id).await.unwrap().state, JobState::Paused);
-    assert!(catalogue.claim_job("w", later(), later()).await.unwrap().is_none());
+    assert!(catalogue.claim_job(Lane::Long, "w", later(), later()).await.unwrap().is_none());
     let resumed = catalogue.request_job(job.id, Request::Resume).await.unwrap();
     assert_eq!((resumed.state, resumed.requested), (JobState::Queued, None));
-    assert_eq!(catalogue.claim_job("w", now(), later()).await.unwrap().unwrap().attempt, 1);
+    assert_eq!(catalogue.claim_job(Lane::Long, "w", now(), later()).await.unwrap().unwrap().attempt, 1);
     catalogue.request_job(job.id, Request::Stop).await.unwrap();
     let told = catalogue.beat_job(job.id, "w", later(), JobState::Running, &Progress::default()).await.unwrap();
     assert_eq!(told, Some(Request::Stop));
@@ -152,14 +157,14 @@ async fn requests(catalogue: &Catalogue, _: &Base) {
 
 async fn retry(catalogue: &Catalogue, _: &Base) {
     let job = new(catalogue).await;
-    catalogue.claim_job("w", now(), later()).await.unwrap().unwrap();
+    catalogue.claim_job(Lane::Long, "w", now(), later()).await.unwrap().unwrap();
     let ready = later();
     let again = Release::Again { ready, failure: Some(Failure::new(Kind::Unavailable, "away")) };
     catalogue.release_job(job.id, "w", &Progress::default(), again).await.unwrap();
     let waiting = catalogue.job(job.id).await.unwrap();
     assert_eq!((waiting.state, waiting.failure.unwrap().kind), (JobState::Queued, Kind::Unavailable));
-    assert!(catalogue.claim_job("w", now(), later()).await.unwrap().is_none());
-    let claimed = catalogue.claim_job("w", ready, later()).await.unwrap().unwrap();
+    assert!(catalogue.claim_job(Lane::Long, "w", now(), later()).await.unwrap().is_none());
+    let claimed = catalogue.claim_job(Lane::Long, "w", ready, later()).await.unwrap().unwrap();
     assert_eq!((claimed.attempt, claimed.failure), (2, None));
 }
 
@@ -172,7 +177,7 @@ async fn of_definition(catalogue: &Catalogue, _: &Base) {
     assert_eq!((failure.kind, failure.code.as_deref()), (Kind::Conflict, Some("already-running")));
     let shown = catalogue.definition(d.id).await.unwrap();
     assert_eq!((shown.job, shown.status), (Some(job.id), JobState::Queued));
-    catalogue.claim_job("w", now(), later()).await.unwrap().unwrap();
+    catalogue.claim_job(Lane::Long, "w", now(), later()).await.unwrap().unwrap();
     catalogue.beat_job(job.id, "w", later(), JobState::Running, &Progress::default()).await.unwrap();
     assert_eq!(catalogue.definition(d.id).await.unwrap().status, JobState::Running);
     catalogue.release_job(job.id, "w", &Progress::default(), finished(JobState::DoneWithWarnings)).await.unwrap();
@@ -194,6 +199,50 @@ async fn held(catalogue: &Catalogue, _: &Base) {
     let holder = Holder { worker: "me".to_owned(), until: later() };
     let job = catalogue.create_job(&probe, Some(holder)).await.unwrap();
     assert_eq!((job.state, job.attempt), (JobState::Calculating, 1));
-    assert!(catalogue.claim_job("you", now(), later()).await.unwrap().is_none());
+    for lane in [Lane::Brief, Lane::Long] {
+        assert!(catalogue.claim_job(lane, "you", now(), later()).await.unwrap().is_none());
+    }
     catalogue.release_job(job.id, "me", &Progress::default(), finished(JobState::Done)).await.unwrap();
+}
+
+async fn brief(catalogue: &Catalogue) -> Job {
+    let work = Work::Drive { drive: DriveId::new(), change: DriveChange::Create };
+    catalogue.create_job(&NewJob { definition: None, name: "d".to_owned(), work }, None).await.unwrap()
+}
+
+async fn lanes(catalogue: &Catalogue, _: &Base) {
+    let sync = NewJob { definition: None, name: "s".to_owned(), work: Work::SyncLocations { target: TargetId::new() } };
+    let (long, first) = (new(catalogue).await, brief(catalogue).await);
+    let second = catalogue.create_job(&sync, None).await.unwrap();
+    assert_eq!([long.lane, first.lane, second.lane], [Lane::Long, Lane::Brief, Lane::Brief]);
+    let start = now();
+    let claim = async |lane: Lane, worker: &str| catalogue.claim_job(lane, worker, start, start).await.unwrap();
+    for expected in [first.id, second.id] {
+        assert_eq!(claim(Lane::Brief, "dead").await.unwrap().id, expected);
+    }
+    assert!(claim(Lane::Brief, "dead").await.is_none(), "what is long is for others");
+    assert_eq!(claim(Lane::Long, "dead").await.unwrap().id, long.id);
+    assert!(claim(Lane::Long, "dead").await.is_none());
+    // Each is taken up again in its own lane.
+    let then = start.plus(std::time::Duration::from_millis(1));
+    for (lane, expected) in [(Lane::Long, vec![long.id]), (Lane::Brief, vec![first.id, second.id])] {
+        let mut again = Vec::new();
+        while let Some(job) = catalogue.claim_job(lane, "alive", then, later()).await.unwrap() {
+            assert_eq!((job.lane, job.attempt), (lane, 2));
+            again.push(job.id);
+        }
+        assert_eq!(again, expected);
+    }
+}
+
+async fn over(catalogue: &Catalogue, _: &Base) {
+    let job = brief(catalogue).await;
+    catalogue.claim_job(Lane::Brief, "w", now(), later()).await.unwrap().unwrap();
+    let over = || Release::Over { lane: Lane::Long };
+    assert!(catalogue.release_job(job.id, "other", &Progress::default(), over()).await.is_err(), "it is not theirs");
+    assert!(catalogue.claim_job(Lane::Long, "w", later(), later()).await.unwrap().is_none());
+    catalogue.release_job(job.id, "w", &Progress::default(), over()).await.unwrap();
+    assert!(catalogue.claim_job(Lane::Brief, "w", later(), later()).await.unwrap().is_none());
+    let claimed = catalogue.claim_job(Lane::Long, "w", now(), later()).await.unwrap().unwrap();
+    assert_eq!((claimed.id, claimed.lane, claimed.attempt), (job.id, Lane::Long, 1));
 }

@@ -29,7 +29,7 @@ fn mount(drive: &Drive) -> Mount {
 
 fn new_machine(ground: Ground, name: &str, drives: &[&Drive]) -> NewMachine {
     let mounts = drives.iter().map(|drive| mount(drive)).collect();
-    NewMachine { owner: ground.owner, name: name.to_owned(), mounts, attributes: json!({"cpu": 1000}) }
+    NewMachine { owner: ground.owner, name: name.to_owned(), mounts, attributes: json!({"cpu": 1000}), tags: Vec::new() }
 }
 
 async fn machine(catalogue: &Catalogue, ground: Ground, name: &str, drives: &[&Drive]) -> Machine {

@@ -28,6 +28,7 @@ fn new(ground: Ground, drive: DriveId, name: &str) -> NewSnapshot {
         name: name.to_owned(),
         size: 1 << 30,
         attributes: json!({"meta": {}}),
+        tags: Vec::new(),
     }
 }
 

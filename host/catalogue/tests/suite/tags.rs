@@ -2,20 +2,21 @@
 
 use capstan_catalogue::Catalogue;
 use capstan_domain::Kind;
-use capstan_domain::drive::{DriveChange, DriveState, DriveUser};
+use capstan_domain::drive::{DriveChange, DriveState, DriveUser, NewDrive, NewSnapshot};
 use capstan_domain::identity::{NewUser, Role};
-use capstan_domain::ids::{DriveId, TagId, UserId};
+use capstan_domain::ids::{DriveId, SnapshotId, TagId, UserId};
 use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::machine::NewMachine;
 use capstan_domain::tag::{NewTag, Tag, Tagged};
 use serde_json::json;
 
 use crate::database::{Base, on_both};
-use crate::drives::{ground, ready, user, work};
+use crate::drives::{ground, new_drive, ready, user, work};
 
 on_both! {
     a_tags_name_is_unique_among_an_owners => unique,
     what_bears_a_tag_is_replaced_as_a_whole => borne,
+    what_is_made_bears_its_tags_at_once_or_is_not_made => made_with,
     tags_go_with_their_owner => owner,
     a_drive_has_one_record_of_its_users => people,
     a_profile_is_what_was_set_last => profiles,
@@ -54,7 +55,8 @@ async fn unique(catalogue: &Catalogue, _: &Base) {
 async fn borne(catalogue: &Catalogue, _: &Base) {
     let ground = ground(catalogue).await;
     let (a, b) = (ready(catalogue, ground, "a").await.id, ready(catalogue, ground, "b").await.id);
-    let machine = NewMachine { owner: ground.owner, name: "m".to_owned(), mounts: Vec::new(), attributes: json!({}) };
+    let machine =
+        NewMachine { owner: ground.owner, name: "m".to_owned(), mounts: Vec::new(), attributes: json!({}), tags: Vec::new() };
     let machine = catalogue.create_machine(&machine).await.unwrap().id;
     let (on_a, on_b, on_machine) = (Tagged::Drive(a), Tagged::Drive(b), Tagged::Machine(machine));
     let red = catalogue.create_tag(&new(ground.owner, "red"), &[on_a, on_machine, on_a]).await.unwrap();
@@ -100,11 +102,59 @@ async fn borne(catalogue: &Catalogue, _: &Base) {
     assert!(catalogue.tagged(blue.id).await.unwrap().is_empty());
 }
 
+async fn made_with(catalogue: &Catalogue, _: &Base) {
+    let ground = ground(catalogue).await;
+    let red = catalogue.create_tag(&new(ground.owner, "red"), &[]).await.unwrap().id;
+    let blue = catalogue.create_tag(&new(ground.owner, "blue"), &[]).await.unwrap().id;
+    let all = Listing::first(10);
+    let drive = |tags: &[TagId]| NewDrive { tags: tags.to_vec(), ..new_drive(ground, "d") };
+
+    // A tag that is gone: nothing is made, and no job.
+    let (good, bad) = (drive(&[red]), drive(&[red, TagId::new()]));
+    let (make_good, make_bad) = (work(good.id, DriveChange::Create), work(bad.id, DriveChange::Create));
+    assert_eq!(catalogue.create_drive(&bad, &make_bad, &[]).await.unwrap_err().kind, Kind::Invalid);
+    let both = vec![(good.clone(), make_good.clone(), Vec::new()), (bad, make_bad, Vec::new())];
+    assert_eq!(catalogue.create_drives(both).await.unwrap_err().kind, Kind::Invalid);
+    assert_eq!((catalogue.drives(&all).await.unwrap().count, catalogue.jobs(&all).await.unwrap().count), (0, 0));
+    assert!(catalogue.tagged(red).await.unwrap().is_empty());
+    catalogue.create_drive(&good, &make_good, &[]).await.unwrap();
+    assert_eq!(catalogue.tagged(red).await.unwrap(), [Tagged::Drive(good.id)]);
+
+    let drive = ready(catalogue, ground, "a").await.id;
+    let snapshot = |tags: &[TagId]| NewSnapshot {
+        id: SnapshotId::new(),
+        drive,
+        owner: ground.owner,
+        name: "s".to_owned(),
+        size: 1 << 30,
+        attributes: json!({}),
+        tags: tags.to_vec(),
+    };
+    let take = |snapshot: &NewSnapshot| work(drive, DriveChange::TakeSnapshot { snapshot: snapshot.id });
+    let (good, bad) = (snapshot(&[blue, red, blue]), snapshot(&[blue, TagId::new()]));
+    assert_eq!(catalogue.create_snapshot(&bad, &take(&bad)).await.unwrap_err().kind, Kind::Invalid);
+    assert_eq!((catalogue.snapshots(&all).await.unwrap().count, catalogue.jobs(&all).await.unwrap().count), (0, 2));
+    catalogue.create_snapshot(&good, &take(&good)).await.unwrap();
+    assert_eq!(catalogue.tagged(blue).await.unwrap(), [Tagged::Snapshot(good.id)]);
+
+    let machine = |tags: &[TagId]| NewMachine {
+        owner: ground.owner,
+        name: "m".to_owned(),
+        mounts: Vec::new(),
+        attributes: json!({}),
+        tags: tags.to_vec(),
+    };
+    assert_eq!(catalogue.create_machine(&machine(&[TagId::new()])).await.unwrap_err().kind, Kind::Invalid);
+    assert_eq!(catalogue.machines(&all).await.unwrap().count, 0);
+    let made = catalogue.create_machine(&machine(&[blue])).await.unwrap().id;
+    assert_eq!(catalogue.tagged(blue).await.unwrap(), [Tagged::Snapshot(good.id), Tagged::Machine(made)]);
+}
+
 async fn owner(catalogue: &Catalogue, _: &Base) {
     let admin = NewUser { name: "admin".to_owned(), role: Role::Administrator, password: "hash".to_owned() };
     catalogue.create_user(&admin).await.unwrap();
     let a = user(catalogue, "a").await;
-    let machine = NewMachine { owner: a, name: "m".to_owned(), mounts: Vec::new(), attributes: json!({}) };
+    let machine = NewMachine { owner: a, name: "m".to_owned(), mounts: Vec::new(), attributes: json!({}), tags: Vec::new() };
     let machine = catalogue.create_machine(&machine).await.unwrap().id;
     let tag = catalogue.create_tag(&new(a, "red"), &[Tagged::Machine(machine)]).await.unwrap().id;
     catalogue.set_profile(a, json!({"clone_naming": "DATE"})).await.unwrap();

@@ -58,6 +58,9 @@ impl End {
     }
 }
 
+/// Code of what a work answers that cannot be brief, whose job is in the brief lane: it goes over to the long one.
+pub(crate) const TURNED_OUT_LONG: &str = "turned-out-long";
+
 /// What a work that has no files to stop between answers when it is stopped.
 fn stopped() -> Failure {
     Failure::new(Kind::Cancelled, "the job was stopped")

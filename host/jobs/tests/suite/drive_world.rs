@@ -141,6 +141,7 @@ impl DriveWorld {
             state,
             allow_multimount: false,
             attributes: json!({}),
+            tags: Vec::new(),
         }
     }
 
@@ -186,6 +187,7 @@ impl DriveWorld {
             name: "s".to_owned(),
             size: drive.size,
             attributes: json!({}),
+            tags: Vec::new(),
         };
         let job = job(drive.id, DriveChange::TakeSnapshot { snapshot: new.id });
         let made = self.catalogue.create_snapshot(&new, &job).await.unwrap();
@@ -205,10 +207,14 @@ impl DriveWorld {
     }
 
     pub(crate) async fn ended(&self, job: JobId) -> Job {
+        self.until(job, |job| job.state.is_final()).await
+    }
+
+    pub(crate) async fn until(&self, job: JobId, reached: impl Fn(&Job) -> bool) -> Job {
         let start = Instant::now();
         loop {
             let found = self.catalogue.job(job).await.unwrap();
-            if found.state.is_final() {
+            if reached(&found) {
                 return found;
             }
             assert!(start.elapsed() < PATIENCE, "the job stays {:?}: {:?}", found.state, found.failure);

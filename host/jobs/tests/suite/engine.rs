@@ -71,6 +71,11 @@ impl Engine {
         self.hangs.swap(false, Ordering::SeqCst)
     }
 
+    /// How much has yet to befall it.
+    pub(crate) fn planned(&self) -> usize {
+        self.lock().plans.len()
+    }
+
     /// Forgets what was to befall it.
     pub(crate) fn heal(&self) {
         self.lock().plans.clear();

@@ -6,6 +6,7 @@ mod drive_world;
 mod drives;
 mod ends;
 mod engine;
+mod lanes;
 mod rescans;
 mod restarts;
 mod scans;

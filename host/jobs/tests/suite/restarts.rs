@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capstan_domain::entry::Tree;
-use capstan_domain::job::{JobState, NewJob, Request, Work};
+use capstan_domain::job::{JobState, Lane, NewJob, Request, Work};
 use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::pool::PeriodUnit;
 use capstan_domain::time::Timestamp;
@@ -23,7 +23,7 @@ async fn a_job_of_a_dead_process_is_taken_up_when_its_lease_runs_out() {
         .await
         .unwrap();
     let now = Timestamp::now();
-    world.catalogue.claim_job("dead", now, now.plus(Duration::from_millis(300))).await.unwrap().unwrap();
+    world.catalogue.claim_job(Lane::Long, "dead", now, now.plus(Duration::from_millis(300))).await.unwrap().unwrap();
     let next = world.again().await;
     let ended = next.ended(job.id).await;
     assert_eq!((ended.state, ended.attempt), (JobState::Done, 2));

@@ -58,6 +58,14 @@ impl Fake {
         self.world.lock().unwrap()
     }
 
+    /// Drives by storage host.
+    fn groups(&self) -> Vec<Vec<Uuid>> {
+        let world = self.world();
+        let (apart, together): (Vec<_>, Vec<_>) = world.drives.values().partition(|held| !held.avoided.is_empty());
+        let together = together.into_iter().map(|held| held.drive.uuid).collect();
+        std::iter::once(together).chain(apart.into_iter().map(|held| vec![held.drive.uuid])).collect()
+    }
+
     fn note(&self, what: impl std::fmt::Debug) {
         self.world().asked = format!("{what:?}");
     }
@@ -156,15 +164,20 @@ impl Profiles for Fake {
 
 #[async_trait]
 impl AvailabilityGroups for Fake {
-    async fn list(&self, _: &Caller) -> Answer<Vec<Vec<Uuid>>> {
-        let world = self.world();
-        let (apart, together): (Vec<_>, Vec<_>) = world.drives.values().partition(|held| !held.avoided.is_empty());
-        let together = together.into_iter().map(|held| held.drive.uuid).collect();
-        Ok(std::iter::once(together).chain(apart.into_iter().map(|held| vec![held.drive.uuid])).collect())
+    async fn list(&self, _: &Caller) -> Answer<GroupParts> {
+        Ok(parts(self.groups()))
     }
 
-    async fn of_drive(&self, caller: &Caller, drive: Uuid) -> Answer<Vec<Uuid>> {
-        let groups = AvailabilityGroups::list(self, caller).await?;
-        groups.into_iter().find(|group| group.contains(&drive)).ok_or_else(|| Error::not_found("drive", drive))
+    async fn of_drive(&self, _: &Caller, drive: Uuid) -> Answer<GroupParts> {
+        let found = self.groups().into_iter().find(|group| group.contains(&drive));
+        found.map(|group| parts(vec![group])).ok_or_else(|| Error::not_found("drive", drive))
     }
+}
+
+/// A part for each drive.
+fn parts(groups: Vec<Vec<Uuid>>) -> GroupParts {
+    let parts = groups.into_iter().enumerate();
+    let parts =
+        parts.flat_map(|(group, drives)| drives.into_iter().map(move |drive| Ok(GroupPart { group, drives: vec![drive] })));
+    Box::pin(futures::stream::iter(parts.collect::<Vec<Answer<GroupPart>>>()))
 }

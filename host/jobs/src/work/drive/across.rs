@@ -4,8 +4,12 @@
 //! read by itself, are cloned first where they lie, by their target's own way; that volume is temporary and is named after the
 //! drive that is made, so that whoever takes the job up finds it.
 //!
+//! Nobody who waits for something brief waits for this: a job of that lane goes over to the other one first.
+//!
 //! | dies after | is there then | taken up again |
 //! |---|---|---|
+//! | it is found that the host has to copy | nothing | in its lane, which finds it again |
+//! | the job is given to the long lane | nothing | there |
 //! | what an earlier run came to is no longer recorded, and that there may be a temporary volume is | what that run left | all is begun anew |
 //! | the old volume is deleted | at most the temporary one | it is cloned again under its attempt, which answers it; the volume is made |
 //! | the temporary volume is cloned | it alone | the same |
@@ -18,13 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use capstan_domain::drive::Drive;
-use capstan_domain::job::JobState;
+use capstan_domain::job::{JobState, Lane};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_mover::DriveCopy;
 
 use super::volume::{Origin, Volume};
 use super::{Bench, lingers};
+use crate::work::TURNED_OUT_LONG;
 
 /// Whether the target has a way of its own.
 pub(super) fn is_one_place(drive: &Drive, origin: &Origin) -> bool {
@@ -32,6 +37,9 @@ pub(super) fn is_one_place(drive: &Drive, origin: &Origin) -> bool {
 }
 
 pub(super) async fn copy(bench: &Bench<'_>, drive: &Drive, origin: &Origin) -> Outcome<()> {
+    if bench.job.lane == Lane::Brief {
+        return Err(Failure::new(Kind::Cancelled, "the host has to copy it").with_code(TURNED_OUT_LONG));
+    }
     let volume = Volume::of(bench, drive).await?;
     let there = volume.find(bench).await?.is_some_and(|found| found.size == drive.size);
     let recorded = bench.job.progress.bytes_finalized;

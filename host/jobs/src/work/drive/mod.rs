@@ -8,7 +8,7 @@
 //! | while the engine works, or before its answer is heard | a whole volume or none: a half-made one is not found | the same attempt again: the engine answers what it made, or makes it |
 //! | create: before `Ready` is recorded | a volume of zeros | the same attempt answers it |
 //! | clone in a target: between clone and resize | a volume of the source's size | the clone is answered, the resize is made |
-//! | clone through the host, at any step | see `across` | goes on at the recorded offset, or begins anew |
+//! | clone through the host, at any step, on its way to the long lane too | see `across` | goes on at the recorded offset, or begins anew |
 //! | resize: before the new size is recorded | a volume of the new size, the drive with the old | the same attempt again, which changes nothing more |
 //! | a restore | the volume as it was, or as the snapshot | the same attempt again |
 //! | delete: before the row is removed | no volume, the drive `Deleting` | deleting what is absent is a success, the row goes |
