@@ -78,7 +78,7 @@ impl<'a> Subject<'a> {
     /// The image of a drive that a call made.
     pub(crate) async fn there(&self) -> Outcome<Image> {
         self.record().await?;
-        self.images().look().await?.ok_or_else(|| self.absent())
+        self.images().find().await?.ok_or_else(|| self.absent())
     }
 
     pub(crate) fn taken(&self) -> capstan_sdk::Failure {
@@ -124,7 +124,7 @@ pub(crate) async fn claim(subject: &Subject<'_>, mark: &str) -> Outcome<Found> {
 
 /// The image is there as it was to be: from now on the drive is.
 pub(crate) async fn made(subject: &Subject<'_>, size: u64) -> Outcome<Drive> {
-    let image = subject.images().look().await?;
+    let image = subject.images().find().await?;
     let image =
         image.ok_or_else(|| unavailable(format!("{} is not there after it was made", subject.text)).retry(Retry::AtOnce))?;
     if image.size != size {
@@ -180,7 +180,7 @@ pub(crate) async fn delete(subject: &Subject<'_>) -> Outcome<()> {
     // What no call made is not removed either.
     let Some(record) = ledger::get(subject.name).await? else { return Ok(()) };
     for _ in 0..REMOVALS {
-        let Some(image) = subject.images().look().await? else {
+        let Some(image) = subject.images().find().await? else {
             if subject.images().is_going().await? {
                 return Err(still(&subject.text));
             }

@@ -6,7 +6,7 @@
 
 use capstan_sdk::failure::{conflict, malformed};
 use capstan_sdk::text::percent;
-use capstan_sdk::{Failure, Outcome, time};
+use capstan_sdk::{Failure, Outcome, clock, time};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -16,6 +16,9 @@ use crate::error::Refusal;
 
 /// What an image of a drive is made with: a copy-on-write parent, one writer at a time, a map of what is there.
 const FEATURES: [&str; 5] = ["layering", "exclusive-lock", "object-map", "fast-diff", "deep-flatten"];
+
+/// Before an image that is not shown is looked for again, milliseconds: longer in all than removing a snapshot takes.
+const LOOKS_MS: [u64; 3] = [200, 800, 2_000];
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Image {
@@ -116,7 +119,19 @@ impl<'a> Images<'a> {
         self.call(method, &path)
     }
 
-    /// None: there is none.
+    /// None: there is none, however often one looks. While a snapshot of it or a clone is being removed, the dashboard comes upon what is
+    /// gone and tells of the whole image that it is not there.
+    pub(crate) async fn find(&self) -> Outcome<Option<Image>> {
+        for pause in LOOKS_MS {
+            if let Some(image) = self.look().await? {
+                return Ok(Some(image));
+            }
+            clock::wait(pause).await;
+        }
+        self.look().await
+    }
+
+    /// None: the dashboard shows none at this moment.
     pub(crate) async fn look(&self) -> Outcome<Option<Image>> {
         let image: Option<Image> = self.client.look(&self.call("GET", "?omit_usage=true")).await?;
         if image.as_ref().is_some_and(|image| image.id.is_empty()) {

@@ -108,7 +108,7 @@ async fn tidy_one(client: &Client, name: &str) -> Outcome<Option<String>> {
         return Ok(None);
     }
     let images = Images::new(client, name, SUBJECT);
-    let Some(image) = images.look().await? else {
+    let Some(image) = images.find().await? else {
         if !images.is_going().await? {
             ledger::tidied(name).await?;
         }

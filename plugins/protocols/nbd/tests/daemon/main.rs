@@ -19,7 +19,7 @@ mod storage_daemon;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capstan_nbd_client::{Answer, Client, Cookie, Denial, Errno, Error, Event, Export, Request};
 use storage_daemon::StorageDaemon;
@@ -72,8 +72,7 @@ struct Wire {
 
 impl Wire {
     fn connect(disk: &Disk, export: &str) -> Result<(Self, Export), Error> {
-        let stream = TcpStream::connect(("127.0.0.1", disk.server.nbd_port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let stream = greeted(disk.server.nbd_port);
         let mut wire = Self { client: Client::new(export).unwrap(), stream, answers: BTreeMap::new() };
         loop {
             wire.step()?;
@@ -121,6 +120,20 @@ impl Wire {
     fn run(&mut self, request: Request, payload: &[u8]) -> Answer {
         let cookie = self.ask(request, payload);
         self.answer(cookie).unwrap()
+    }
+}
+
+/// A connection on which the server said its first word: one that has just begun may still drop who comes.
+fn greeted(port: u16) -> TcpStream {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        if stream.peek(&mut [0; 1]).is_ok_and(|count| count > 0) {
+            return stream;
+        }
+        assert!(Instant::now() < until, "nobody greets");
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
