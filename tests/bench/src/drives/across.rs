@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::image::{Image, synced};
 use super::pool::Pool;
 use super::qemu;
-use super::rig::{DSSD, Drive, NVME};
+use super::rig::{DSSD, Drive, NVME, TCP};
 use crate::measure::{Series, has, option};
 use crate::{rivals, share, table};
 
@@ -70,7 +70,7 @@ fn cloned(pool: &Pool<'_>, image: Image, near: &Drive, source: &Drive, storage_t
 fn converted_there(pool: &Pool<'_>, image: Image, near: &Drive) -> anyhow::Result<Duration> {
     let to = pool.rig.made("converted", image.size, DSSD)?;
     // So that the engine gives it out.
-    pool.rig.attach(&to, false)?;
+    pool.rig.attach(&to, TCP, false)?;
     begin(pool, image, near)?;
     let from = pool.rig.file(near).display().to_string();
     let took = rivals::run(qemu::convert_into(&from, &pool.direct(&to))?)?;
@@ -80,7 +80,7 @@ fn converted_there(pool: &Pool<'_>, image: Image, near: &Drive) -> anyhow::Resul
 }
 
 fn converted_back(pool: &Pool<'_>, image: Image, near: &Drive, far: &Drive) -> anyhow::Result<Duration> {
-    pool.rig.attach(far, true)?;
+    pool.rig.attach(far, TCP, true)?;
     begin(pool, image, near)?;
     let to = pool.rig.room().join("converted.raw");
     let took = rivals::run(qemu::convert(&pool.direct(far), &to.display().to_string())?)? + synced(&to)?;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::image::Image;
 use super::qemu;
-use super::rig::{DSSD, Drive, Rig};
+use super::rig::{DSSD, Drive, Rig, TCP};
 use crate::rivals;
 
 pub(super) struct Pool<'r> {
@@ -35,7 +35,7 @@ impl<'r> Pool<'r> {
         let file = self.rig.room().join(format!("{name}.raw"));
         image.write(&file)?;
         let drive = self.rig.made(name, image.size, DSSD)?;
-        let uri = self.rig.attach(&drive, false)?;
+        let uri = self.rig.attach(&drive, TCP, false)?;
         rivals::run(qemu::convert_into(&file.display().to_string(), &uri)?)?;
         self.rig.detach(&drive)?;
         std::fs::remove_file(&file)?;

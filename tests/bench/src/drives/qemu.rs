@@ -90,7 +90,7 @@ impl Plan {
         let Self { rounds, part } = self;
         let some = if part > 1 { format!(", one of {part} requests of the whole load") } else { String::new() };
         format!(
-            "{what} `qemu-img bench`, {DEPTH} requests at a time over TCP on loopback, {rounds} rounds in turns{some}; requests/s, median (spread)."
+            "{what} `qemu-img bench`, {DEPTH} requests at a time, {rounds} rounds in turns{some}; requests/s, median (spread)."
         )
     }
 

@@ -48,6 +48,9 @@ impl Drive {
     }
 }
 
+/// Where an export is listened for that need not be at a socket.
+pub(super) const TCP: &str = "tcp:127.0.0.1:0";
+
 /// What a new drive is asked for with. `size` in bytes.
 pub(super) fn wish(name: &str, size: u64, storage_type: &str) -> Value {
     json!({ "name": name, "media": "disk", "size": size, "storage_type": storage_type })
@@ -123,8 +126,8 @@ impl Rig {
     }
 
     /// On loopback, over TCP; the address for clients of NBD.
-    pub(super) fn attach(&self, drive: &Drive, read_only: bool) -> anyhow::Result<String> {
-        let wish = json!({ "address": "tcp:127.0.0.1:0", "read_only": read_only });
+    pub(super) fn attach(&self, drive: &Drive, address: &str, read_only: bool) -> anyhow::Result<String> {
+        let wish = json!({ "address": address, "read_only": read_only });
         let attachment = self.client.post(&drive.attachment(), &wish)?;
         let uri = attachment.get("uri").and_then(Value::as_str).with_context(|| format!("no address in {attachment}"))?;
         Ok(uri.to_owned())
