@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use capstan_nbd_client::{Answer, Client as Nbd, Cookie, Denial, Errno, Error, Event, Export, Refused, Request};
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{busy, corrupt, denied, invalid, malformed, no_space, unavailable, unsupported};
+use capstan_sdk::failure::{busy, denied, invalid, malformed, no_space, unavailable, unsupported};
 use capstan_sdk::tcp::{Connection, connect};
-use capstan_sdk::{Blame, Failure, Outcome, Retry, StreamResult, named};
+use capstan_sdk::{Blame, Failure, Outcome, Retry, gather, named};
 
 use crate::config::Config;
 
@@ -98,13 +98,13 @@ impl Link {
         // What was announced must follow: a source that breaks costs the connection.
         self.broken = true;
         if length <= GATHERED {
-            out.extend(gather(content, from, length).await?);
+            out.extend(gather::exactly(content, from, length as usize).await?);
             self.connection.write(out).await?;
         } else {
             self.connection.write(out).await?;
             match self.connection.send(content.open(from, u64::from(length))).await {
                 Ok(sent) if sent == u64::from(length) => {}
-                Ok(sent) => return Err(short(content, sent, length)),
+                Ok(sent) => return Err(gather::short(content, sent, length.into())),
                 Err(failure) => return Err(content.broken().unwrap_or(failure)),
             }
         }
@@ -155,25 +155,6 @@ impl Link {
         }
         Ok(())
     }
-}
-
-async fn gather(content: &Content, from: u64, length: u32) -> Outcome<Vec<u8>> {
-    let wanted = length as usize;
-    let mut stream = content.open(from, u64::from(length));
-    let mut bytes = Vec::with_capacity(wanted);
-    while bytes.len() < wanted {
-        let (result, piece) = stream.read(Vec::with_capacity(wanted - bytes.len())).await;
-        bytes.extend_from_slice(&piece);
-        if result == StreamResult::Dropped {
-            break;
-        }
-    }
-    if bytes.len() == wanted { Ok(bytes) } else { Err(short(content, bytes.len() as u64, length)) }
-}
-
-/// Why the content ended before it should.
-fn short(content: &Content, came: u64, wanted: u32) -> Failure {
-    content.broken().unwrap_or_else(|| corrupt(format!("the content ended after {came} of {wanted} bytes")))
 }
 
 /// The connection ended while something was to be said over it.

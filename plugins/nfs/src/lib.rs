@@ -19,7 +19,6 @@
 mod attributes;
 mod backend;
 mod config;
-mod content;
 mod description;
 mod failures;
 mod lane;

@@ -11,10 +11,9 @@ use capstan_nfs3::{Procedure, Records, Status, procedures};
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::unavailable;
 use capstan_sdk::tcp::{Connection, connect};
-use capstan_sdk::{Failure, Outcome, Retry, named};
+use capstan_sdk::{Failure, Outcome, Retry, gather, named};
 
 use crate::config::Config;
-use crate::content;
 use crate::failures::{not_carried_out, refused, strange};
 
 /// Bytes taken from the host at once.
@@ -23,6 +22,8 @@ const PIECE: u32 = 512 << 10;
 const ANSWER_BYTES: usize = (1 << 20) + (64 << 10);
 /// How long an answer may take, milliseconds.
 const SILENCE_MS: u32 = 30_000;
+/// Up to so many bytes pass through the plugin: a request in one piece is cheaper than the bytes are. Bytes.
+const GATHERED: usize = 32 << 10;
 /// The name under which this host appears in the server's log.
 const MACHINE: &str = "capstan";
 
@@ -102,8 +103,8 @@ impl Link {
     pub(crate) async fn post_write(&mut self, write: &Write, content: &Content, from: u64) -> Outcome<Ticket<Write>> {
         let length = write.count as usize;
         let ticket = self.next(write, length);
-        if length <= content::GATHERED {
-            match content::gather(content, from, length).await {
+        if length <= GATHERED {
+            match gather::exactly(content, from, length).await {
                 Ok(bytes) => self.out.extend_from_slice(&bytes),
                 Err(failure) => {
                     self.broken = true;
@@ -117,7 +118,7 @@ impl Link {
             let sent = self.connection.send(content.open(from, u64::from(write.count))).await;
             match sent {
                 Ok(sent) if sent == u64::from(write.count) => self.broken = false,
-                Ok(sent) => return Err(content::short(content, sent, length)),
+                Ok(sent) => return Err(gather::short(content, sent, length as u64)),
                 Err(failure) => return Err(content.broken().unwrap_or(failure)),
             }
         }

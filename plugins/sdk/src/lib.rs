@@ -26,6 +26,7 @@ pub mod drive;
 pub mod endpoint;
 pub mod failure;
 pub mod finding;
+pub mod gather;
 pub mod http;
 mod kept;
 pub mod log;

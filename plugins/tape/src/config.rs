@@ -1,6 +1,6 @@
 //! The configuration: where the library is, and as whom it is asked.
 
-use capstan_iscsi::DigestUse;
+use capstan_iscsi::{DigestUse, PORT, is_name};
 use capstan_sdk::types::Problem;
 use serde::Deserialize;
 
@@ -9,10 +9,7 @@ pub(crate) const SCHEMA: &str = include_str!("schema.json");
 /// Name of the secret.
 pub(crate) const CHAP_SECRET: &str = "chap-secret";
 
-pub(crate) const PORT: u16 = 3260;
 const INITIATOR: &str = "iqn.2026-11.capstan:host";
-/// Bytes of an iSCSI name (RFC 7143, section 4.2.7.1).
-const NAME_BYTES: usize = 223;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
@@ -67,11 +64,6 @@ impl Config {
     }
 }
 
-fn is_iscsi_name(name: &str) -> bool {
-    let form = ["iqn.", "eui.", "naa."].iter().any(|form| name.starts_with(form));
-    form && name.len() <= NAME_BYTES && !name.chars().any(|letter| letter.is_control() || letter.is_whitespace())
-}
-
 pub(crate) fn problems(document: &str) -> Vec<Problem> {
     let problem = |pointer: &str, message: &str| Problem { pointer: pointer.to_owned(), message: message.to_owned() };
     let config = match capstan_sdk::config::parse::<Config>(document) {
@@ -86,7 +78,7 @@ pub(crate) fn problems(document: &str) -> Vec<Problem> {
         found.push(problem("/port", "there is no port 0"));
     }
     for (pointer, name) in [("/target", config.target.as_str()), ("/initiator", config.initiator())] {
-        if !is_iscsi_name(name) {
+        if !is_name(name) {
             found.push(problem(pointer, "an iSCSI name begins with iqn., eui. or naa. and has no spaces"));
         }
     }

@@ -1,9 +1,10 @@
 //! What the plugin says of itself.
 
+use capstan_iscsi::PORT;
 use capstan_sdk::named;
 use capstan_sdk::types::Description;
 
-use crate::config::{PORT, SCHEMA};
+use crate::config::SCHEMA;
 
 pub(crate) fn describe() -> Description {
     Description {

@@ -3,9 +3,9 @@
 use capstan_iscsi::Data;
 use capstan_scsi::tape::{self, Ended};
 use capstan_sdk::content::Content;
-use capstan_sdk::failure::{cancelled, conflict, corrupt, invalid, malformed};
+use capstan_sdk::failure::{cancelled, conflict, invalid, malformed};
 use capstan_sdk::types;
-use capstan_sdk::{Outcome, StreamResult, StreamWriter};
+use capstan_sdk::{Outcome, StreamWriter, gather};
 use serde::{Deserialize, Serialize};
 
 use crate::held::Taken;
@@ -39,20 +39,7 @@ impl Source for Content {
     }
 
     async fn bytes(&self, from: u64, length: u64) -> Outcome<Vec<u8>> {
-        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut stream = self.open(from, length);
-        let mut bytes = Vec::with_capacity(wanted);
-        while bytes.len() < wanted {
-            let (result, piece) = stream.read(Vec::with_capacity(wanted - bytes.len())).await;
-            bytes.extend_from_slice(&piece);
-            if result == StreamResult::Dropped {
-                break;
-            }
-        }
-        if bytes.len() == wanted {
-            return Ok(bytes);
-        }
-        Err(self.broken().unwrap_or_else(|| corrupt(format!("the content ended after {} of {wanted} bytes", bytes.len()))))
+        gather::exactly(self, from, usize::try_from(length).unwrap_or(usize::MAX)).await
     }
 }
 

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use capstan_iscsi::PORT;
 use capstan_sdk::failure::{busy, conflict, malformed, unavailable};
 use capstan_sdk::types::Attachment;
 use capstan_sdk::{Outcome, Retry};
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::answers::{Controller, Server, id, many};
 use crate::client::{Client, Looks, client};
-use crate::config::ISCSI_PORT;
 use crate::outside;
 use crate::record::{self, Attached, Drive, Kept, Phase, Place};
 
@@ -86,7 +86,7 @@ pub(crate) async fn portal(client: &Client) -> Outcome<Rc<Portal>> {
         None if active.vpsa_chap_user.is_empty() => None,
         None => Some((active.vpsa_chap_user, Secret::Told(active.vpsa_chap_secret))),
     };
-    let port = client.config.iscsi_port.unwrap_or(ISCSI_PORT);
+    let port = client.config.iscsi_port.unwrap_or(PORT);
     let portal = Rc::new(Portal { host: host.to_owned(), port, target: active.target, chap });
     KNOWN.with_borrow_mut(|known| known.portal = Some(Rc::clone(&portal)));
     Ok(portal)

@@ -4,9 +4,9 @@ use capstan_iscsi::Data;
 use capstan_scsi::block;
 use capstan_sdk::content::Content;
 use capstan_sdk::drive::end_within;
-use capstan_sdk::failure::{corrupt, malformed};
+use capstan_sdk::failure::malformed;
 use capstan_sdk::types::Drive;
-use capstan_sdk::{Failure, Outcome, StreamResult, StreamWriter, named};
+use capstan_sdk::{Failure, Outcome, StreamWriter, gather, named};
 
 use crate::access;
 use crate::disk::{Disk, PIECE, Piece, is_elsewhere, pieces};
@@ -36,20 +36,7 @@ impl Source for Content {
     }
 
     async fn bytes(&self, from: u64, length: u64) -> Outcome<Vec<u8>> {
-        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut stream = self.open(from, length);
-        let mut bytes = Vec::with_capacity(wanted);
-        while bytes.len() < wanted {
-            let (result, piece) = stream.read(Vec::with_capacity(wanted - bytes.len())).await;
-            bytes.extend_from_slice(&piece);
-            if result == StreamResult::Dropped {
-                break;
-            }
-        }
-        if bytes.len() == wanted {
-            return Ok(bytes);
-        }
-        Err(self.broken().unwrap_or_else(|| corrupt(format!("the content ended after {} of {wanted} bytes", bytes.len()))))
+        gather::exactly(self, from, usize::try_from(length).unwrap_or(usize::MAX)).await
     }
 }
 

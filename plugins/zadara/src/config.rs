@@ -1,6 +1,6 @@
 //! The configuration: which VPSA, which of its pools, and how its data is reached.
 
-use capstan_iscsi::DigestUse;
+use capstan_iscsi::{DigestUse, is_name};
 use capstan_sdk::endpoint::Endpoint;
 use capstan_sdk::types::Problem;
 use serde::Deserialize;
@@ -11,10 +11,7 @@ pub(crate) const SCHEMA: &str = include_str!("schema.json");
 pub(crate) const ACCESS_KEY: &str = "access-key";
 pub(crate) const CHAP_SECRET: &str = "chap-secret";
 
-pub(crate) const ISCSI_PORT: u16 = 3260;
 const INITIATOR: &str = "iqn.2026-11.capstan:host";
-/// Bytes of an iSCSI name (RFC 7143, section 4.2.7.1).
-const NAME_BYTES: usize = 223;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
@@ -83,11 +80,6 @@ impl Config {
     }
 }
 
-fn is_iscsi_name(name: &str) -> bool {
-    let form = ["iqn.", "eui.", "naa."].iter().any(|form| name.starts_with(form));
-    form && name.len() <= NAME_BYTES && !name.chars().any(|letter| letter.is_control() || letter.is_whitespace())
-}
-
 pub(crate) fn problems(document: &str) -> Vec<Problem> {
     let problem = |pointer: &str, message: &str| Problem { pointer: pointer.to_owned(), message: message.to_owned() };
     let config = match capstan_sdk::config::parse::<Config>(document) {
@@ -104,7 +96,7 @@ pub(crate) fn problems(document: &str) -> Vec<Problem> {
     if config.iscsi_port == Some(0) {
         found.push(problem("/iscsi-port", "there is no port 0"));
     }
-    if !is_iscsi_name(config.initiator()) {
+    if !is_name(config.initiator()) {
         found.push(problem("/initiator", "the name of an initiator begins with iqn., eui. or naa. and has no spaces"));
     }
     found

@@ -1,9 +1,10 @@
 //! What the plugin says of itself.
 
+use capstan_iscsi::PORT;
 use capstan_sdk::named;
 use capstan_sdk::types::Description;
 
-use crate::config::{ISCSI_PORT, SCHEMA};
+use crate::config::SCHEMA;
 
 pub(crate) fn describe() -> Description {
     Description {
@@ -17,7 +18,7 @@ pub(crate) fn describe() -> Description {
             "http {/proxy}".to_owned(),
             "insecure-tls {/endpoint} if {/tls-insecure}".to_owned(),
             "connect {/iscsi-host}:{/iscsi-port}".to_owned(),
-            format!("connect {{/iscsi-host}}:{ISCSI_PORT} unless {{/iscsi-port}}"),
+            format!("connect {{/iscsi-host}}:{PORT} unless {{/iscsi-port}}"),
         ],
         capabilities: vec![
             named("session", "shared"),

@@ -2,9 +2,8 @@
 
 use crate::bounds::{PORTALS, TARGETS};
 use crate::error::Error;
+use crate::name::PORT;
 use crate::text::pairs;
-
-const PORT: u16 = 3260;
 
 /// Where a target is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]

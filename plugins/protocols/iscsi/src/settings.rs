@@ -3,6 +3,7 @@
 use crate::bounds::{IN_FLIGHT, NAME_BYTES, OUTSTANDING_R2T, SEGMENT};
 use crate::chap::Algorithm;
 use crate::error::Refused;
+use crate::name::is_name;
 
 /// The initiator's part of the session's name (RFC 7143, section 11.12.5). A login with the name, the ISID and the target portal group
 /// of a session that still exists takes that session's place, and ends whatever it had under way (section 6.3.5). So it stays the same
@@ -118,12 +119,6 @@ impl Settings {
             _ => Ok(()),
         }
     }
-}
-
-/// Section 4.2.7.1, as far as it keeps texts whole: a name goes into `key=value`.
-fn is_name(name: &str) -> bool {
-    let form = ["iqn.", "eui.", "naa."].iter().any(|form| name.starts_with(form));
-    form && name.len() <= NAME_BYTES && !name.chars().any(|letter| letter.is_control() || letter.is_whitespace())
 }
 
 #[cfg(test)]
