@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::answers::Walk;
 use super::duplex::both_ways;
-use super::splice::Pipe;
+use super::splice::{Pipe, prompt};
 use crate::limits;
 use crate::socket::{receive, send_all};
 use crate::transmission::input::Input;
@@ -131,6 +131,7 @@ impl Guard<'_> {
             if came == 0 {
                 return if walk.is_between() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
+            prompt(self.peer);
             let bytes = buffer.get(..came).unwrap_or_default();
             walk.over(bytes, |cookie| self.awaited().remove(&cookie))?;
             let mut turn = self.turn();

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 
 use super::cord::Cord;
+use super::prompt::Prompt;
 use crate::dial::{Place, Transport, revoked};
 use crate::limits;
 
@@ -47,7 +48,7 @@ impl Connection {
         let (reader, side): (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) = match transport {
             Transport::Plain(stream) => {
                 let (reader, writer) = stream.into_split();
-                (Box::new(reader), Box::new(writer))
+                (Box::new(Prompt(reader)), Box::new(writer))
             }
             Transport::Tls(stream) => {
                 let (reader, writer) = tokio::io::split(stream);

@@ -4,6 +4,7 @@ mod connection;
 mod connector;
 mod cord;
 mod import;
+mod prompt;
 mod wanted;
 
 pub use connection::Connection;

@@ -33,6 +33,13 @@ pub(super) fn convert_into(from: &str, to: &str) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// Reads both and compares them.
+pub(super) fn compare(one: &str, other: &str) -> anyhow::Result<Command> {
+    let mut command = program()?;
+    command.args(["compare", "-f", "raw", "-F", "raw", one, other]);
+    Ok(command)
+}
+
 struct Load {
     name: &'static str,
     /// Bytes of a request.
