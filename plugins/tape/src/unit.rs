@@ -1,12 +1,13 @@
 //! One device of the library: a command at a time, and what happens to the device told.
 
+use capstan_initiator::lost;
 use capstan_iscsi::{Data, Outcome as Fate};
 use capstan_scsi::tape::{Ended, ended};
 use capstan_scsi::{Key, Reason, Refusal, primary, status};
 use capstan_sdk::failure::{malformed, unavailable};
 use capstan_sdk::{Failure, Outcome, Retry};
 
-use crate::link::{Link, lost};
+use crate::link::{self, Link, PEER};
 use crate::outside;
 use crate::refused;
 
@@ -59,7 +60,7 @@ pub(crate) struct Unit {
 
 impl Unit {
     pub(crate) async fn open(lun: u64, subject: String) -> Outcome<Self> {
-        let mut unit = Self { link: Link::open().await?, lun, subject, upset: true };
+        let mut unit = Self { link: link::open(&outside::config()?).await?, lun, subject, upset: true };
         // A new session is greeted with what happened before; whether something is in is asked later.
         match unit.ask(&primary::test_unit_ready(), Data::None).await {
             Err(Stop::Failed(failure)) => Err(failure),
@@ -159,7 +160,7 @@ impl Unit {
 
 fn unclear(fate: &Fate, subject: &str) -> Failure {
     match fate {
-        Fate::NotSent => lost(),
+        Fate::NotSent => lost(PEER),
         Fate::Rejected(reason) => {
             malformed(format!("{subject} does not take a command"), format!("reject {reason:02x}")).retry(Retry::Never)
         }
