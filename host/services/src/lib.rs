@@ -17,6 +17,7 @@ mod job;
 pub mod limits;
 mod linker;
 pub mod log;
+pub mod scsi;
 mod sealing;
 mod secrets;
 mod services;

@@ -93,6 +93,7 @@ macro_rules! exports {
                 "capstan:host/config@0.1.0": ::capstan_sdk::bindings::capstan::host::config,
                 "capstan:host/secrets@0.1.0": ::capstan_sdk::bindings::capstan::host::secrets,
                 "capstan:host/crypto@0.1.0": ::capstan_sdk::bindings::capstan::host::crypto,
+                "capstan:host/scsi@0.1.0": ::capstan_sdk::bindings::capstan::host::scsi,
                 "capstan:host/log@0.1.0": ::capstan_sdk::bindings::capstan::host::log,
                 "capstan:host/content@0.1.0": ::capstan_sdk::bindings::capstan::host::content,
                 "capstan:host/http@0.1.0": ::capstan_sdk::bindings::capstan::host::http,

@@ -22,7 +22,7 @@ use crate::access;
 use crate::answers::{self, Progress, id};
 use crate::client::{Client, Looks, client};
 use crate::drives::{self, Recipe, vanished};
-use crate::outside::{self, Host};
+use crate::outside::Host;
 use crate::record::{self, Kept, Phase, Place, own};
 use crate::remover::{self, unmake, unmake_snapshot};
 
