@@ -8,6 +8,7 @@
 mod clock;
 mod config;
 mod content;
+mod cord;
 mod crypto;
 mod dial;
 pub mod digest;

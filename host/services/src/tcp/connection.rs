@@ -11,7 +11,7 @@ use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-use super::cord::Cord;
+use crate::cord::Cord;
 use crate::dial::{Place, Transport, revoked};
 use crate::limits;
 
