@@ -27,6 +27,8 @@ wit_bindgen::generate!({
         "capstan:host/types@0.1.0/fault": [#[derive(PartialEq, Eq)]],
         "capstan:host/types@0.1.0/other-fault": [#[derive(PartialEq, Eq)]],
         "capstan:host/types@0.1.0/failure": [#[derive(PartialEq, Eq)]],
+        "capstan:host/scsi@0.1.0/transfer": [#[derive(PartialEq, Eq)]],
+        "capstan:host/scsi@0.1.0/answer": [#[derive(PartialEq, Eq)]],
         "capstan:target/types@0.1.0/problem": [#[derive(PartialEq, Eq)]],
         "capstan:target/types@0.1.0/consumption": [#[derive(PartialEq, Eq)]],
         "capstan:target/types@0.1.0/location": [#[derive(PartialEq, Eq)]],

@@ -19,9 +19,9 @@ const WORDS: Words = Words {
 
 pub(crate) async fn open(config: &Config) -> Outcome<Link> {
     Link::open(Login {
-        host: config.host.clone(),
+        host: config.host().to_owned(),
         port: config.port(),
-        target: config.target.clone(),
+        target: config.target().to_owned(),
         initiator: config.initiator().to_owned(),
         digests: config.digests,
         chap: config.chap_user().map(|user| (user.to_owned(), Secret::Configured(CHAP_SECRET))),

@@ -13,6 +13,7 @@ mod host {
     use capstan_sdk::Outcome;
     pub(crate) use capstan_sdk::clock::wait;
     pub(crate) use capstan_sdk::job::cancelled;
+    pub(crate) use capstan_sdk::scsi::{Device, open};
     pub(crate) use capstan_sdk::state;
 
     use crate::config::Config;
