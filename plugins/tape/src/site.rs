@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::held::{Good, Held, Taken};
 use crate::outside;
 use crate::tape::Tape;
-use crate::transport::Location;
+use crate::transport::Access;
 use crate::unit::{Stop, Unit};
 
 /// Devices that an instance works with.
@@ -27,14 +27,14 @@ const NAME_BYTES: usize = 64;
 pub(crate) struct Robot {
     pub(crate) name: String,
     pub(crate) inquiry: Inquiry,
-    location: Location,
+    access: Access,
     held: &'static Held<Unit>,
 }
 
 pub(crate) struct Drive {
     pub(crate) name: String,
     pub(crate) inquiry: Inquiry,
-    location: Location,
+    access: Access,
     held: &'static Held<Tape>,
 }
 
@@ -69,22 +69,22 @@ pub(crate) async fn site() -> Outcome<Rc<Site>> {
 
 async fn look() -> Outcome<Site> {
     let mut site = Site::default();
-    for location in locations(&outside::config()?).await?.into_iter().take(DEVICES) {
-        let mut unit = Unit::open(&location, format!("device {}", location.name())).await?;
+    for access in accesses(&outside::config()?).await?.into_iter().take(DEVICES) {
+        let mut unit = Unit::open(&access, format!("device {}", access.name())).await?;
         let told = unit.good(&primary::inquiry(), Data::In(u32::from(primary::INQUIRY_BYTES))).await?;
         let Ok(inquiry) = Inquiry::read(&told) else { continue };
         match inquiry.device {
             DeviceType::Changer if !inquiry.absent => {
-                let name = name(&mut unit, &location).await?;
-                site.robots.push(Robot { name, inquiry, location, held: Held::leaked() });
+                let name = name(&mut unit, &access).await?;
+                site.robots.push(Robot { name, inquiry, access, held: Held::leaked() });
             }
             DeviceType::Tape if !inquiry.absent => {
-                let name = name(&mut unit, &location).await?;
-                site.drives.push(Drive { name, inquiry, location, held: Held::leaked() });
+                let name = name(&mut unit, &access).await?;
+                site.drives.push(Drive { name, inquiry, access, held: Held::leaked() });
             }
             // A target may have other units. A device was named, and means something to whoever named it.
             _ => {
-                if let Location::Path(path) = location {
+                if let Access::Path(path) = access {
                     return Err(stranger(&path));
                 }
             }
@@ -93,15 +93,15 @@ async fn look() -> Outcome<Site> {
     Ok(site)
 }
 
-/// Where devices are found: those that are configured, or all units of the target.
-async fn locations(config: &Config) -> Outcome<Vec<Location>> {
+/// How the devices are reached: those that are configured, or all units of the target.
+async fn accesses(config: &Config) -> Outcome<Vec<Access>> {
     if !config.devices.is_empty() {
-        return Ok(config.devices.iter().cloned().map(Location::Path).collect());
+        return Ok(config.devices.iter().cloned().map(Access::Path).collect());
     }
-    let mut control = Unit::open(&Location::Lun(0), "the target".to_owned()).await?;
+    let mut control = Unit::open(&Access::Lun(0), "the target".to_owned()).await?;
     let listed = control.good(&primary::report_luns(), Data::In(primary::LUNS_BYTES)).await?;
     let luns = primary::read_luns(&listed).map_err(|wrong| malformed("the target does not tell its devices", wrong.0))?;
-    Ok(luns.into_iter().map(Location::Lun).collect())
+    Ok(luns.into_iter().map(Access::Lun).collect())
 }
 
 /// Numbers of devices may change when the machine starts.
@@ -111,7 +111,7 @@ fn stranger(path: &str) -> Failure {
 }
 
 /// Its serial number, or where it is found.
-async fn name(unit: &mut Unit, location: &Location) -> Outcome<String> {
+async fn name(unit: &mut Unit, access: &Access) -> Outcome<String> {
     let page = match unit.ask(&primary::inquiry_page(SERIAL), Data::In(u32::from(primary::PAGE_BYTES))).await {
         Ok(page) => page,
         Err(Stop::Refused(_)) => Vec::new(),
@@ -120,7 +120,7 @@ async fn name(unit: &mut Unit, location: &Location) -> Outcome<String> {
     let serial = primary::read_page(&page, SERIAL).unwrap_or_default();
     let serial: String = String::from_utf8_lossy(serial).trim_matches([' ', '\0']).to_owned();
     let plain = (1..=NAME_BYTES).contains(&serial.len()) && serial.bytes().all(|byte| byte.is_ascii_graphic());
-    Ok(if plain { serial } else { location.name() })
+    Ok(if plain { serial } else { access.name() })
 }
 
 impl Site {
@@ -139,7 +139,7 @@ impl Robot {
     }
 
     pub(crate) async fn take(&self) -> Outcome<Taken<Unit>> {
-        self.held.take(&self.subject(), async || Unit::open(&self.location, self.subject()).await).await
+        self.held.take(&self.subject(), async || Unit::open(&self.access, self.subject()).await).await
     }
 }
 
@@ -149,7 +149,7 @@ impl Drive {
     }
 
     pub(crate) async fn take(&self) -> Outcome<Taken<Tape>> {
-        let open = async || Ok(Tape::new(Unit::open(&self.location, self.subject()).await?));
+        let open = async || Ok(Tape::new(Unit::open(&self.access, self.subject()).await?));
         self.held.take(&self.subject(), open).await
     }
 }

@@ -8,9 +8,9 @@ use crate::link::{self, Link, PEER};
 use crate::local::Local;
 use crate::outside;
 
-/// Where a device is found.
+/// How a device is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
+pub(crate) enum Access {
     /// A unit of the configured target.
     Lun(u64),
     /// A device of the host, by its path.
@@ -35,15 +35,15 @@ pub(crate) struct Answer {
 }
 
 pub(crate) enum Transport {
-    Session { link: Link, lun: u64 },
+    Session { link: Box<Link>, lun: u64 },
     Local(Local),
 }
 
 impl Transport {
-    pub(crate) async fn open(location: &Location) -> Outcome<Self> {
-        Ok(match location {
-            Location::Lun(lun) => Self::Session { link: link::open(&outside::config()?).await?, lun: *lun },
-            Location::Path(path) => Self::Local(Local::open(path).await?),
+    pub(crate) async fn open(access: &Access) -> Outcome<Self> {
+        Ok(match access {
+            Access::Lun(lun) => Self::Session { link: Box::new(link::open(&outside::config()?).await?), lun: *lun },
+            Access::Path(path) => Self::Local(Local::open(path).await?),
         })
     }
 
@@ -83,7 +83,7 @@ fn fate(ended: Ended, subject: &str) -> Fate {
     })
 }
 
-impl Location {
+impl Access {
     /// What a device is called that tells no name of its own.
     pub(crate) fn name(&self) -> String {
         match self {

@@ -7,7 +7,7 @@ use capstan_sdk::{Failure, Outcome};
 
 use crate::outside;
 use crate::refused;
-use crate::transport::{Fate, Location, Transport};
+use crate::transport::{Access, Fate, Transport};
 
 /// How often a command that changes nothing is given in all while the device says that something happened, or the connection breaks.
 const TRIES: u32 = 8;
@@ -56,8 +56,8 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    pub(crate) async fn open(location: &Location, subject: String) -> Outcome<Self> {
-        let mut unit = Self { transport: Transport::open(location).await?, subject, upset: true };
+    pub(crate) async fn open(access: &Access, subject: String) -> Outcome<Self> {
+        let mut unit = Self { transport: Transport::open(access).await?, subject, upset: true };
         // A new session is greeted with what happened before; whether something is in is asked later.
         match unit.ask(&primary::test_unit_ready(), Data::None).await {
             Err(Stop::Failed(failure)) => Err(failure),

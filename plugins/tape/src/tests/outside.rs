@@ -61,7 +61,7 @@ impl Outside for Host {
 
 /// A device of the host, as far as a test can have one: a unit of the real target, in a session of its own, which the library's nexus is then.
 pub(crate) struct Device {
-    link: RefCell<Link<Host>>,
+    link: RefCell<Box<Link<Host>>>,
     lun: u64,
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn open(path: String) -> Outcome<Device> {
         patience: Patience::Long,
         words: Words { peer: "the library", secrets: "", admission: "", target: None },
     };
-    Ok(Device { link: RefCell::new(Link::open(login).await?), lun })
+    Ok(Device { link: RefCell::new(Box::new(Link::open(login).await?)), lun })
 }
 
 impl Device {
