@@ -22,6 +22,8 @@ pub enum Power {
     Directory { root: String, path: String, write: bool },
     /// Skip the check of this server's certificate.
     InsecureTls { host: String, port: u16 },
+    /// Give commands to this SCSI device of the host: `/dev/sg3`.
+    ScsiDevice { path: String },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

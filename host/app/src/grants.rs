@@ -82,7 +82,11 @@ impl Grants {
     }
 
     fn check(&self, power: &Power) -> Outcome<()> {
-        let Power::Directory { root, path, .. } = power else { return Ok(()) };
+        let (root, path) = match power {
+            Power::Directory { root, path, .. } => (root, path),
+            Power::ScsiDevice { path } => return capstan_grants::device_path(path).map(drop),
+            Power::Connect { .. } | Power::InsecureTls { .. } => return Ok(()),
+        };
         if root.is_empty() || !Path::new(path).is_absolute() {
             return Err(Failure::invalid("a directory grant has a name and an absolute path").with_code("invalid"));
         }

@@ -184,6 +184,13 @@ pub(crate) enum Power {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Give commands to a SCSI device of the host.
+    ScsiDevice {
+        /// Such as /dev/sg3
+        path: String,
+        #[arg(long)]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

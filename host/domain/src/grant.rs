@@ -14,6 +14,8 @@ pub enum Power {
     Directory { root: String, path: String, write: bool },
     /// Skip the check of the server's certificate.
     InsecureTls { host: String, port: u16 },
+    /// Give commands to this SCSI device of the host, by its path.
+    ScsiDevice { path: String },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

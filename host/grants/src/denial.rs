@@ -15,6 +15,7 @@ pub(crate) fn command(target: &str, power: &Power) -> String {
             let write = if *write { " --write" } else { "" };
             format!("capstan grant allow {target} directory {} {}{write}", quoted(root), quoted(path))
         }
+        Power::ScsiDevice { path } => format!("capstan grant allow {target} scsi-device {}", quoted(path)),
     }
 }
 

@@ -9,6 +9,7 @@ use capstan_domain::grant::{GrantRecord, Power};
 
 use crate::address::{AddressClass, classify, plain};
 use crate::denial::{command, denied};
+use crate::device::{DeviceGrant, device_path};
 use crate::host::HostName;
 use crate::policy::Policy;
 use crate::template::Requested;
@@ -125,6 +126,17 @@ impl Grants {
         })
     }
 
+    /// The SCSI device granted under this path.
+    pub fn device(&self, path: &str) -> Outcome<DeviceGrant> {
+        let path = device_path(path)?;
+        let power = Power::ScsiDevice { path: path.to_owned() };
+        if self.held.iter().any(|held| covers(&held.power, &power)) {
+            return Ok(DeviceGrant::new(path));
+        }
+        let message = format!("Target {} is not granted the device {path}.", self.target);
+        Err(denied(&self.target, "not-granted", message, &power))
+    }
+
     /// Names of the directories it holds.
     pub fn roots(&self) -> impl Iterator<Item = &str> {
         self.held.iter().filter_map(|held| match &held.power {
@@ -148,6 +160,7 @@ fn covers(held: &Power, wanted: &Power) -> bool {
         (Power::Directory { root: a, path: p, write: v }, Power::Directory { root: b, path: q, write: w }) => {
             a == b && p.trim_end_matches('/') == q.trim_end_matches('/') && (*v || !*w)
         }
+        (Power::ScsiDevice { path: a }, Power::ScsiDevice { path: b }) => a == b,
         _ => false,
     }
 }

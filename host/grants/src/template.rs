@@ -4,6 +4,7 @@
 //! - `http *.{/endpoint}`: to any name below that host (buckets as host names)
 //! - `connect {/host}:{/port}`: to a host and port; the port may be a number
 //! - `files NAME {/path}` or `files NAME {/path} read-only`: a directory under the name NAME
+//! - `scsi {/device}`: a SCSI device of the host by its path; each one, where the field is a list
 //! - `insecure-tls {/endpoint}` or `insecure-tls {/host}:{/port}`: skip the certificate check of that host
 //!
 //! A template ending in ` if {/flag}` counts only where the flag is `true`, one ending in ` unless {/field}` only where that field is left out.
@@ -17,6 +18,7 @@ use capstan_domain::grant::Power;
 use serde_json::Value;
 use url::Url;
 
+use crate::device::device_path;
 use crate::host::HostName;
 
 /// A power a plugin asks for under a given configuration.
@@ -31,28 +33,28 @@ pub struct Requested {
 pub fn requested(templates: &[String], configuration: &Value) -> Outcome<Vec<Requested>> {
     let mut all = Vec::new();
     for template in templates {
-        if let Some(one) = evaluate(template, configuration)?
-            && !all.contains(&one)
-        {
-            all.push(one);
+        for one in evaluate(template, configuration)? {
+            if !all.contains(&one) {
+                all.push(one);
+            }
         }
     }
     Ok(all)
 }
 
-fn evaluate(template: &str, configuration: &Value) -> Outcome<Option<Requested>> {
+fn evaluate(template: &str, configuration: &Value) -> Outcome<Vec<Requested>> {
     let words: Vec<&str> = template.split_whitespace().collect();
     let words = match words.as_slice() {
         [before @ .., "if", flag] => {
             let on = pointer(flag).and_then(|pointer| configuration.pointer(pointer)).is_some_and(|value| value == true);
             if !on {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             before
         }
         [before @ .., "unless", field] => {
             if pointer(field).is_some_and(|pointer| resolve_at(pointer, configuration).is_some()) {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             before
         }
@@ -82,9 +84,10 @@ fn evaluate(template: &str, configuration: &Value) -> Outcome<Option<Requested>>
         ["files", root, word, "read-only"] => {
             value(word).map(|(path, configured)| directory(root, &path, false, configured)).transpose()?
         }
+        ["scsi", word] => return devices(word, configuration),
         _ => return Err(unknown(template)),
     };
-    Ok(request)
+    Ok(request.into_iter().collect())
 }
 
 fn unknown(template: &str) -> Failure {
@@ -175,6 +178,18 @@ fn directory(root: &str, path: &str, write: bool, configured: bool) -> Outcome<R
         );
     }
     Ok(Requested { power: Power::Directory { root: root.to_owned(), path: path.to_owned(), write }, configured })
+}
+
+/// One device, or each of a list.
+fn devices(word: &str, configuration: &Value) -> Outcome<Vec<Requested>> {
+    let listed = match pointer(word).and_then(|pointer| configuration.pointer(pointer)) {
+        Some(Value::Array(values)) => values.iter().filter_map(|value| Some((value.as_str()?.to_owned(), true))).collect(),
+        _ => Vec::from_iter(resolve(word, configuration)),
+    };
+    let asked = |(path, configured): (String, bool)| {
+        Ok(Requested { power: Power::ScsiDevice { path: device_path(&path)?.to_owned() }, configured })
+    };
+    listed.into_iter().map(asked).collect()
 }
 
 fn invalid(message: String) -> Failure {
@@ -311,8 +326,23 @@ mod tests {
     }
 
     #[test]
+    fn every_device_of_a_list_is_asked_for_by_its_path() {
+        let device = |path: &str| Requested { power: Power::ScsiDevice { path: path.to_owned() }, configured: true };
+        assert_eq!(one("scsi {/device}", json!({ "device": "/dev/sg3" })), device("/dev/sg3"));
+        let templates = ["scsi {/devices}".to_owned()];
+        let both = requested(&templates, &json!({ "devices": ["/dev/sg3", "/dev/sg4", "/dev/sg3"] })).unwrap();
+        assert_eq!(both, [device("/dev/sg3"), device("/dev/sg4")]);
+        for none in [json!({}), json!({ "devices": [] }), json!({ "devices": "" })] {
+            assert!(requested(&templates, &none).unwrap().is_empty(), "{none}");
+        }
+        for path in ["sg3", "/etc/passwd", "/dev/../etc/passwd", "/dev/", "/dev/a//b", "/dev/a\u{0}"] {
+            assert!(requested(&templates, &json!({ "devices": [path] })).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
     fn an_unknown_template_is_refused_with_the_plugin_to_blame() {
-        let failure = requested(&["scsi {/device}".to_owned()], &json!({})).unwrap_err();
+        let failure = requested(&["pigeon {/loft}".to_owned()], &json!({})).unwrap_err();
         assert_eq!(failure.blame, Blame::Plugin);
     }
 }

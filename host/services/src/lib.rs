@@ -8,6 +8,7 @@
 mod clock;
 mod config;
 mod content;
+mod cord;
 mod crypto;
 mod dial;
 pub mod digest;
@@ -17,6 +18,7 @@ mod job;
 pub mod limits;
 mod linker;
 pub mod log;
+pub mod scsi;
 mod sealing;
 mod secrets;
 mod services;

@@ -40,6 +40,14 @@ pub struct Limits {
     /// Calls of the file service that occupy a thread at once. Waits.
     #[serde(deserialize_with = "at_least_one")]
     pub file_operations: usize,
+    /// SCSI devices open at once. Refuses as `busy`.
+    #[serde(deserialize_with = "at_least_one")]
+    pub scsi_devices: usize,
+    /// Bytes that one SCSI command moves. Refuses as `invalid`.
+    pub scsi_transfer_bytes: u32,
+    /// How long a SCSI command waits for those given to its device before it. Refuses as `busy`.
+    #[serde(rename = "scsi-wait-ms", deserialize_with = "milliseconds")]
+    pub scsi_wait: Duration,
     /// Log lines a second. Refuses: lines beyond are dropped and counted.
     pub log_lines_per_second: u32,
 }
@@ -57,6 +65,9 @@ impl Default for Limits {
             idle_write: Duration::from_secs(30),
             keep_alive: Duration::from_secs(30),
             file_operations: 32,
+            scsi_devices: 64,
+            scsi_transfer_bytes: 8 << 20,
+            scsi_wait: Duration::from_secs(30),
             log_lines_per_second: 200,
         }
     }
@@ -120,6 +131,15 @@ pub const DIRECTORY_NAMES: usize = 4_000_000;
 pub const XATTR_BYTES: usize = 64 << 10;
 /// Bytes of a path. Refuses as `invalid`.
 pub const PATH_BYTES: usize = 4096;
+
+/// Bytes of a SCSI command's CDB, as Linux takes them. Refuses as `invalid`.
+pub const SCSI_CDB_BYTES: std::ops::RangeInclusive<usize> = 1..=32;
+/// Bytes of sense that are kept (SPC-4, section 4.5: all that there can be). Cut.
+pub const SCSI_SENSE_BYTES: u8 = 252;
+/// Memory that the kernel sets aside for the transfers of an open device, bytes. Larger transfers get theirs each time.
+pub const SCSI_RESERVED_BYTES: u32 = 1 << 20;
+/// How long the kernel may take to give up a SCSI command whose time is over: it resets the device, its bus, its adapter. Refuses as `timed-out`.
+pub const SCSI_GIVING_UP: Duration = Duration::from_secs(120);
 
 /// State of a target: bytes of a key, bytes of a value, keys. Refuses as `no-space`.
 pub const STATE_KEY_BYTES: usize = 512;

@@ -17,6 +17,7 @@ pub fn add_to_linker<T: Send + 'static>(linker: &mut Linker<T>, get: fn(&mut T) 
     host::content::add_to_linker::<T, Imports>(linker, get)?;
     host::http::add_to_linker::<T, Imports>(linker, get)?;
     host::files::add_to_linker::<T, Imports>(linker, get)?;
+    host::scsi::add_to_linker::<T, Imports>(linker, get)?;
     host::state::add_to_linker::<T, Imports>(linker, get)?;
     host::tcp::add_to_linker::<T, Imports>(linker, get)?;
     Ok(())

@@ -20,6 +20,7 @@ use crate::files::Directory;
 use crate::http::Client;
 use crate::limits::Limits;
 use crate::log::{Log, Speaker};
+use crate::scsi::Devices;
 use crate::secrets::Secrets;
 use crate::state::State;
 use crate::stream::StreamCounters;
@@ -49,6 +50,7 @@ pub struct TargetServices {
     pub(crate) secrets: Secrets,
     pub(crate) http: Arc<Client>,
     tcp: Connector,
+    scsi: Devices,
     pub(crate) state: Option<State>,
     pub(crate) log: Log,
     pub(crate) streams: Arc<StreamCounters>,
@@ -75,6 +77,7 @@ impl TargetServices {
             directories: RwLock::new(Directories { grants: Arc::clone(&grants), open: HashMap::new() }),
             operations: Arc::new(Semaphore::new(limits.file_operations)),
             on_denied: OnceLock::new(),
+            scsi: Devices::new(Arc::clone(&grants), limits.clone()),
             tcp: Connector::new(Arc::clone(&grants), limits.clone(), Arc::clone(&connections)),
             http: Arc::new(Client::counted(grants, limits, connections)),
         })
@@ -95,7 +98,7 @@ impl TargetServices {
         }
     }
 
-    /// Replaces the grants. Live connections that are no longer covered are cut, directories no longer granted are closed.
+    /// Replaces the grants. Live connections and devices that are no longer covered are cut, directories no longer granted are closed.
     pub fn set_grants(&self, grants: Arc<Grants>) {
         {
             let mut directories = self.directories.write().unwrap_or_else(PoisonError::into_inner);
@@ -103,6 +106,7 @@ impl TargetServices {
             directories.grants = Arc::clone(&grants);
         }
         self.tcp.set_grants(Arc::clone(&grants));
+        self.scsi.set_grants(Arc::clone(&grants));
         self.http.set_grants(grants);
     }
 
@@ -130,6 +134,10 @@ impl TargetServices {
 
     pub fn tcp(&self) -> &Connector {
         &self.tcp
+    }
+
+    pub fn scsi(&self) -> &Devices {
+        &self.scsi
     }
 
     pub fn log(&self) -> &Log {
@@ -233,6 +241,7 @@ mod tests {
         assert_eq!(services.http().exchange(&request, Payload::Empty, 1).await.unwrap_err().kind, Kind::Denied);
         let unreached = services.tcp().connect("127.0.0.1", 1, &Vec::new()).await.err().unwrap();
         assert_eq!(unreached.kind, Kind::Denied);
+        assert_eq!(services.scsi().open("/dev/sg0").await.err().unwrap().kind, Kind::Denied);
         let told = Arc::new(std::sync::Mutex::new(Vec::new()));
         let teller = Arc::clone(&told);
         services.set_on_denied(Box::new(move |failure| teller.lock().unwrap().push(failure.code.clone())));

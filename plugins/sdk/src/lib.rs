@@ -34,6 +34,7 @@ pub mod names;
 pub mod probe;
 pub mod range;
 pub mod retry;
+pub mod scsi;
 pub mod signature;
 pub mod tcp;
 pub mod text;

@@ -1,6 +1,7 @@
 //! The configuration: where the library is, and as whom it is asked.
 
-use capstan_iscsi::{DigestUse, PORT, is_name};
+use capstan_initiator::Digests;
+use capstan_iscsi::{PORT, is_name};
 use capstan_sdk::types::Problem;
 use serde::Deserialize;
 
@@ -11,38 +12,25 @@ pub(crate) const CHAP_SECRET: &str = "chap-secret";
 
 const INITIATOR: &str = "iqn.2026-11.capstan:host";
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Digests {
-    #[default]
-    Preferred,
-    Required,
-    Off,
-}
-
-impl Digests {
-    pub(crate) fn of_session(self) -> DigestUse {
-        match self {
-            Self::Preferred => DigestUse::Preferred,
-            Self::Required => DigestUse::Required,
-            Self::Off => DigestUse::Off,
-        }
-    }
-}
-
+/// Of a library by iSCSI, or of one whose devices are the host's own.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Config {
-    pub(crate) host: String,
+    #[serde(default)]
+    host: Option<String>,
     #[serde(default)]
     port: Option<u16>,
-    pub(crate) target: String,
+    #[serde(default)]
+    target: Option<String>,
     #[serde(default)]
     initiator: Option<String>,
     #[serde(default)]
     chap_user: Option<String>,
     #[serde(default)]
     pub(crate) digests: Digests,
+    /// Paths.
+    #[serde(default)]
+    pub(crate) devices: Vec<String>,
 }
 
 /// Text that is there and not empty.
@@ -51,8 +39,16 @@ fn given(text: &Option<String>) -> Option<&str> {
 }
 
 impl Config {
+    pub(crate) fn host(&self) -> &str {
+        given(&self.host).unwrap_or_default()
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port.unwrap_or(PORT)
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        given(&self.target).unwrap_or_default()
     }
 
     pub(crate) fn initiator(&self) -> &str {
@@ -65,19 +61,23 @@ impl Config {
 }
 
 pub(crate) fn problems(document: &str) -> Vec<Problem> {
-    let problem = |pointer: &str, message: &str| Problem { pointer: pointer.to_owned(), message: message.to_owned() };
-    let config = match capstan_sdk::config::parse::<Config>(document) {
-        Ok(config) => config,
-        Err(failure) => return vec![problem("", &failure.fault().message)],
-    };
+    match capstan_sdk::config::parse::<Config>(document) {
+        Ok(config) if config.devices.is_empty() => portal_problems(&config),
+        Ok(config) => device_problems(&config),
+        Err(failure) => vec![problem("", &failure.fault().message)],
+    }
+}
+
+fn portal_problems(config: &Config) -> Vec<Problem> {
     let mut found = Vec::new();
-    if config.host.is_empty() || config.host.chars().any(|letter| letter.is_whitespace() || letter == '/') {
+    let host = config.host();
+    if host.is_empty() || host.chars().any(|letter| letter.is_whitespace() || letter == '/') {
         found.push(problem("/host", "this is no name of a host"));
     }
     if config.port == Some(0) {
         found.push(problem("/port", "there is no port 0"));
     }
-    for (pointer, name) in [("/target", config.target.as_str()), ("/initiator", config.initiator())] {
+    for (pointer, name) in [("/target", config.target()), ("/initiator", config.initiator())] {
         if !is_name(name) {
             found.push(problem(pointer, "an iSCSI name begins with iqn., eui. or naa. and has no spaces"));
         }
@@ -85,23 +85,56 @@ pub(crate) fn problems(document: &str) -> Vec<Problem> {
     found
 }
 
+fn device_problems(config: &Config) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (pointer, there) in [("/host", !config.host().is_empty()), ("/target", !config.target().is_empty())] {
+        if there {
+            found.push(problem(pointer, "a library is reached by iSCSI or by devices of the host, not by both"));
+        }
+    }
+    for (number, path) in config.devices.iter().enumerate() {
+        let pointer = format!("/devices/{number}");
+        if !path.starts_with("/dev/") {
+            found.push(problem(&pointer, "the path of a device begins with /dev/"));
+        } else if config.devices.iter().take(number).any(|other| other == path) {
+            found.push(problem(&pointer, "this device was named before"));
+        }
+    }
+    found
+}
+
+fn problem(pointer: &str, message: &str) -> Problem {
+    Problem { pointer: pointer.to_owned(), message: message.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn pointers(document: &str) -> Vec<String> {
+        problems(document).into_iter().map(|problem| problem.pointer).collect()
+    }
+
     #[test]
     fn every_wrong_field_is_named() {
-        let pointers = |document: &str| problems(document).into_iter().map(|problem| problem.pointer).collect::<Vec<_>>();
         assert!(pointers(r#"{"host": "library", "target": "iqn.a"}"#).is_empty());
         let all = r#"{"host": "a/b", "port": 0, "target": "library", "initiator": "host"}"#;
         assert_eq!(pointers(all), ["/host", "/port", "/target", "/initiator"]);
+        assert_eq!(pointers("{}"), ["/host", "/target"]);
         assert_eq!(pointers(r#"{"host": "library", "target": "iqn.a", "colour": 1}"#), [""]);
+    }
+
+    #[test]
+    fn a_library_is_reached_by_iscsi_or_by_devices_of_the_host() {
+        assert!(pointers(r#"{"devices": ["/dev/sg3", "/dev/sg4"]}"#).is_empty());
+        let both = r#"{"host": "library", "target": "iqn.a", "devices": ["sg3", "/dev/sg4", "/dev/sg4"]}"#;
+        assert_eq!(pointers(both), ["/host", "/target", "/devices/0", "/devices/2"]);
     }
 
     #[test]
     fn what_is_left_out_has_its_default() {
         let config: Config = capstan_sdk::config::parse(r#"{"host": "h", "target": "iqn.a", "chap-user": ""}"#).unwrap();
         assert_eq!((config.port(), config.initiator(), config.chap_user()), (PORT, INITIATOR, None));
-        assert_eq!(config.digests, Digests::Preferred);
+        assert_eq!((config.digests, config.devices.len()), (Digests::Preferred, 0));
     }
 }

@@ -11,9 +11,13 @@ pub(crate) fn describe() -> Description {
         id: "tape".to_owned(),
         vendor: "Capstan".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        title: "Tape library over iSCSI".to_owned(),
+        title: "Tape library over iSCSI or SCSI".to_owned(),
         configuration: SCHEMA.to_owned(),
-        grants: vec!["connect {/host}:{/port}".to_owned(), format!("connect {{/host}}:{PORT} unless {{/port}}")],
+        grants: vec![
+            "connect {/host}:{/port}".to_owned(),
+            format!("connect {{/host}}:{PORT} unless {{/port}}"),
+            "scsi {/devices}".to_owned(),
+        ],
         // A tape has one place: whoever moves it moves it for all. What a drive can do besides, only the drive knows.
         capabilities: vec![named("session", "exclusive")],
         extras: Vec::new(),
@@ -35,6 +39,7 @@ mod tests {
         for (name, field) in fields.iter().filter(|(name, _)| !secrets.contains(&name.as_str())) {
             let value = match field["type"].as_str() {
                 Some("integer") => field["minimum"].clone(),
+                Some("array") => serde_json::json!(["/dev/sg3"]),
                 Some(_) => "x".into(),
                 None => field["enum"][0].clone(),
             };

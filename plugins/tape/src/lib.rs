@@ -1,7 +1,7 @@
-//! Tape libraries: the robot and the drives of an iSCSI target, by SCSI.
+//! Tape libraries: the robot and the drives of an iSCSI target, or of the host itself, by SCSI.
 //!
-//! A location is a cartridge, by the label that the library reads. Robot and drives are units of one target; each has a session of its own, and
-//! its calls wait for each other. What a drive can do is asked of it, and one that does not know where it is, or does not find a place by its
+//! A location is a cartridge, by the label that the library reads. Robot and drives are units of one target, or devices that the target
+//! was granted; each has a session of its own, and its calls wait for each other. What a drive can do is asked of it, and one that does not know where it is, or does not find a place by its
 //! number, is served by rewinding and counting.
 //!
 //! Nothing is believed from before: the inventory is asked for in each call, and a place is only known while the session lives and the drive
@@ -27,6 +27,7 @@ mod held;
 mod inventory;
 mod label;
 mod link;
+mod local;
 mod medium;
 mod outside;
 mod record;
@@ -37,6 +38,7 @@ mod stream;
 mod tape;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod unit;
 mod ways;
 

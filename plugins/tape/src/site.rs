@@ -5,12 +5,15 @@ use std::rc::Rc;
 
 use capstan_iscsi::Data;
 use capstan_scsi::primary::{self, DeviceType, Inquiry};
-use capstan_sdk::Outcome;
-use capstan_sdk::failure::{malformed, not_found};
+use capstan_sdk::failure::{invalid, malformed, not_found};
 use capstan_sdk::turn::Turns;
+use capstan_sdk::{Failure, Outcome};
 
+use crate::config::Config;
 use crate::held::{Good, Held, Taken};
+use crate::outside;
 use crate::tape::Tape;
+use crate::transport::Access;
 use crate::unit::{Stop, Unit};
 
 /// Devices that an instance works with.
@@ -24,14 +27,14 @@ const NAME_BYTES: usize = 64;
 pub(crate) struct Robot {
     pub(crate) name: String,
     pub(crate) inquiry: Inquiry,
-    lun: u64,
+    access: Access,
     held: &'static Held<Unit>,
 }
 
 pub(crate) struct Drive {
     pub(crate) name: String,
     pub(crate) inquiry: Inquiry,
-    lun: u64,
+    access: Access,
     held: &'static Held<Tape>,
 }
 
@@ -65,31 +68,50 @@ pub(crate) async fn site() -> Outcome<Rc<Site>> {
 }
 
 async fn look() -> Outcome<Site> {
-    let mut control = Unit::open(0, "the target".to_owned()).await?;
-    let listed = control.good(&primary::report_luns(), Data::In(primary::LUNS_BYTES)).await?;
-    let luns = primary::read_luns(&listed).map_err(|wrong| malformed("the target does not tell its devices", wrong.0))?;
     let mut site = Site::default();
-    for lun in luns.into_iter().take(DEVICES) {
-        let mut unit = Unit::open(lun, format!("device {lun:016x}")).await?;
+    for access in accesses(&outside::config()?).await?.into_iter().take(DEVICES) {
+        let mut unit = Unit::open(&access, format!("device {}", access.name())).await?;
         let told = unit.good(&primary::inquiry(), Data::In(u32::from(primary::INQUIRY_BYTES))).await?;
         let Ok(inquiry) = Inquiry::read(&told) else { continue };
         match inquiry.device {
             DeviceType::Changer if !inquiry.absent => {
-                let name = name(&mut unit, lun).await?;
-                site.robots.push(Robot { name, inquiry, lun, held: Held::leaked() });
+                let name = name(&mut unit, &access).await?;
+                site.robots.push(Robot { name, inquiry, access, held: Held::leaked() });
             }
             DeviceType::Tape if !inquiry.absent => {
-                let name = name(&mut unit, lun).await?;
-                site.drives.push(Drive { name, inquiry, lun, held: Held::leaked() });
+                let name = name(&mut unit, &access).await?;
+                site.drives.push(Drive { name, inquiry, access, held: Held::leaked() });
             }
-            _ => {}
+            // A target may have other units. A device was named, and means something to whoever named it.
+            _ => {
+                if let Access::Path(path) = access {
+                    return Err(stranger(&path));
+                }
+            }
         }
     }
     Ok(site)
 }
 
+/// How the devices are reached: those that are configured, or all units of the target.
+async fn accesses(config: &Config) -> Outcome<Vec<Access>> {
+    if !config.devices.is_empty() {
+        return Ok(config.devices.iter().cloned().map(Access::Path).collect());
+    }
+    let mut control = Unit::open(&Access::Lun(0), "the target".to_owned()).await?;
+    let listed = control.good(&primary::report_luns(), Data::In(primary::LUNS_BYTES)).await?;
+    let luns = primary::read_luns(&listed).map_err(|wrong| malformed("the target does not tell its devices", wrong.0))?;
+    Ok(luns.into_iter().map(Access::Lun).collect())
+}
+
+/// Numbers of devices may change when the machine starts.
+fn stranger(path: &str) -> Failure {
+    invalid(format!("{path} is neither a robot nor a tape drive"))
+        .next_step("Correct \"devices\" of the target: `lsscsi -g` lists them.")
+}
+
 /// Its serial number, or where it is found.
-async fn name(unit: &mut Unit, lun: u64) -> Outcome<String> {
+async fn name(unit: &mut Unit, access: &Access) -> Outcome<String> {
     let page = match unit.ask(&primary::inquiry_page(SERIAL), Data::In(u32::from(primary::PAGE_BYTES))).await {
         Ok(page) => page,
         Err(Stop::Refused(_)) => Vec::new(),
@@ -98,7 +120,7 @@ async fn name(unit: &mut Unit, lun: u64) -> Outcome<String> {
     let serial = primary::read_page(&page, SERIAL).unwrap_or_default();
     let serial: String = String::from_utf8_lossy(serial).trim_matches([' ', '\0']).to_owned();
     let plain = (1..=NAME_BYTES).contains(&serial.len()) && serial.bytes().all(|byte| byte.is_ascii_graphic());
-    Ok(if plain { serial } else { format!("lun-{lun:016x}") })
+    Ok(if plain { serial } else { access.name() })
 }
 
 impl Site {
@@ -117,7 +139,7 @@ impl Robot {
     }
 
     pub(crate) async fn take(&self) -> Outcome<Taken<Unit>> {
-        self.held.take(&self.subject(), async || Unit::open(self.lun, self.subject()).await).await
+        self.held.take(&self.subject(), async || Unit::open(&self.access, self.subject()).await).await
     }
 }
 
@@ -127,7 +149,7 @@ impl Drive {
     }
 
     pub(crate) async fn take(&self) -> Outcome<Taken<Tape>> {
-        let open = async || Ok(Tape::new(Unit::open(self.lun, self.subject()).await?));
+        let open = async || Ok(Tape::new(Unit::open(&self.access, self.subject()).await?));
         self.held.take(&self.subject(), open).await
     }
 }

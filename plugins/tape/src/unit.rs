@@ -1,14 +1,13 @@
 //! One device of the library: a command at a time, and what happens to the device told.
 
-use capstan_iscsi::{Data, Outcome as Fate};
+use capstan_iscsi::Data;
 use capstan_scsi::tape::{Ended, ended};
 use capstan_scsi::{Key, Reason, Refusal, primary, status};
-use capstan_sdk::failure::{malformed, unavailable};
-use capstan_sdk::{Failure, Outcome, Retry};
+use capstan_sdk::{Failure, Outcome};
 
-use crate::link::{Link, lost};
 use crate::outside;
 use crate::refused;
+use crate::transport::{Access, Fate, Transport};
 
 /// How often a command that changes nothing is given in all while the device says that something happened, or the connection breaks.
 const TRIES: u32 = 8;
@@ -50,16 +49,15 @@ impl Stop {
 }
 
 pub(crate) struct Unit {
-    link: Link,
-    lun: u64,
+    transport: Transport,
     pub(crate) subject: String,
     /// Something happened to the device: what was known of it may be otherwise.
     pub(crate) upset: bool,
 }
 
 impl Unit {
-    pub(crate) async fn open(lun: u64, subject: String) -> Outcome<Self> {
-        let mut unit = Self { link: Link::open().await?, lun, subject, upset: true };
+    pub(crate) async fn open(access: &Access, subject: String) -> Outcome<Self> {
+        let mut unit = Self { transport: Transport::open(access).await?, subject, upset: true };
         // A new session is greeted with what happened before; whether something is in is asked later.
         match unit.ask(&primary::test_unit_ready(), Data::None).await {
             Err(Stop::Failed(failure)) => Err(failure),
@@ -68,7 +66,7 @@ impl Unit {
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        self.link.is_clean()
+        self.transport.is_clean()
     }
 
     /// A command that may be given again: it changes nothing, or leaves the same each time. What came in.
@@ -76,14 +74,19 @@ impl Unit {
         let mut tries = 0;
         loop {
             tries += 1;
-            let answered = match self.link.give(self.lun, cdb, data.clone()).await? {
+            let answered = match self.transport.give(cdb, data.clone(), &self.subject).await? {
                 Fate::Answered(answered) => answered,
-                fate => {
+                Fate::Lost(failure) => {
                     self.upset = true;
-                    if tries >= TRIES {
-                        return Err(unclear(&fate, &self.subject).into());
+                    if tries >= TRIES || outside::cancelled() {
+                        return Err(failure.into());
                     }
+                    outside::wait(BUSY_MS).await;
                     continue;
+                }
+                Fate::Failed(failure) => {
+                    self.upset = true;
+                    return Err(failure.into());
                 }
             };
             if answered.status == status::GOOD {
@@ -115,15 +118,15 @@ impl Unit {
         let mut tries = 0;
         loop {
             tries += 1;
-            let fate = self.link.give(self.lun, cdb, data.clone()).await.map_err(|failure| {
+            let fate = self.transport.give(cdb, data.clone(), &self.subject).await.map_err(|failure| {
                 self.upset = true;
                 Stop::Failed(failure.maybe_done())
             })?;
             let answered = match fate {
                 Fate::Answered(answered) => answered,
-                fate => {
+                Fate::Lost(failure) | Fate::Failed(failure) => {
                     self.upset = true;
-                    return Err(unclear(&fate, &self.subject).into());
+                    return Err(failure.into());
                 }
             };
             match ended(answered.status, &answered.sense, asked) {
@@ -154,18 +157,5 @@ impl Unit {
                 Err(stop) => return Err(stop),
             }
         }
-    }
-}
-
-fn unclear(fate: &Fate, subject: &str) -> Failure {
-    match fate {
-        Fate::NotSent => lost(),
-        Fate::Rejected(reason) => {
-            malformed(format!("{subject} does not take a command"), format!("reject {reason:02x}")).retry(Retry::Never)
-        }
-        Fate::Failed(code) => {
-            unavailable(format!("the target failed at {subject}")).code(format!("iscsi response {code:02x}")).maybe_done()
-        }
-        _ => unavailable(format!("the connection broke while {subject} was at work")).code("connection-lost").maybe_done(),
     }
 }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use capstan_initiator::Secret;
 use capstan_iscsi::PORT;
 use capstan_sdk::failure::{busy, conflict, malformed, unavailable};
 use capstan_sdk::types::Attachment;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::answers::{Controller, Server, id, many};
 use crate::client::{Client, Looks, client};
-use crate::outside;
+use crate::config::CHAP_SECRET;
 use crate::record::{self, Attached, Drive, Kept, Phase, Place};
 
 /// Volumes whose LUNs are kept in mind.
@@ -30,12 +31,6 @@ pub(crate) struct Portal {
     pub(crate) port: u16,
     pub(crate) target: String,
     pub(crate) chap: Option<(String, Secret)>,
-}
-
-pub(crate) enum Secret {
-    /// Of the configuration; it stays in the host.
-    Configured,
-    Told(String),
 }
 
 /// A volume's place behind the portal.
@@ -82,7 +77,7 @@ pub(crate) async fn portal(client: &Client) -> Outcome<Rc<Portal>> {
         malformed("the VPSA does not tell where its data is", "").next_step("Set \"iscsi-host\" of the target.")
     })?;
     let chap = match client.config.chap_user() {
-        Some(user) => Some((user.to_owned(), Secret::Configured)),
+        Some(user) => Some((user.to_owned(), Secret::Configured(CHAP_SECRET))),
         None if active.vpsa_chap_user.is_empty() => None,
         None => Some((active.vpsa_chap_user, Secret::Told(active.vpsa_chap_secret))),
     };
@@ -244,12 +239,4 @@ pub(crate) async fn detach_drive(place: Place<'_>) -> Outcome<()> {
         kept.put(|drive| drive.attached = None).await?;
     }
     Ok(())
-}
-
-/// The digest that a login asks for, over whichever secret there is.
-pub(crate) fn prove(secret: &Secret, algorithm: &str, identifier: u8, challenge: &[u8]) -> Outcome<Vec<u8>> {
-    match secret {
-        Secret::Configured => outside::challenged(crate::config::CHAP_SECRET, algorithm, identifier, challenge),
-        Secret::Told(secret) => outside::digest(algorithm, &[&[identifier], secret.as_bytes(), challenge].concat()),
-    }
 }

@@ -1,6 +1,7 @@
 //! The configuration: which VPSA, which of its pools, and how its data is reached.
 
-use capstan_iscsi::{DigestUse, is_name};
+use capstan_initiator::Digests;
+use capstan_iscsi::is_name;
 use capstan_sdk::endpoint::Endpoint;
 use capstan_sdk::types::Problem;
 use serde::Deserialize;
@@ -12,25 +13,6 @@ pub(crate) const ACCESS_KEY: &str = "access-key";
 pub(crate) const CHAP_SECRET: &str = "chap-secret";
 
 const INITIATOR: &str = "iqn.2026-11.capstan:host";
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Digests {
-    #[default]
-    Preferred,
-    Required,
-    Off,
-}
-
-impl Digests {
-    pub(crate) fn of_session(self) -> DigestUse {
-        match self {
-            Self::Preferred => DigestUse::Preferred,
-            Self::Required => DigestUse::Required,
-            Self::Off => DigestUse::Off,
-        }
-    }
-}
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

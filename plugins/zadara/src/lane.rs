@@ -2,13 +2,12 @@
 //! and a lost connection takes nobody along.
 
 use std::cell::RefCell;
-use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capstan_sdk::{Failure, Outcome};
 
 use crate::access::{self, Portal};
-use crate::link::Link;
+use crate::link::{self, Link};
 
 /// Sessions kept for the next calls. More are closed: the host counts connections of all instances together.
 const KEPT: usize = 8;
@@ -16,7 +15,12 @@ const KEPT: usize = 8;
 const KEPT_FOR: Duration = Duration::from_secs(20);
 
 thread_local! {
-    static IDLE: RefCell<Vec<Link>> = const { RefCell::new(Vec::new()) };
+    static IDLE: RefCell<Vec<Idle>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Idle {
+    link: Link,
+    since: Instant,
 }
 
 pub(crate) struct Lane {
@@ -24,15 +28,15 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) async fn take(portal: &Rc<Portal>, target: &str) -> Outcome<Self> {
+    pub(crate) async fn take(portal: &Portal, target: &str) -> Outcome<Self> {
         let kept = IDLE.with_borrow_mut(|idle| {
-            idle.retain(|link| link.unused_for() < KEPT_FOR);
-            let at = idle.iter().rposition(|link| link.leads_to(portal, target))?;
-            Some(idle.swap_remove(at))
+            idle.retain(|one| one.since.elapsed() < KEPT_FOR);
+            let at = idle.iter().rposition(|one| one.link.login().leads_to(&portal.host, portal.port, target))?;
+            Some(idle.swap_remove(at).link)
         });
         let link = match kept {
             Some(link) => link,
-            None => Link::open(portal, target).await.inspect_err(|failure| {
+            None => link::open(portal, target).await.inspect_err(|failure| {
                 // The secret, the controller or the entry of this host may have changed.
                 if matches!(failure, Failure::Unauthenticated(_) | Failure::Denied(_) | Failure::Unavailable(_)) {
                     access::forget_all();
@@ -44,12 +48,11 @@ impl Lane {
 
     /// Leaves the session for the next call, if it is good for one.
     pub(crate) fn give_back(self) {
-        let mut link = self.link;
+        let link = self.link;
         if link.is_clean() {
-            link.touch();
             IDLE.with_borrow_mut(|idle| {
                 if idle.len() < KEPT {
-                    idle.push(link);
+                    idle.push(Idle { link, since: Instant::now() });
                 }
             });
         }

@@ -9,17 +9,13 @@ pub(crate) use host::*;
 
 #[cfg(not(test))]
 mod host {
-    use std::collections::hash_map::RandomState;
-    use std::hash::BuildHasher;
-
-    use capstan_sdk::failure::unauthenticated;
-    use capstan_sdk::{Outcome, crypto, secrets};
-
+    pub(crate) use capstan_initiator::Host;
     pub(crate) use capstan_sdk::clock::wait;
+    use capstan_sdk::failure::unauthenticated;
     pub(crate) use capstan_sdk::http::exchange;
     pub(crate) use capstan_sdk::job::cancelled;
     pub(crate) use capstan_sdk::state;
-    pub(crate) use capstan_sdk::tcp::{Connection, connect};
+    use capstan_sdk::{Outcome, secrets};
 
     use crate::config::Config;
 
@@ -34,19 +30,5 @@ mod host {
         };
         let bytes = secrets::reveal(name).map_err(|_| missing())?;
         String::from_utf8(bytes).map_err(|_| missing())
-    }
-
-    /// The digest over identifier, configured secret and challenge; the secret stays in the host.
-    pub(crate) fn challenged(name: &str, algorithm: &str, identifier: u8, challenge: &[u8]) -> Outcome<Vec<u8>> {
-        secrets::digest(name, algorithm, &[identifier], challenge)
-    }
-
-    pub(crate) fn digest(algorithm: &str, data: &[u8]) -> Outcome<Vec<u8>> {
-        crypto::digest(algorithm, data)
-    }
-
-    /// Bytes that nobody foresees, for names: WASI's, through the keys of the standard library's hashes.
-    pub(crate) fn random() -> [u8; 8] {
-        RandomState::new().hash_one(0_u8).to_le_bytes()
     }
 }

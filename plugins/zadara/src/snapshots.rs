@@ -11,6 +11,7 @@
 //! | the one is renamed, or both | the same | once more, to no effect |
 //! | the old volume is let go of | the same | a success, and nothing is done |
 
+use capstan_initiator::Outside as _;
 use capstan_sdk::drive::check_name;
 use capstan_sdk::failure::{already_exists, not_found, unavailable};
 use capstan_sdk::types::{Drive, Snapshot, SnapshotPage};
@@ -21,7 +22,7 @@ use crate::access;
 use crate::answers::{self, Progress, id};
 use crate::client::{Client, Looks, client};
 use crate::drives::{self, Recipe, vanished};
-use crate::outside;
+use crate::outside::Host;
 use crate::record::{self, Kept, Phase, Place, own};
 use crate::remover::{self, unmake, unmake_snapshot};
 
@@ -275,7 +276,7 @@ async fn rename(client: &Client, place: Place<'_>, volume: &str, name: &str) -> 
 
 /// No drive is called so: they have no capitals.
 fn temporary_name() -> String {
-    format!("Capstan-{}", capstan_sdk::text::hex(&outside::random()))
+    format!("Capstan-{}", capstan_sdk::text::hex(&Host::random()))
 }
 
 #[cfg(test)]

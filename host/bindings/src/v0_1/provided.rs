@@ -3,7 +3,7 @@
 /// An interface without its version, and its functions as the binary format spells them.
 pub type Provided = (&'static str, &'static [&'static str]);
 
-pub const PROVIDED: [Provided; 13] = [
+pub const PROVIDED: [Provided; 14] = [
     ("capstan:host/clock", &["wait"]),
     ("capstan:host/config", &["document", "get"]),
     (
@@ -44,6 +44,7 @@ pub const PROVIDED: [Provided; 13] = [
     ("capstan:host/http", &["exchange", "send"]),
     ("capstan:host/job", &["cancelled", "progress"]),
     ("capstan:host/log", &["write"]),
+    ("capstan:host/scsi", &["[method]device.execute", "[method]device.send", "open"]),
     ("capstan:host/secrets", &["digest", "hmac", "reveal", "sign"]),
     ("capstan:host/state", &["get", "keys", "remove", "set"]),
     (

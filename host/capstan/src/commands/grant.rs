@@ -39,6 +39,7 @@ fn wire(power: Power) -> anyhow::Result<(Value, Option<String>)> {
         Power::Directory { root, path, write, reason } => {
             (json!({ "to": "directory", "root": root, "path": path, "write": write }), reason)
         }
+        Power::ScsiDevice { path, reason } => (json!({ "to": "scsi-device", "path": path }), reason),
     })
 }
 

@@ -45,6 +45,7 @@ fn wire(record: GrantRecord, target: String) -> Grant {
             Power::Connect { host, port } => WirePower::Connect { host, port },
             Power::Directory { root, path, write } => WirePower::Directory { root, path, write },
             Power::InsecureTls { host, port } => WirePower::InsecureTls { host, port },
+            Power::ScsiDevice { path } => WirePower::ScsiDevice { path },
         },
         by: record.by,
         reason: record.reason,
@@ -58,5 +59,6 @@ fn power(power: WirePower) -> Power {
         WirePower::Connect { host, port } => Power::Connect { host, port },
         WirePower::Directory { root, path, write } => Power::Directory { root, path, write },
         WirePower::InsecureTls { host, port } => Power::InsecureTls { host, port },
+        WirePower::ScsiDevice { path } => Power::ScsiDevice { path },
     }
 }

@@ -166,3 +166,22 @@ fn skipping_a_certificate_needs_its_own_grant() {
             .contains("insecure-tls s3.example.com:443")
     );
 }
+
+#[test]
+fn a_device_is_used_by_the_very_path_it_was_granted_under() {
+    let granted = [Granted { power: Power::ScsiDevice { path: "/dev/sg3".to_owned() }, configured: false }];
+    let grants = Grants::new("t", &[], &granted, policy());
+    assert_eq!(grants.device("/dev/sg3").unwrap().path(), "/dev/sg3");
+    let failure = grants.device("/dev/sg4").unwrap_err();
+    assert_eq!(failure.kind, capstan_domain::Kind::Denied);
+    assert!(failure.next_step.unwrap().ends_with("capstan grant allow t scsi-device /dev/sg4"));
+    assert_eq!(grants.device("/dev/../dev/sg3").unwrap_err().kind, capstan_domain::Kind::Invalid);
+}
+
+#[test]
+fn a_device_that_is_only_configured_is_told_as_missing() {
+    let requested = requested(&["scsi {/devices}".to_owned()], &json!({ "devices": ["/dev/sg0", "/dev/sg1"] })).unwrap();
+    let granted = [Granted { power: Power::ScsiDevice { path: "/dev/sg1".to_owned() }, configured: false }];
+    let step = Grants::new("t", &requested, &granted, policy()).missing(&requested).unwrap().next_step.unwrap();
+    assert!(step.contains("scsi-device /dev/sg0") && !step.contains("/dev/sg1"), "{step}");
+}

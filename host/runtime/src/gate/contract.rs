@@ -195,7 +195,7 @@ mod tests {
         let bad = outline(
             &[
                 "capstan:host/http@0.3.0",
-                "capstan:host/scsi@0.1.0",
+                "capstan:host/pigeons@0.1.0",
                 "wasi:sockets/tcp@0.2.6",
                 "wasi:io/streams@0.3.0",
                 "capstan:host/log@0.1.0-dev",
@@ -205,7 +205,7 @@ mod tests {
         let failure = compare(&bad).unwrap_err();
         for part in [
             "imports capstan:host/http@0.3.0, this host serves 0.1",
-            "imports capstan:host/scsi@0.1.0, which this host does not have",
+            "imports capstan:host/pigeons@0.1.0, which this host does not have",
             "imports wasi:sockets/tcp@0.2.6, which no plugin is given",
             "imports wasi:io/streams@0.3.0, of which this host has 0.2",
             "capstan:host/log@0.1.0-dev, an unreleased contract",

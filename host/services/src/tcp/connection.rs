@@ -11,8 +11,8 @@ use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-use super::cord::Cord;
 use super::prompt::Prompt;
+use crate::cord::Cord;
 use crate::dial::{Place, Transport, revoked};
 use crate::limits;
 

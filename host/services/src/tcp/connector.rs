@@ -8,8 +8,8 @@ use capstan_domain::ports::NamedValues;
 use capstan_grants::Grants;
 
 use super::connection::{Connection, Waits};
-use super::cord::Cord;
 use super::wanted::Wanted;
+use crate::cord::Cord;
 use crate::dial::{self, Basis, ConnectionCounters, Live, Places, Tls, revoked};
 use crate::limits::Limits;
 

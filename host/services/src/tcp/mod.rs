@@ -2,7 +2,6 @@
 
 mod connection;
 mod connector;
-mod cord;
 mod import;
 mod prompt;
 mod wanted;

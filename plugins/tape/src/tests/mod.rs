@@ -1,6 +1,7 @@
 //! The plugin against a real library, natively: all of it but the ABI's side.
 
 mod cartridges;
+mod devices;
 pub(crate) mod outside;
 mod streams;
 
@@ -21,6 +22,8 @@ use crate::vtl::Vtl;
 pub(crate) struct Shared {
     configuration: String,
     secret: String,
+    /// Where devices of the host lead.
+    portal: (u16, String),
     state: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
@@ -34,7 +37,17 @@ impl Target {
     pub(crate) fn with(library: &Vtl, secret: &str) -> Self {
         let configuration =
             json!({ "host": "127.0.0.1", "port": library.port, "target": Vtl::TARGET, "chap-user": Vtl::USER }).to_string();
-        Self(Arc::new(Shared { configuration, secret: secret.to_owned(), state: Mutex::default() }))
+        Self::configured(library, configuration, secret)
+    }
+
+    /// The same library, whose robot and drives are devices of the host.
+    pub(crate) fn local(library: &Vtl, devices: &[&str]) -> Self {
+        Self::configured(library, json!({ "devices": devices }).to_string(), Vtl::SECRET)
+    }
+
+    fn configured(library: &Vtl, configuration: String, secret: &str) -> Self {
+        let portal = (library.port, Vtl::TARGET.to_owned());
+        Self(Arc::new(Shared { configuration, secret: secret.to_owned(), portal, state: Mutex::default() }))
     }
 
     /// Runs on a new instance: nothing is left but what the library holds and what was kept in state.

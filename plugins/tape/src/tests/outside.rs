@@ -1,16 +1,20 @@
 //! A host for native tests: sockets of this process, a state that instances share. An instance is a thread.
 
 use std::cell::RefCell;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::time::Duration;
 
-use capstan_sdk::failure::{invalid, timed_out, unavailable};
-use capstan_sdk::{NamedValue, Outcome, find};
+use capstan_initiator::native::{self, Socket};
+use capstan_initiator::{Digests, Link, Login, Outside, Patience, Secret, Words};
+use capstan_iscsi::{Answered, Command, Data, Outcome as Ended};
+use capstan_sdk::failure::unavailable;
+use capstan_sdk::scsi::{Answer, GONE, RESET, Transfer};
+use capstan_sdk::{NamedValue, Outcome};
 
 use super::Shared;
 use crate::config::Config;
+use crate::vtl::Vtl;
 
 thread_local! {
     pub(crate) static SHARED: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
@@ -24,23 +28,77 @@ pub(crate) fn config() -> Outcome<Config> {
     capstan_sdk::config::parse(&shared().configuration)
 }
 
-pub(crate) fn challenged(_name: &str, algorithm: &str, identifier: u8, challenge: &[u8]) -> Outcome<Vec<u8>> {
-    digest(algorithm, &[&[identifier], shared().secret.as_bytes(), challenge].concat())
-}
+/// The sessions' side.
+pub(crate) struct Host;
 
-pub(crate) fn digest(algorithm: &str, data: &[u8]) -> Outcome<Vec<u8>> {
-    use md5::Digest;
-    match algorithm {
-        "md5" => Ok(md5::Md5::digest(data).to_vec()),
-        "crc32c" => Ok(capstan_iscsi::crc32c(data).to_be_bytes().to_vec()),
-        "sha1" => Ok(sha1::Sha1::digest(data).to_vec()),
-        other => Err(invalid(other)),
+impl Outside for Host {
+    type Line = Socket;
+
+    async fn connect(host: String, port: u16, extras: Vec<NamedValue>) -> Outcome<Socket> {
+        native::connect(&host, port, &extras)
+    }
+
+    async fn wait(milliseconds: u64) {
+        native::wait(milliseconds);
+    }
+
+    fn cancelled() -> bool {
+        cancelled()
+    }
+
+    fn random() -> [u8; 8] {
+        RandomState::new().hash_one(0_u8).to_le_bytes()
+    }
+
+    fn digest(algorithm: &str, data: &[u8]) -> Outcome<Vec<u8>> {
+        native::digest(algorithm, data)
+    }
+
+    fn challenged(_name: &str, algorithm: &str, identifier: u8, challenge: &[u8]) -> Outcome<Vec<u8>> {
+        native::challenged(&shared().secret, algorithm, identifier, challenge)
     }
 }
 
-pub(crate) fn random() -> [u8; 8] {
-    use std::hash::BuildHasher;
-    std::collections::hash_map::RandomState::new().hash_one(0_u8).to_le_bytes()
+/// A device of the host, as far as a test can have one: a unit of the real target, in a session of its own, which the library's nexus is then.
+pub(crate) struct Device {
+    link: RefCell<Box<Link<Host>>>,
+    lun: u64,
+}
+
+/// `/dev/sgN`: unit N.
+pub(crate) async fn open(path: String) -> Outcome<Device> {
+    let number = path.strip_prefix("/dev/sg").and_then(|number| number.parse().ok());
+    let lun = number.and_then(Command::lun).ok_or_else(|| unavailable(format!("there is no device at {path}")).code(GONE))?;
+    let shared = shared();
+    let (port, target) = shared.portal.clone();
+    let login = Login {
+        host: "127.0.0.1".to_owned(),
+        port,
+        target,
+        initiator: "iqn.2026-11.capstan:kernel".to_owned(),
+        digests: Digests::Off,
+        chap: Some((Vtl::USER.to_owned(), Secret::Told(shared.secret.clone()))),
+        patience: Patience::Long,
+        words: Words { peer: "the library", secrets: "", admission: "", target: None },
+    };
+    Ok(Device { link: RefCell::new(Box::new(Link::open(login).await?)), lun })
+}
+
+impl Device {
+    /// One call at a time: nobody else holds the session.
+    #[allow(clippy::await_holding_refcell_ref, reason = "an instance's thread does one thing at a time with a device")]
+    pub(crate) async fn execute(&self, cdb: Vec<u8>, data: Transfer, timeout_ms: u32) -> Outcome<Answer> {
+        assert!(timeout_ms > 0);
+        let data = match data {
+            Transfer::None => Data::None,
+            Transfer::ToDevice(bytes) => Data::Out(bytes),
+            Transfer::FromDevice(most) => Data::In(most),
+        };
+        match self.link.borrow_mut().give(self.lun, &cdb, data).await? {
+            Ended::Answered(Answered { status, sense, data, .. }) => Ok(Answer { status, sense, data }),
+            _ => Err(unavailable("the device was reset").code(RESET).maybe_done()),
+        }
+    }
 }
 
 pub(crate) fn cancelled() -> bool {
@@ -48,35 +106,7 @@ pub(crate) fn cancelled() -> bool {
 }
 
 pub(crate) async fn wait(milliseconds: u64) {
-    std::thread::sleep(Duration::from_millis(milliseconds));
-}
-
-pub(crate) struct Connection(RefCell<TcpStream>);
-
-pub(crate) async fn connect(host: String, port: u16, extras: Vec<NamedValue>) -> Outcome<Connection> {
-    let stream = TcpStream::connect((host.as_str(), port)).map_err(|why| unavailable(why.to_string()).code("unreachable"))?;
-    let silence = find(&extras, "read-timeout-ms").unwrap().parse().unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(silence))).unwrap();
-    stream.set_nodelay(true).unwrap();
-    Ok(Connection(RefCell::new(stream)))
-}
-
-impl Connection {
-    pub(crate) async fn read(&self, limit: u32) -> Outcome<Vec<u8>> {
-        let mut bytes = vec![0; limit as usize];
-        match self.0.borrow_mut().read(&mut bytes) {
-            Ok(read) => {
-                bytes.truncate(read);
-                Ok(bytes)
-            }
-            Err(why) if why.kind() == std::io::ErrorKind::WouldBlock => Err(timed_out("silence")),
-            Err(why) => Err(unavailable(why.to_string()).code("connection-lost")),
-        }
-    }
-
-    pub(crate) async fn write(&self, data: Vec<u8>) -> Outcome<()> {
-        self.0.borrow_mut().write_all(&data).map_err(|why| unavailable(why.to_string()).code("connection-ended"))
-    }
+    native::wait(milliseconds);
 }
 
 pub(crate) mod state {

@@ -1,14 +1,17 @@
 //! A host for native tests: sockets of this process, a state that instances share. An instance is a thread.
 
 use std::cell::RefCell;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
 
-use capstan_sdk::failure::{invalid, timed_out, unauthenticated, unavailable};
+use capstan_initiator::Outside;
+use capstan_initiator::native::{self, Socket};
+use capstan_sdk::failure::{unauthenticated, unavailable};
 use capstan_sdk::http::{Body, Reply, Request};
-use capstan_sdk::{NamedValue, Outcome, find};
+use capstan_sdk::{NamedValue, Outcome};
 
 use super::Shared;
 use crate::config::Config;
@@ -29,23 +32,35 @@ pub(crate) fn secret(name: &str) -> Outcome<String> {
     shared().secrets.get(name).cloned().ok_or_else(|| unauthenticated(format!("there is no {name}")))
 }
 
-pub(crate) fn challenged(name: &str, algorithm: &str, identifier: u8, challenge: &[u8]) -> Outcome<Vec<u8>> {
-    digest(algorithm, &[&[identifier], secret(name)?.as_bytes(), challenge].concat())
-}
+/// The sessions' side.
+pub(crate) struct Host;
 
-pub(crate) fn digest(algorithm: &str, data: &[u8]) -> Outcome<Vec<u8>> {
-    use md5::Digest;
-    match algorithm {
-        "md5" => Ok(md5::Md5::digest(data).to_vec()),
-        "crc32c" => Ok(capstan_iscsi::crc32c(data).to_be_bytes().to_vec()),
-        "sha1" => Ok(sha1::Sha1::digest(data).to_vec()),
-        other => Err(invalid(other)),
+impl Outside for Host {
+    type Line = Socket;
+
+    async fn connect(host: String, port: u16, extras: Vec<NamedValue>) -> Outcome<Socket> {
+        native::connect(&host, port, &extras)
     }
-}
 
-pub(crate) fn random() -> [u8; 8] {
-    use std::hash::BuildHasher;
-    std::collections::hash_map::RandomState::new().hash_one(0_u8).to_le_bytes()
+    async fn wait(milliseconds: u64) {
+        native::wait(milliseconds);
+    }
+
+    fn cancelled() -> bool {
+        cancelled()
+    }
+
+    fn random() -> [u8; 8] {
+        RandomState::new().hash_one(0_u8).to_le_bytes()
+    }
+
+    fn digest(algorithm: &str, data: &[u8]) -> Outcome<Vec<u8>> {
+        native::digest(algorithm, data)
+    }
+
+    fn challenged(name: &str, algorithm: &str, identifier: u8, challenge: &[u8]) -> Outcome<Vec<u8>> {
+        native::challenged(&secret(name)?, algorithm, identifier, challenge)
+    }
 }
 
 pub(crate) fn cancelled() -> bool {
@@ -53,7 +68,7 @@ pub(crate) fn cancelled() -> bool {
 }
 
 pub(crate) async fn wait(milliseconds: u64) {
-    std::thread::sleep(Duration::from_millis(milliseconds));
+    native::wait(milliseconds);
 }
 
 /// One request a connection, as the simulator wants it.
@@ -82,34 +97,6 @@ fn asked(request: &Request, body: Body, limit: u32) -> std::io::Result<Reply> {
     let end = end.ok_or_else(|| std::io::Error::other("the answer was lost"))?;
     let status = String::from_utf8_lossy(&bytes[9..12]).parse().unwrap();
     Ok(Reply { status, headers: Vec::new(), body: bytes[end + 4..].to_vec() })
-}
-
-pub(crate) struct Connection(RefCell<TcpStream>);
-
-pub(crate) async fn connect(host: String, port: u16, extras: Vec<NamedValue>) -> Outcome<Connection> {
-    let stream = TcpStream::connect((host.as_str(), port)).map_err(|why| unavailable(why.to_string()).code("unreachable"))?;
-    let silence = find(&extras, "read-timeout-ms").unwrap().parse().unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(silence))).unwrap();
-    stream.set_nodelay(true).unwrap();
-    Ok(Connection(RefCell::new(stream)))
-}
-
-impl Connection {
-    pub(crate) async fn read(&self, limit: u32) -> Outcome<Vec<u8>> {
-        let mut bytes = vec![0; limit as usize];
-        match self.0.borrow_mut().read(&mut bytes) {
-            Ok(read) => {
-                bytes.truncate(read);
-                Ok(bytes)
-            }
-            Err(why) if why.kind() == std::io::ErrorKind::WouldBlock => Err(timed_out("silence")),
-            Err(why) => Err(unavailable(why.to_string()).code("connection-lost")),
-        }
-    }
-
-    pub(crate) async fn write(&self, data: Vec<u8>) -> Outcome<()> {
-        self.0.borrow_mut().write_all(&data).map_err(|why| unavailable(why.to_string()).code("connection-ended"))
-    }
 }
 
 pub(crate) mod state {

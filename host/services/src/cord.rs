@@ -1,4 +1,4 @@
-//! What a connection hangs on: cut, and everything that waits on the connection ends.
+//! What something that is open hangs on: cut, and everything that waits for it ends.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 use crate::dial::Sever;
 
 #[derive(Debug, Default)]
-pub(super) struct Cord {
+pub(crate) struct Cord {
     cut: AtomicBool,
     told: Notify,
 }
 
 impl Cord {
-    /// Answers when the connection was cut.
-    pub(super) async fn severed(&self) {
+    /// Answers when it was cut.
+    pub(crate) async fn severed(&self) {
         let mut told = pin!(self.told.notified());
         // Listens before it looks, so that no cut is missed.
         told.as_mut().enable();
