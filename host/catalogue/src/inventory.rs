@@ -25,6 +25,7 @@ struct Known {
     is_present: bool,
     element: Option<u32>,
     kind: Option<ElementKind>,
+    place: Option<String>,
     home: Option<u32>,
     medium: Medium,
     locked: bool,
@@ -96,15 +97,15 @@ async fn record_cartridges(
 
 /// Of the whole target: a cartridge may have come from another library of it.
 async fn known(connection: &mut Connection, target: TargetId) -> Outcome<HashMap<String, Known>> {
-    let query = sql("SELECT l.name, l.id, l.present, c.library, c.element, c.element_kind, c.home, c.medium, c.locked, c.need_to_check \
-                     FROM locations l JOIN cartridges c ON c.location = l.id WHERE l.target = $1");
+    let query = sql("SELECT l.name, l.id, l.present, c.library, c.element, c.element_kind, c.place, c.home, c.medium, c.locked, \
+                     c.need_to_check FROM locations l JOIN cartridges c ON c.location = l.id WHERE l.target = $1");
     let mut known = HashMap::new();
     for mut row in connection.all(query.bind(target)).await? {
         let barcode: String = row.take()?;
         let (location, is_present, library) = (row.take()?, row.take()?, row.take()?);
-        let (element, kind, home) = (row.take()?, row.word_option()?, row.take()?);
+        let (element, kind, place, home) = (row.take()?, row.word_option()?, row.take()?, row.take()?);
         let (medium, locked, doubtful) = (row.word()?, row.take()?, row.take()?);
-        known.insert(barcode, Known { location, library, is_present, element, kind, home, medium, locked, doubtful });
+        known.insert(barcode, Known { location, library, is_present, element, kind, place, home, medium, locked, doubtful });
     }
     Ok(known)
 }
@@ -114,6 +115,7 @@ fn is_as_before(library: LibraryId, before: &Known, now: &SeenCartridge) -> bool
         && before.library == Some(library)
         && before.element == Some(now.address)
         && before.kind == Some(now.kind)
+        && before.place.as_ref() == Some(&now.place)
         && (now.home.is_none() || before.home == now.home)
         && (now.medium == Medium::Unknown || before.medium == now.medium)
         && before.locked == now.locked
