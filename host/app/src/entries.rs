@@ -1,6 +1,6 @@
 //! Entries: the files, folders and links that the catalogue knows.
 
-use capstan_catalogue::Catalogue;
+use capstan_catalogue::{Catalogue, StoredIn};
 use capstan_domain::entry::{Entry, Tree};
 use capstan_domain::ids::{EntryId, Number};
 use capstan_domain::listing::{Filter, Listing, Operator, Page};
@@ -34,8 +34,8 @@ impl Entries {
         self.catalogue.entry(number).await
     }
 
-    /// Entry, location and the plugin of its target, for each copy of these entries.
-    pub async fn holders(&self, entries: &[Number]) -> Outcome<Vec<(Number, String, String)>> {
+    /// Where each copy of these entries lies.
+    pub async fn holders(&self, entries: &[Number]) -> Outcome<Vec<StoredIn>> {
         self.catalogue.holders(entries).await
     }
 

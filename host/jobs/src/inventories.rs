@@ -37,8 +37,11 @@ pub(crate) async fn watch(engine: Arc<Engine>) {
 
 async fn take_due(engine: &Engine) -> Outcome<()> {
     let due = engine.catalogue.due_libraries(Timestamp::now(), BATCH).await?;
-    let looks = due.iter().map(|library| take(engine, library));
-    futures::stream::iter(looks).buffer_unordered(AT_ONCE).collect::<()>().await;
+    futures::stream::iter(due)
+        .for_each_concurrent(AT_ONCE, |library| async move {
+            take(engine, &library).await;
+        })
+        .await;
     Ok(())
 }
 
