@@ -1,10 +1,12 @@
 //! Entries: the files, folders and links that the catalogue knows.
 
-use capstan_catalogue::{Catalogue, StoredIn};
+use capstan_catalogue::Catalogue;
 use capstan_domain::entry::{Entry, Tree};
 use capstan_domain::ids::{EntryId, Number};
 use capstan_domain::listing::{Filter, Listing, Operator, Page};
 use capstan_domain::{Failure, Kind, Outcome};
+
+pub use capstan_catalogue::StoredIn;
 
 /// Spaces, and primary pools, whose tops are asked for by number; with more, the slower way by path is taken.
 const ROOTS_NAMED: u32 = 4_000;
