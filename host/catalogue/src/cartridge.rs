@@ -172,7 +172,8 @@ impl Catalogue {
                 connection.run(sql("DELETE FROM replicas WHERE location = $1").bind(cartridge)).await?;
                 let none = sql("UPDATE locations SET file_count = 0, file_bytes = 0 WHERE id = $1");
                 connection.run(none.bind(cartridge)).await?;
-                let unknown = sql("UPDATE cartridges SET format = $2, volume = NULL, scratch = 0, updated = $3 WHERE location = $1");
+                let unknown =
+                    sql("UPDATE cartridges SET format = $2, volume = NULL, scratch = 0, updated = $3 WHERE location = $1");
                 let unknown = unknown.bind(cartridge).bind(word(&Format::Unknown)).bind(Timestamp::now());
                 if connection.run(unknown).await? == 0 { Err(missing("tape")) } else { Ok(()) }
             })
@@ -187,7 +188,8 @@ impl Catalogue {
         self.write(move |connection| {
             Box::pin(async move {
                 let now = Timestamp::now();
-                let update = sql("UPDATE cartridges SET format = $2, volume = NULL, scratch = $3, need_to_check = 0, maintained = $4, \
+                let update =
+                    sql("UPDATE cartridges SET format = $2, volume = NULL, scratch = $3, need_to_check = 0, maintained = $4, \
                                   updated = $4 WHERE location = $1");
                 let update = update.bind(cartridge).bind(word(&formatted.format)).bind(formatted.scratch.is_some()).bind(now);
                 if connection.run(update).await? == 0 {
@@ -215,8 +217,10 @@ impl Catalogue {
         self.write(move |connection| {
             Box::pin(async move {
                 // Which mail slot people call it, the inventory tells.
-                let eject = sql("UPDATE cartridges SET ejected = 1, element = $2, element_kind = 'mail-slot', place = NULL, moved = $3, \
-                                 updated = $3 WHERE location = $1");
+                let eject = sql(
+                    "UPDATE cartridges SET ejected = 1, element = $2, element_kind = 'mail-slot', place = NULL, moved = $3, \
+                                 updated = $3 WHERE location = $1",
+                );
                 if connection.run(eject.bind(cartridge).bind(address).bind(Timestamp::now())).await? == 0 {
                     return Err(missing("tape"));
                 }

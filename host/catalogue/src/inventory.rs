@@ -51,17 +51,18 @@ impl Catalogue {
 
 async fn record_library(connection: &mut Connection, id: LibraryId, inventory: &Inventory, now: Timestamp) -> Outcome<()> {
     // On PostgreSQL two hosts may look at once: the row is held from here on, and the later look is recorded after the earlier one.
-    let update = sql("UPDATE libraries SET vendor = $2, product = $3, revision = $4, slots = $5, slots_first = $6, mail_slots = $7, \
+    let update =
+        sql("UPDATE libraries SET vendor = $2, product = $3, revision = $4, slots = $5, slots_first = $6, mail_slots = $7, \
                       mail_slots_first = $8, failure = NULL, seen = $9 WHERE id = $1")
-    .bind(id)
-    .bind(&inventory.vendor)
-    .bind(&inventory.product)
-    .bind(inventory.revision.clone())
-    .bind(inventory.slots.count)
-    .bind(inventory.slots.first)
-    .bind(inventory.mail_slots.count)
-    .bind(inventory.mail_slots.first)
-    .bind(now);
+        .bind(id)
+        .bind(&inventory.vendor)
+        .bind(&inventory.product)
+        .bind(inventory.revision.clone())
+        .bind(inventory.slots.count)
+        .bind(inventory.slots.first)
+        .bind(inventory.mail_slots.count)
+        .bind(inventory.mail_slots.first)
+        .bind(now);
     if connection.run(update).await? == 0 { Err(missing("tape library")) } else { Ok(()) }
 }
 
@@ -87,7 +88,8 @@ async fn record_cartridges(
     for gone in known.into_values().filter(|one| one.library == Some(library) && one.is_present) {
         let away = sql("UPDATE locations SET present = 0, updated = $2 WHERE id = $1");
         connection.run(away.bind(gone.location).bind(now)).await?;
-        let outside = sql("UPDATE cartridges SET element = NULL, element_kind = NULL, place = NULL, ejected = 1, locked = 0, moved = $2, \
+        let outside =
+            sql("UPDATE cartridges SET element = NULL, element_kind = NULL, place = NULL, ejected = 1, locked = 0, moved = $2, \
                            updated = $2 WHERE location = $1");
         connection.run(outside.bind(gone.location).bind(now)).await?;
         tally.gone += 1;
@@ -97,7 +99,8 @@ async fn record_cartridges(
 
 /// Of the whole target: a cartridge may have come from another library of it.
 async fn known(connection: &mut Connection, target: TargetId) -> Outcome<HashMap<String, Known>> {
-    let query = sql("SELECT l.name, l.id, l.present, c.library, c.element, c.element_kind, c.place, c.home, c.medium, c.locked, \
+    let query =
+        sql("SELECT l.name, l.id, l.present, c.library, c.element, c.element_kind, c.place, c.home, c.medium, c.locked, \
                      c.need_to_check FROM locations l JOIN cartridges c ON c.location = l.id WHERE l.target = $1");
     let mut known = HashMap::new();
     for mut row in connection.all(query.bind(target)).await? {
@@ -175,7 +178,8 @@ async fn record_drives(
     now: Timestamp,
 ) -> Outcome<()> {
     for drive in seen {
-        let upsert = sql("INSERT INTO tape_drives (id, target, library, name, serial, vendor, product, revision, element, state, ready, \
+        let upsert =
+            sql("INSERT INTO tape_drives (id, target, library, name, serial, vendor, product, revision, element, state, ready, \
                           cartridge, loads, registered, attributes, seen, created, updated) \
                           VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $14, $14) \
                           ON CONFLICT (target, serial) DO UPDATE SET library = excluded.library, vendor = excluded.vendor, \
@@ -183,20 +187,20 @@ async fn record_drives(
                           state = excluded.state, ready = excluded.ready, \
                           loads = tape_drives.loads + CASE WHEN tape_drives.cartridge IS DISTINCT FROM excluded.cartridge \
                           THEN excluded.loads ELSE 0 END, cartridge = excluded.cartridge, seen = excluded.seen")
-        .bind(TapeDriveId::new())
-        .bind(target)
-        .bind(library)
-        .bind(&drive.serial)
-        .bind(&drive.vendor)
-        .bind(&drive.product)
-        .bind(drive.revision.clone())
-        .bind(drive.element)
-        .bind(word(&drive.state))
-        .bind(drive.ready)
-        .bind(drive.cartridge.clone())
-        .bind(drive.cartridge.is_some())
-        .bind(json(&serde_json::json!({})))
-        .bind(now);
+            .bind(TapeDriveId::new())
+            .bind(target)
+            .bind(library)
+            .bind(&drive.serial)
+            .bind(&drive.vendor)
+            .bind(&drive.product)
+            .bind(drive.revision.clone())
+            .bind(drive.element)
+            .bind(word(&drive.state))
+            .bind(drive.ready)
+            .bind(drive.cartridge.clone())
+            .bind(drive.cartridge.is_some())
+            .bind(json(&serde_json::json!({})))
+            .bind(now);
         connection.run(upsert).await?;
     }
     // Those of the library that this look did not find.

@@ -70,18 +70,17 @@ impl Catalogue {
     /// `due`: when its inventory is taken by itself. `AlreadyExists` "taken" if the name or the robot is.
     pub async fn create_library(&self, new: &NewLibrary, due: Option<Timestamp>) -> Outcome<Library> {
         let id = LibraryId::new();
-        let insert =
-            sql("INSERT INTO libraries (id, target, name, serial, vendor, product, due, attributes, created, updated) \
+        let insert = sql("INSERT INTO libraries (id, target, name, serial, vendor, product, due, attributes, created, updated) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)")
-            .bind(id)
-            .bind(new.target)
-            .bind(&new.name)
-            .bind(&new.serial)
-            .bind(&new.vendor)
-            .bind(&new.product)
-            .bind(due)
-            .bind(json(&new.attributes))
-            .bind(Timestamp::now());
+        .bind(id)
+        .bind(new.target)
+        .bind(&new.name)
+        .bind(&new.serial)
+        .bind(&new.vendor)
+        .bind(&new.product)
+        .bind(due)
+        .bind(json(&new.attributes))
+        .bind(Timestamp::now());
         self.write(move |connection| {
             Box::pin(async move {
                 connection.run(insert).await?;

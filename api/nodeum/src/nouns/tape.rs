@@ -85,7 +85,10 @@ pub enum TapesOf {
     Library(Reference),
     Pool(Reference),
     /// That a copy of this file lies on, among those of the pool.
-    File { pool: Reference, file: i64 },
+    File {
+        pool: Reference,
+        file: i64,
+    },
 }
 
 /// Fields of a list, which has none for what its path says.
@@ -148,11 +151,18 @@ pub(crate) fn routes(tapes: Arc<dyn Tapes>) -> Routes {
                 .summary("Lists the tapes of a tape library."),
             index_of_library,
         )
-        .on(list("/pools/{pool_id}/tapes", "index_tapes_by_pool", FIELDS_OF_POOL).summary("Lists the tapes of a pool."), index_of_pool)
         .on(
-            Operation::get("/pools/{pool_id}/files/{file_id}/tapes", "index_tapes_by_file_by_pool", Access::Scope("files", "tapes"))
-                .summary("Lists the tapes of a pool that a file lies on.")
-                .answers::<TapeCollection>(200, "Tapes."),
+            list("/pools/{pool_id}/tapes", "index_tapes_by_pool", FIELDS_OF_POOL).summary("Lists the tapes of a pool."),
+            index_of_pool,
+        )
+        .on(
+            Operation::get(
+                "/pools/{pool_id}/files/{file_id}/tapes",
+                "index_tapes_by_file_by_pool",
+                Access::Scope("files", "tapes"),
+            )
+            .summary("Lists the tapes of a pool that a file lies on.")
+            .answers::<TapeCollection>(200, "Tapes."),
             index_of_file,
         )
         .on(one("/tapes/{tape_id}", "show_tape"), show)

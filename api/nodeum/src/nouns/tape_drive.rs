@@ -181,11 +181,9 @@ pub(crate) fn routes(drives: Arc<dyn TapeDrives>) -> Routes {
     let scope = |verb| Access::Scope("tape_drives", verb);
     let (of_library, devices) =
         ("/tape_libraries/{tape_library_id}/tape_drives", "/tape_libraries/{tape_library_id}/tape_drives/-/devices");
-    let (one, one_of_library) =
-        ("/tape_drives/{tape_drive_id}", "/tape_libraries/{tape_library_id}/tape_drives/{tape_drive_id}");
-    let list = |path, id| {
-        listed(Operation::get(path, id, scope("index")), FIELDS).answers::<TapeDriveCollection>(200, "Tape drives.")
-    };
+    let (one, one_of_library) = ("/tape_drives/{tape_drive_id}", "/tape_libraries/{tape_library_id}/tape_drives/{tape_drive_id}");
+    let list =
+        |path, id| listed(Operation::get(path, id, scope("index")), FIELDS).answers::<TapeDriveCollection>(200, "Tape drives.");
     let shows = |path, id| {
         Operation::get(path, id, scope("show")).summary("Shows a tape drive.").answers::<TapeDrive>(200, "The tape drive.")
     };
@@ -202,7 +200,10 @@ pub(crate) fn routes(drives: Arc<dyn TapeDrives>) -> Routes {
     };
     Routes::new()
         .on(list("/tape_drives", "index_tape_drives").summary("Lists tape drives."), index)
-        .on(list(of_library, "index_tape_drives_by_tape_library").summary("Lists the drives of a tape library."), index_of_library)
+        .on(
+            list(of_library, "index_tape_drives_by_tape_library").summary("Lists the drives of a tape library."),
+            index_of_library,
+        )
         .on(
             Operation::post(of_library, "create_tape_drive_by_tape_library", scope("create"))
                 .summary("Takes a drive of the list of devices into use again.")

@@ -64,7 +64,8 @@ mod tests {
         for (name, kind) in [("sg1", "1\n"), ("sg3", "8\n")] {
             let device = room.path().join(name).join("device");
             std::fs::create_dir_all(&device).unwrap();
-            for (file, content) in [("type", kind), ("vendor", "STK     \n"), ("model", "L700            \n"), ("rev", "0010\n")] {
+            for (file, content) in [("type", kind), ("vendor", "STK     \n"), ("model", "L700            \n"), ("rev", "0010\n")]
+            {
                 std::fs::write(device.join(file), content).unwrap();
             }
             std::fs::write(device.join("vpd_pg80"), b"\x08\x80\x00\x0aLIB0001   ").unwrap();

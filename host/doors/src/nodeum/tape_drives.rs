@@ -165,16 +165,13 @@ impl TapeDrives for Door {
     async fn create(&self, caller: &Caller, at: &Reference, input: TapeDriveInput) -> Answer<TapeDrive> {
         let library = self.library(at).await?;
         let serial = input.serial.clone().unwrap_or_default();
-        let asked = listing::Listing::first(1)
-            .with("library", Operator::Equal, library.id)
-            .with("serial", Operator::Equal, &serial);
+        let asked =
+            listing::Listing::first(1).with("library", Operator::Equal, library.id).with("serial", Operator::Equal, &serial);
         let found = self.app.tape_drives.list(asked).await.map_err(error)?.items.into_iter().next();
         match found {
             Some(drive) if drive.registered => Err(Error::because("serial", Code::Taken, format!("{serial} is in use already"))),
             Some(drive) => self.change_drive(caller, &drive, input).await.map(|drive| shown(&drive)),
-            None => {
-                Err(Error::because("serial", Code::NotFound, format!("The library {} has no drive {serial}", library.name)))
-            }
+            None => Err(Error::because("serial", Code::NotFound, format!("The library {} has no drive {serial}", library.name))),
         }
     }
 

@@ -3,12 +3,11 @@
 
 use async_trait::async_trait;
 use capstan_api_http::{Caller, Reference};
-use capstan_api_nodeum::{
-    Answer, Code, Error, Listing, OptionKind, Page, TaskOption, TaskOptionInput, TaskOptions,
-};
+use capstan_api_nodeum::{Answer, Code, Error, Listing, OptionKind, Page, TaskOption, TaskOptionInput, TaskOptions};
 use capstan_app::definitions::DefinitionChange;
 use capstan_app::jobs::TapeOptions;
 use capstan_domain::job::Definition;
+use capstan_domain::listing::{Filter, Operator};
 use serde_json::{Map, Value};
 
 use super::cloud_connectors::matches;
@@ -22,7 +21,7 @@ const OPTIONS_MAX: usize = 64;
 /// Member of a definition's options.
 const TAPES: &str = "tapes";
 
-const COLUMNS: Columns = &[("id", Column::Kept("id")), ("type", Column::Is("type")), ("value", Column::Is("value"))];
+const COLUMNS: Columns = &[("id", Column::Is("id")), ("type", Column::Is("type")), ("value", Column::Is("value"))];
 
 /// What it says, where something would come of it.
 fn apply(option: &TaskOption, to: &mut TapeOptions) -> Answer<()> {
@@ -69,6 +68,21 @@ fn said(old: &Value, options: &[TaskOption]) -> Answer<Value> {
     Ok(Value::Object(all))
 }
 
+/// Numbers compare as numbers, so they stand with zeros before them.
+fn fits(filter: &Filter, option: &TaskOption) -> bool {
+    let padded = |number: i64| format!("{number:019}");
+    let pattern = matches!(filter.operator, Operator::Like | Operator::NotLike);
+    match filter.field.as_str() {
+        "id" if pattern => matches(filter, &option.id.to_string()),
+        "id" => {
+            let values = filter.values.iter().map(|value| padded(value.parse().unwrap_or_default())).collect();
+            matches(&Filter { values, ..filter.clone() }, &padded(option.id))
+        }
+        "type" => matches(filter, &word(option.kind)),
+        _ => matches(filter, &option.value),
+    }
+}
+
 fn kept(task: &Definition) -> Vec<TaskOption> {
     attributes::read::<tasks::Kept>(&task.attributes).options
 }
@@ -81,7 +95,8 @@ fn one(task: &Definition, number: i64) -> Answer<TaskOption> {
 impl Door {
     async fn keep_options(&self, caller: &Caller, task: &Definition, options: Vec<TaskOption>) -> Answer<()> {
         let said = said(&task.options, &options)?;
-        let kept = tasks::Kept { options, ..attributes::read(&task.attributes) };
+        let mut kept: tasks::Kept = attributes::read(&task.attributes);
+        kept.options = options;
         let change = DefinitionChange {
             options: Some(said),
             attributes: Some(attributes::write(&task.attributes, &kept)?),
@@ -96,21 +111,17 @@ impl TaskOptions for Door {
     async fn index(&self, _: &Caller, at: &Reference, given: Listing) -> Answer<Page<TaskOption>> {
         let asked = listing(&given, COLUMNS)?;
         let mut options = kept(&self.task(at).await?);
-        options.retain(|option| {
-            asked.filters.iter().all(|filter| match filter.field.as_str() {
-                "id" => matches(filter, &option.id.to_string()),
-                "type" => matches(filter, &word(option.kind)),
-                _ => matches(filter, &option.value),
-            })
-        });
+        options.retain(|option| asked.filters.iter().all(|filter| fits(filter, option)));
+        // A sort keeps what is alike in its order, so the first field is the last one that is sorted by.
         for sort in asked.sort.iter().rev() {
-            match sort.field.as_str() {
-                "type" => options.sort_by_key(|option| word(option.kind)),
-                _ => options.sort_by(|one, other| one.value.cmp(&other.value)),
-            }
-            if sort.descending {
-                options.reverse();
-            }
+            options.sort_by(|one, other| {
+                let order = match sort.field.as_str() {
+                    "id" => one.id.cmp(&other.id),
+                    "type" => word(one.kind).cmp(&word(other.kind)),
+                    _ => one.value.cmp(&other.value),
+                };
+                if sort.descending { order.reverse() } else { order }
+            });
         }
         let count = u64::try_from(options.len()).unwrap_or(u64::MAX);
         let skipped = usize::try_from(asked.offset).unwrap_or(usize::MAX);

@@ -21,7 +21,11 @@ const COLUMNS: Columns = &[
 fn named(input: &TaskSourceInput) -> Answer<Named<'_>> {
     if input.import_file_id.is_some() || input.import_file_path.is_some() {
         let attribute = if input.import_file_id.is_some() { "import_file_id" } else { "import_file_path" };
-        return Err(Error::because(attribute, Code::NotFound, "Files that lie on a tape are not imported one by one; name the tape"));
+        return Err(Error::because(
+            attribute,
+            Code::NotFound,
+            "Files that lie on a tape are not imported one by one; name the tape",
+        ));
     }
     if input.range.is_some() {
         return Err(Error::because(

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use capstan_api_http::{Caller, Reference};
 use capstan_api_nodeum::{
-    Answer, Code, ConflictResolution, Error, Listing, Page, Task, TaskInput, TaskOption, Tasks, Where, WorkflowAction, WorkflowType,
+    Answer, Code, ConflictResolution, Error, Listing, Page, Task, TaskInput, TaskOption, Tasks, Where, WorkflowAction,
+    WorkflowType,
 };
 use capstan_app::definitions::DefinitionChange;
 use capstan_domain::ids::JobId;

@@ -222,10 +222,7 @@ mod tests {
         ];
         let found = seen("L", &elements, &[]);
         let places: Vec<_> = found.cartridges.iter().map(|one| (one.barcode.as_str(), one.place.as_str(), one.home)).collect();
-        assert_eq!(
-            places,
-            [("A00001L9", "Drive 1", Some(257)), ("A00002L9", "Mail slot 1", None), ("CLN001CU", "Slot 3", None)]
-        );
+        assert_eq!(places, [("A00001L9", "Drive 1", Some(257)), ("A00002L9", "Mail slot 1", None), ("CLN001CU", "Slot 3", None)]);
         assert_eq!((found.slots, found.mail_slots), (Shelf { count: 3, first: Some(256) }, Shelf { count: 1, first: Some(32) }));
         let cleaning = found.cartridges.last().unwrap();
         assert_eq!((cleaning.medium, cleaning.locked), (Medium::Cleaning, true));
