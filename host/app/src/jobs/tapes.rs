@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use capstan_catalogue::Catalogue;
+use capstan_domain::cartridge::Cartridge;
 use capstan_domain::ids::{LocationId, PoolId};
 use capstan_domain::job::{Definition, Place, Work};
 use capstan_domain::listing::{Filter, Listing, Operator};
@@ -103,7 +104,7 @@ async fn meant(catalogue: &Catalogue, ends: Vec<Place>, barcodes: &[String]) -> 
     Ok(meant)
 }
 
-async fn tapes(catalogue: &Catalogue, mut listing: Listing) -> Outcome<Vec<capstan_domain::cartridge::Cartridge>> {
+async fn tapes(catalogue: &Catalogue, mut listing: Listing) -> Outcome<Vec<Cartridge>> {
     let mut tapes = Vec::new();
     loop {
         let page = catalogue.cartridges(&listing).await?;

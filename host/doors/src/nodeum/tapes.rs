@@ -40,8 +40,8 @@ const COLUMNS: Columns = &[
     ("need_to_check", Column::Is("need_to_check")),
 ];
 
-fn kind(cartridge: &Cartridge) -> TapeKind {
-    match (cartridge.medium, cartridge.generation) {
+fn kind_of(medium: Medium, generation: Option<u32>) -> TapeKind {
+    match (medium, generation) {
         (Medium::Cleaning, _) => TapeKind::Cleaning,
         (Medium::Diagnostic, _) => TapeKind::Diagnostic,
         (Medium::Unknown, _) => TapeKind::Unknown,
@@ -70,7 +70,7 @@ pub(super) fn tape(cartridge: &Cartridge) -> Tape {
         pool_id: cartridge.pool_number,
         barcode: cartridge.barcode.clone(),
         location: cartridge.place.clone(),
-        kind: kind(cartridge),
+        kind: kind_of(cartridge.medium, cartridge.generation),
         locked: u8::from(cartridge.locked),
         scratch: u8::from(cartridge.scratch),
         cleaning: u8::from(cartridge.is_cleaning()),
@@ -147,5 +147,24 @@ impl Tapes for Door {
     async fn destroy(&self, caller: &Caller, at: &Reference) -> Answer<()> {
         let cartridge = self.cartridge(at).await?;
         self.app.cartridges.delete(&self.caller(caller)?, cartridge.location).await.map_err(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tape_is_shown_as_its_medium_and_generation() {
+        for (medium, generation, kind) in [
+            (Medium::Data, Some(9), TapeKind::DataLto9),
+            (Medium::Worm, Some(6), TapeKind::DataLto6),
+            (Medium::Data, None, TapeKind::Data),
+            (Medium::Data, Some(99), TapeKind::Data),
+            (Medium::Cleaning, None, TapeKind::Cleaning),
+            (Medium::Unknown, Some(9), TapeKind::Unknown),
+        ] {
+            assert_eq!(kind_of(medium, generation), kind, "{medium:?} {generation:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use capstan_domain::ids::LocationId;
 use capstan_domain::job::{Job, PathOutcome, PathState};
 use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::ports::Media;
+use capstan_domain::tape_drive::TapeDrive;
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 use capstan_mover::{Control, Counters};
@@ -149,7 +150,7 @@ pub(super) async fn drive_for(engine: &Engine, cartridge: &Cartridge) -> Outcome
     if drives.iter().all(|drive| drive.registered) {
         return Ok(None);
     }
-    let holds_it = |drive: &&capstan_domain::tape_drive::TapeDrive| drive.cartridge.as_ref() == Some(&cartridge.barcode);
+    let holds_it = |drive: &&TapeDrive| drive.cartridge.as_ref() == Some(&cartridge.barcode);
     if let Some(drive) = drives.iter().find(holds_it) {
         return Ok(Some(drive.serial.clone()));
     }

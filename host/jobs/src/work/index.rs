@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use capstan_catalogue::Record;
 use capstan_domain::cartridge::Cartridge;
+use capstan_domain::failure::Retry;
 use capstan_domain::job::{Job, Place};
 use capstan_domain::ports::Media;
 use capstan_domain::{Failure, Outcome};
@@ -44,7 +45,7 @@ impl Deed for Reading<'_> {
         match count.first {
             Some(failure) => {
                 let message = format!("{} paths of tape {} cannot be read: {}", count.unread, cartridge.barcode, failure.message);
-                Err(Failure { message, retry: capstan_domain::failure::Retry::Never, ..failure })
+                Err(Failure { message, retry: Retry::Never, ..failure })
             }
             None => {
                 let outcomes = vec![done(self.job, cartridge, count.bytes)];

@@ -4,14 +4,15 @@
 //! again the next time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use capstan_domain::cartridge::{Medium, Reading};
 use capstan_domain::ids::LibraryId;
 use capstan_domain::library::{Inventory, InventoryTally, Library, SeenCartridge, SeenDrive, Shelf, place_name};
 use capstan_domain::listing::{Listing, Operator};
-use capstan_domain::ports::{ElementInfo, ElementKind, Media, MediumInfo, NamedValues, TapeDriveInfo};
+use capstan_domain::ports::{ElementInfo, ElementKind, Media, MediumInfo, NamedValues, PartitionInfo, TapeDriveInfo};
 use capstan_domain::tape_drive::DriveState;
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 use capstan_mover::Control;
 use serde_json::json;
 use tracing::debug;
@@ -56,7 +57,7 @@ fn in_it(drive: &SeenDrive) -> Option<(String, String)> {
     drive.cartridge.clone().filter(|_| drive.ready).map(|barcode| (drive.serial.clone(), barcode))
 }
 
-async fn look(engine: &Engine, library: &Library) -> Outcome<(Inventory, std::sync::Arc<dyn Media>)> {
+async fn look(engine: &Engine, library: &Library) -> Outcome<(Inventory, Arc<dyn Media>)> {
     let connection = engine.places.connect(library.target).await?;
     let media = connection.media().ok_or_else(|| {
         Failure::unsupported(format!("the plugin of {} serves no tape library", library.name)).with_code("no-media")
@@ -74,12 +75,13 @@ async fn look(engine: &Engine, library: &Library) -> Outcome<(Inventory, std::sy
 }
 
 pub(super) async fn elements(media: &dyn Media, library: &str) -> Outcome<Vec<ElementInfo>> {
-    let (mut all, mut after) = (Vec::new(), None);
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
     loop {
         let page = media.list_elements(library, after.as_deref(), PAGE).await?;
         all.extend(page.elements);
         if all.len() > ELEMENTS_MAX {
-            return Err(Failure::new(capstan_domain::Kind::PluginFault, format!("library {library} lists too many elements")));
+            return Err(Failure::new(Kind::PluginFault, format!("library {library} lists too many elements")));
         }
         match page.next {
             Some(next) => after = Some(next),
@@ -188,7 +190,7 @@ async fn measure(engine: &Engine, library: &Library, media: &dyn Media, drive: &
 /// Sums over the partitions; none where one of them does not tell.
 pub(super) fn reading(medium: &MediumInfo) -> Reading {
     let told = !medium.partitions.is_empty();
-    let sum = |of: fn(&capstan_domain::ports::PartitionInfo) -> Option<u64>| {
+    let sum = |of: fn(&PartitionInfo) -> Option<u64>| {
         medium.partitions.iter().map(of).try_fold(0_u64, |sum, bytes| Some(sum.saturating_add(bytes?))).filter(|_| told)
     };
     Reading {
@@ -201,8 +203,6 @@ pub(super) fn reading(medium: &MediumInfo) -> Reading {
 
 #[cfg(test)]
 mod tests {
-    use capstan_domain::ports::PartitionInfo;
-
     use super::*;
 
     fn element(address: u32, kind: ElementKind, cartridge: Option<&str>, extras: &[(&str, &str)]) -> ElementInfo {

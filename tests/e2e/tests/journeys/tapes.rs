@@ -40,10 +40,10 @@ fn devices(client: &Client, path: &str) -> Value {
 
 /// The library as a target of the host, which nobody registered yet.
 fn target(client: &Client, library: &Vtl) {
-    let configuration = json!({ "host": "127.0.0.1", "port": library.port, "target": Vtl::TARGET, "chap-user": Vtl::USER });
-    let input = json!({
-        "name": "robot", "plugin": "tape", "configuration": configuration, "secrets": { "chap-secret": Vtl::SECRET },
+    let configuration = json!({
+        "host": "127.0.0.1", "port": library.port, "target": Vtl::TARGET, "chap-user": Vtl::USER, "chap-secret": Vtl::SECRET,
     });
+    let input = json!({ "name": "robot", "plugin": "tape", "configuration": configuration });
     client.post("/capstan/v1/targets", &input).unwrap();
 }
 
@@ -148,6 +148,7 @@ fn a_library_is_registered_and_its_tapes_are_pooled_formatted_and_ejected() {
     let used = client.raw("DELETE", "/api/v2/tape_libraries/shelf", None, b"").unwrap();
     assert_eq!(used.status, 422, "its tapes are in a pool: {}", used.text);
     client.delete(&format!("/api/v2/pools/{scratch}")).unwrap();
+    client.delete(&format!("/api/v2/tasks/{eject}")).unwrap();
     assert_eq!(client.raw("DELETE", "/api/v2/tape_libraries/shelf", None, b"").unwrap().status, 204);
     assert_eq!(client.get("/api/v2/tapes").unwrap()["count"], 0);
 }
