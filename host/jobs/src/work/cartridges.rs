@@ -109,6 +109,7 @@ async fn act(engine: &Engine, cartridge: &Cartridge, deed: &dyn Deed) -> Outcome
     if !cartridge.known {
         return Err(Failure::new(Kind::Offline, format!("tape {} is not in its library", cartridge.barcode))
             .with_code("outside")
+            .with_retry(Retry::Never)
             .with_next_step("put it into the library, and run it again when the inventory shows it"));
     }
     let connection = engine.places.connect(cartridge.target).await?;
