@@ -42,6 +42,16 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
     }
 }
 
+/// Begun, and broken off: the body is the job, and says why.
+#[derive(Debug)]
+pub(crate) struct Broken<T>(pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Broken<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, Json(self.0)).into_response()
+    }
+}
+
 /// Done, and there is nothing to show.
 #[derive(Debug)]
 pub(crate) struct Nothing;

@@ -40,10 +40,13 @@ pub struct Nodeum {
     pub nas_shares: Arc<dyn NasShares>,
     pub pools: Arc<dyn Pools>,
     pub primary_scans: Arc<dyn PrimaryScans>,
+    pub tape_drives: Arc<dyn TapeDrives>,
+    pub tape_libraries: Arc<dyn TapeLibraries>,
     pub tapes: Arc<dyn Tapes>,
     pub task_actions: Arc<dyn TaskActions>,
     pub task_destinations: Arc<dyn TaskDestinations>,
     pub task_executions: Arc<dyn TaskExecutions>,
+    pub task_options: Arc<dyn TaskOptions>,
     pub task_sources: Arc<dyn TaskSources>,
     pub tasks: Arc<dyn Tasks>,
 }
@@ -62,10 +65,13 @@ pub fn router(nodeum: Nodeum, authenticator: Arc<dyn Authenticator>) -> (Router,
         .merge(pool::routes(nodeum.pools))
         .merge(primary_scan::routes(nodeum.primary_scans))
         .merge(tape::routes(nodeum.tapes))
+        .merge(tape_drive::routes(nodeum.tape_drives))
+        .merge(tape_library::routes(nodeum.tape_libraries))
         .merge(task::routes(nodeum.tasks))
         .merge(task_action::routes(nodeum.task_actions))
         .merge(task_destination::routes(nodeum.task_destinations))
         .merge(task_execution::routes(nodeum.task_executions))
+        .merge(task_option::routes(nodeum.task_options))
         .merge(task_source::routes(nodeum.task_sources))
         .finish::<Error>(BASE, "Capstan: Nodeum API v2", VERSION, authenticator, errors::document)
 }

@@ -6,6 +6,8 @@ use capstan_domain::ids::{EntryId, Number};
 use capstan_domain::listing::{Filter, Listing, Operator, Page};
 use capstan_domain::{Failure, Kind, Outcome};
 
+pub use capstan_catalogue::StoredIn;
+
 /// Spaces, and primary pools, whose tops are asked for by number; with more, the slower way by path is taken.
 const ROOTS_NAMED: u32 = 4_000;
 
@@ -34,8 +36,8 @@ impl Entries {
         self.catalogue.entry(number).await
     }
 
-    /// Entry, location and the plugin of its target, for each copy of these entries.
-    pub async fn holders(&self, entries: &[Number]) -> Outcome<Vec<(Number, String, String)>> {
+    /// Where each copy of these entries lies.
+    pub async fn holders(&self, entries: &[Number]) -> Outcome<Vec<StoredIn>> {
         self.catalogue.holders(entries).await
     }
 

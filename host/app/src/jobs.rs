@@ -1,5 +1,7 @@
 //! Jobs: definitions that are run, work the host does for a caller, and what became of it.
 
+mod tapes;
+
 use std::sync::Arc;
 
 use capstan_catalogue::Catalogue;
@@ -16,6 +18,8 @@ use serde_json::{Value, json};
 use crate::audit::Audit;
 use crate::probes::UnsavedTargets;
 use crate::targets::Targets;
+
+pub use tapes::TapeOptions;
 
 /// Ends of one definition that a run takes in.
 const PLACES_MAX: u32 = 1000;
@@ -41,11 +45,13 @@ struct RunOptions {
     storage_class: Option<String>,
     overwrite: bool,
     rename: bool,
+    /// What is done to tapes; of other work nothing.
+    tapes: TapeOptions,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { verify: None, bandwidth: None, storage_class: None, overwrite: true, rename: false }
+        Self { verify: None, bandwidth: None, storage_class: None, overwrite: true, rename: false, tapes: TapeOptions::default() }
     }
 }
 
@@ -176,6 +182,10 @@ impl Jobs {
             "erase" => {
                 some(&sources, "source")?;
                 Ok(Work::Erase { places: sources })
+            }
+            "format" | "ejection" | "get_index" => {
+                let asked = options(&definition.options)?.tapes;
+                tapes::work(&self.catalogue, definition, [sources, destinations].concat(), asked).await
             }
             other => Err(Failure::unsupported(format!("this host does not do '{other}'")).with_code("action")),
         }

@@ -6,6 +6,7 @@
 pub mod attachments;
 pub mod audit;
 mod budget;
+pub mod cartridges;
 mod credentials;
 pub mod definitions;
 pub mod drive_users;
@@ -15,6 +16,7 @@ pub mod grants;
 pub mod identity;
 pub mod images;
 pub mod jobs;
+pub mod libraries;
 pub mod locations;
 mod lookout;
 pub mod machines;
@@ -37,6 +39,7 @@ pub mod snapshots;
 pub mod spaces;
 mod start;
 pub mod tags;
+pub mod tape_drives;
 pub mod targets;
 #[cfg(test)]
 mod tests;
@@ -48,6 +51,7 @@ pub use start::{Listening, Start};
 pub struct App {
     pub attachments: attachments::Attachments,
     pub audit: audit::Audit,
+    pub cartridges: cartridges::Cartridges,
     pub definitions: definitions::Definitions,
     pub drive_users: drive_users::DriveUsers,
     pub drives: drives::Drives,
@@ -56,6 +60,7 @@ pub struct App {
     pub identity: identity::Identity,
     pub images: images::Images,
     pub jobs: jobs::Jobs,
+    pub libraries: libraries::Libraries,
     pub locations: locations::Locations,
     pub machines: machines::Machines,
     pub metrics: metrics::Metrics,
@@ -68,6 +73,7 @@ pub struct App {
     pub snapshots: snapshots::Snapshots,
     pub spaces: spaces::Spaces,
     pub tags: tags::Tags,
+    pub tape_drives: tape_drives::TapeDrives,
     pub targets: targets::Targets,
     pub(crate) catalogue: capstan_catalogue::Catalogue,
     pub(crate) events: tokio::task::JoinHandle<()>,

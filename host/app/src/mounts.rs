@@ -33,7 +33,7 @@ use crate::audit::Audit;
 use crate::places::Grounds;
 use crate::targets::Targets;
 
-pub use member::Member;
+pub use member::{HeldIn, Member};
 
 /// Views that stand at a time; more are refused.
 const VIEWS_MAX: usize = 256;

@@ -181,6 +181,10 @@ impl Settings {
         limits.guard_entries = given.guard_entries.unwrap_or(limits.guard_entries);
         limits.complete_every =
             given.complete_scan_hours.map_or(limits.complete_every, |hours| Duration::from_secs(hours.saturating_mul(3600)));
+        limits.inventory =
+            given.inventory_minutes.map_or(limits.inventory, |minutes| Duration::from_secs(minutes.max(1).saturating_mul(60)));
+        limits.mechanics_wait =
+            given.mechanics_wait_hours.map_or(limits.mechanics_wait, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.transfer = self.mover_limits();
         limits.bandwidth = self.mover.bytes_per_second;
         limits
@@ -210,6 +214,10 @@ pub struct JobSettings {
     pub guard_entries: Option<u64>,
     /// Hours in which primary scans may look only at folders that changed; then one looks at every file. 0: always at every file.
     pub complete_scan_hours: Option<u64>,
+    /// Minutes between two looks at what a tape library holds; something that was carried by the host is looked for at once.
+    pub inventory_minutes: Option<u64>,
+    /// Hours a job may wait for a drive or a mail slot of a tape library to come free, from its start; then it has failed.
+    pub mechanics_wait_hours: Option<u64>,
 }
 
 /// Block volumes.

@@ -18,6 +18,7 @@ use capstan_runtime::{Runtime, RuntimeOptions};
 use crate::App;
 use crate::attachments::Attachments;
 use crate::audit::Audit;
+use crate::cartridges::Cartridges;
 use crate::definitions::Definitions;
 use crate::drive_users::DriveUsers;
 use crate::drives::Drives;
@@ -26,6 +27,7 @@ use crate::grants::Grants;
 use crate::identity::Identity;
 use crate::images::Images;
 use crate::jobs::Jobs;
+use crate::libraries::Libraries;
 use crate::locations::Locations;
 use crate::lookout;
 use crate::machines::Machines;
@@ -44,6 +46,7 @@ use crate::settings::Settings;
 use crate::snapshots::Snapshots;
 use crate::spaces::Spaces;
 use crate::tags::Tags;
+use crate::tape_drives::TapeDrives;
 use crate::targets::Targets;
 
 /// The catalogue's file in the data directory.
@@ -119,6 +122,7 @@ impl App {
         tokio::spawn(mounts.clone().give_up_left(Timestamp::now()));
         let lookout = tokio::spawn(lookout::watch(targets.clone(), Arc::clone(&runtime)));
         Ok(Self {
+            cartridges: Cartridges::new(catalogue.clone(), audit.clone()),
             definitions: Definitions::new(catalogue.clone(), audit.clone()),
             drive_users: DriveUsers::new(catalogue.clone(), audit.clone(), drives.clone()),
             entries: Entries::new(catalogue.clone()),
@@ -126,6 +130,7 @@ impl App {
             identity,
             images: Images::new(catalogue.clone(), audit.clone(), targets.clone(), drives.clone()),
             attachments,
+            libraries: Libraries::new(catalogue.clone(), audit.clone(), targets.clone(), engine.clone()),
             jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, settings.jobs.verify, engine),
             locations: Locations::new(catalogue.clone(), audit.clone()),
             machines: Machines::new(catalogue.clone(), audit.clone(), tags.clone()),
@@ -140,6 +145,7 @@ impl App {
             snapshots: Snapshots::new(catalogue.clone(), audit.clone(), drives.clone(), tags.clone()),
             drives,
             tags,
+            tape_drives: TapeDrives::new(catalogue.clone(), audit.clone()),
             targets,
             audit,
             catalogue,

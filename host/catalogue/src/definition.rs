@@ -37,6 +37,16 @@ const DEFINITIONS: Select = Select {
             "(SELECT p.number FROM endpoints e JOIN pools p ON p.id = e.pool WHERE e.definition = t.id AND e.direction = 'source' ORDER BY e.number LIMIT 1)",
         ),
         Field(
+            "source_location_number",
+            Type::Integer,
+            "(SELECT l.number FROM endpoints e JOIN locations l ON l.id = e.location WHERE e.definition = t.id AND e.direction = 'source' ORDER BY e.number LIMIT 1)",
+        ),
+        Field(
+            "source_location_name",
+            Type::Text,
+            "(SELECT l.name FROM endpoints e JOIN locations l ON l.id = e.location WHERE e.definition = t.id AND e.direction = 'source' ORDER BY e.number LIMIT 1)",
+        ),
+        Field(
             "source_pool_name",
             Type::Text,
             "(SELECT p.name FROM endpoints e JOIN pools p ON p.id = e.pool WHERE e.definition = t.id AND e.direction = 'source' ORDER BY e.number LIMIT 1)",
@@ -45,6 +55,16 @@ const DEFINITIONS: Select = Select {
             "destination_pool_number",
             Type::Integer,
             "(SELECT p.number FROM endpoints e JOIN pools p ON p.id = e.pool WHERE e.definition = t.id AND e.direction = 'destination' ORDER BY e.number LIMIT 1)",
+        ),
+        Field(
+            "destination_location_number",
+            Type::Integer,
+            "(SELECT l.number FROM endpoints e JOIN locations l ON l.id = e.location WHERE e.definition = t.id AND e.direction = 'destination' ORDER BY e.number LIMIT 1)",
+        ),
+        Field(
+            "destination_location_name",
+            Type::Text,
+            "(SELECT l.name FROM endpoints e JOIN locations l ON l.id = e.location WHERE e.definition = t.id AND e.direction = 'destination' ORDER BY e.number LIMIT 1)",
         ),
         Field(
             "destination_pool_name",

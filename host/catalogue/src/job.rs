@@ -91,6 +91,11 @@ fn kind_word(work: &Work) -> &'static str {
         Work::Probe { .. } => "probe",
         Work::Drive { .. } => "drive",
         Work::SyncLocations { .. } => "sync_locations",
+        Work::FindLibraries {} => "find_libraries",
+        Work::TakeInventory { .. } => "take_inventory",
+        Work::FormatCartridges { .. } => "format_cartridges",
+        Work::EjectCartridges { .. } => "eject_cartridges",
+        Work::ReadIndexes { .. } => "read_indexes",
     }
 }
 

@@ -62,6 +62,17 @@ pub struct Held {
     pub entry_blake3: Option<Vec<u8>>,
 }
 
+/// Where a copy of an entry lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredIn {
+    pub entry: Number,
+    /// Name of the location.
+    pub name: String,
+    /// Of its target.
+    pub plugin: String,
+    pub is_cartridge: bool,
+}
+
 impl Catalogue {
     /// The copies of an entry's content, oldest first.
     pub async fn replicas_of(&self, entry: Number) -> Outcome<Vec<Replica>> {
@@ -71,19 +82,22 @@ impl Catalogue {
         rows.into_iter().map(|mut row| read(&mut row)).collect()
     }
 
-    /// Entry, location and the plugin of its target, for each copy of these entries, oldest first.
-    pub async fn holders(&self, entries: &[Number]) -> Outcome<Vec<(Number, String, String)>> {
+    /// For each copy of these entries, oldest first.
+    pub async fn holders(&self, entries: &[Number]) -> Outcome<Vec<StoredIn>> {
         let mut connection = self.read().await?;
         let mut holders = Vec::new();
         for chunk in entries.chunks(CHUNK) {
             let marks: Vec<String> = (1..=chunk.len()).map(|at| format!("${at}")).collect();
             let text = format!(
-                "SELECT r.entry, l.name, g.plugin FROM replicas r JOIN locations l ON l.id = r.location \
-                 JOIN targets g ON g.id = l.target WHERE r.entry IN ({}) ORDER BY r.number",
+                "SELECT r.entry, l.name, g.plugin, c.location FROM replicas r JOIN locations l ON l.id = r.location \
+                 JOIN targets g ON g.id = l.target LEFT JOIN cartridges c ON c.location = l.id \
+                 WHERE r.entry IN ({}) ORDER BY r.number",
                 marks.join(", ")
             );
             for mut row in connection.all(sql(text).bind_all(chunk.iter().map(|entry| Value::from(*entry)))).await? {
-                holders.push((row.take()?, row.take()?, row.take()?));
+                let (entry, name, plugin) = (row.take()?, row.take()?, row.take()?);
+                let is_cartridge = row.take::<Option<LocationId>>()?.is_some();
+                holders.push(StoredIn { entry, name, plugin, is_cartridge });
             }
         }
         Ok(holders)

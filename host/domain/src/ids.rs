@@ -66,6 +66,8 @@ ids! {
     SnapshotId,
     MachineId,
     TagId,
+    LibraryId,
+    TapeDriveId,
 }
 
 /// The integer a dialect shows; unique and never reused within its noun.

@@ -16,7 +16,7 @@ pub struct Definition {
     pub comment: Option<String>,
     /// "active_archive", "data_migration", …; the dialect checks it.
     pub workflow: String,
-    /// "copy", "move", "scan", "erase".
+    /// "copy", "move", "scan", "erase", "format", "ejection", "get_index".
     pub action: String,
     /// False keeps the scheduler off it.
     pub active: bool,
@@ -178,6 +178,28 @@ pub enum Work {
     SyncLocations {
         target: crate::ids::TargetId,
     },
+    /// Asks every target for its tape libraries; the answer is a list of `FoundLibrary`.
+    FindLibraries {},
+    /// Looks what a tape library holds, and takes it over into the catalogue.
+    TakeInventory {
+        library: crate::ids::LibraryId,
+    },
+    /// Leaves nothing on cartridges but a label.
+    FormatCartridges {
+        cartridges: Vec<crate::ids::LocationId>,
+        /// Where they go then; none: they stay in the pool they are in.
+        scratch: Option<crate::ids::PoolId>,
+        /// Also where copies are recorded.
+        force: bool,
+    },
+    /// Carries cartridges to mail slots.
+    EjectCartridges {
+        cartridges: Vec<crate::ids::LocationId>,
+    },
+    /// Reads what is on cartridges, and counts it.
+    ReadIndexes {
+        cartridges: Vec<crate::ids::LocationId>,
+    },
 }
 
 impl Work {
@@ -185,8 +207,16 @@ impl Work {
     /// to the long one.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Transfer { .. } | Self::Erase { .. } | Self::Scan { .. } | Self::Rescan { .. } => Lane::Long,
-            Self::Probe { .. } | Self::Drive { .. } | Self::SyncLocations { .. } => Lane::Brief,
+            Self::Transfer { .. } | Self::Erase { .. } | Self::Scan { .. } | Self::Rescan { .. } | Self::ReadIndexes { .. } => {
+                Lane::Long
+            }
+            Self::Probe { .. }
+            | Self::Drive { .. }
+            | Self::SyncLocations { .. }
+            | Self::FindLibraries {}
+            | Self::TakeInventory { .. }
+            | Self::FormatCartridges { .. }
+            | Self::EjectCartridges { .. } => Lane::Brief,
         }
     }
 }
@@ -266,7 +296,7 @@ pub struct NewJob {
 mod tests {
     use super::*;
     use crate::drive::DriveChange;
-    use crate::ids::{DriveId, PoolId, SnapshotId, TargetId};
+    use crate::ids::{DriveId, LibraryId, PoolId, SnapshotId, TargetId};
 
     #[test]
     fn what_moves_bytes_or_reads_trees_is_long() {
@@ -278,7 +308,8 @@ mod tests {
             options: TransferOptions::default(),
         };
         let (erase, scan) = (Work::Erase { places: Vec::new() }, Work::Scan { places: Vec::new() });
-        for work in [transfer, erase, scan, Work::Rescan { pool: PoolId::new() }] {
+        let index = Work::ReadIndexes { cartridges: Vec::new() };
+        for work in [transfer, erase, scan, index, Work::Rescan { pool: PoolId::new() }] {
             assert_eq!(work.lane(), Lane::Long, "{work:?}");
         }
     }
@@ -299,5 +330,14 @@ mod tests {
         }
         let (probe, sync) = (Work::Probe { plugin: "s3".to_owned() }, Work::SyncLocations { target: TargetId::new() });
         assert_eq!([probe.lane(), sync.lane()], [Lane::Brief; 2]);
+        let cartridges = Vec::new();
+        for work in [
+            Work::FindLibraries {},
+            Work::TakeInventory { library: LibraryId::new() },
+            Work::FormatCartridges { cartridges: cartridges.clone(), scratch: None, force: false },
+            Work::EjectCartridges { cartridges },
+        ] {
+            assert_eq!(work.lane(), Lane::Brief, "{work:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! mistake. Everything else in `host/` depends on it; it depends on nothing of `host/`.
 
 pub mod audit;
+pub mod cartridge;
 pub mod content;
 pub mod context;
 pub mod drive;
@@ -13,6 +14,7 @@ pub mod grant;
 pub mod identity;
 pub mod ids;
 pub mod job;
+pub mod library;
 pub mod listing;
 pub mod location;
 pub mod machine;
@@ -24,6 +26,7 @@ pub mod secret;
 pub mod server;
 pub mod space;
 pub mod tag;
+pub mod tape_drive;
 pub mod target;
 pub mod time;
 pub mod unread;

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 
+use crate::inventories;
 use crate::leftovers;
 use crate::limits::Limits;
 use crate::places::{Places, Probes};
@@ -96,6 +97,7 @@ impl Jobs {
             tokio::spawn(claim(engine.clone(), Lane::Long)),
             tokio::spawn(scheduler::watch(engine.clone())),
             tokio::spawn(leftovers::watch(engine.clone())),
+            tokio::spawn(inventories::watch(engine.clone())),
         ];
         Self { engine, loops: Arc::new(tokio::sync::Mutex::new(loops)) }
     }

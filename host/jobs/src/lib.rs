@@ -7,6 +7,7 @@
 mod by_hand;
 mod calendar;
 mod engine;
+mod inventories;
 mod ledger;
 mod leftovers;
 mod limits;

@@ -19,6 +19,10 @@ pub struct Limits {
     pub poll: Duration,
     /// Between two looks at the schedule.
     pub schedule: Duration,
+    /// Between two inventories of a tape library that nobody asked for.
+    pub inventory: Duration,
+    /// How long a job may wait for a drive or a mail slot of a tape library to come free, from its start; then it has failed.
+    pub mechanics_wait: Duration,
     /// Between two looks for what ended jobs left at their targets, when no job ended meanwhile.
     pub leftovers: Duration,
     /// Times a job is taken up because its target was away, the first one included; then it has failed.
@@ -59,6 +63,8 @@ impl Default for Limits {
             tick: Duration::from_millis(500),
             poll: Duration::from_secs(2),
             schedule: Duration::from_secs(5),
+            inventory: Duration::from_secs(5 * 60),
+            mechanics_wait: Duration::from_secs(24 * 60 * 60),
             leftovers: Duration::from_secs(60),
             attempts: 8,
             cold_wait: Duration::from_secs(7 * 24 * 60 * 60),

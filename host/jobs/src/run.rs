@@ -21,7 +21,7 @@ use tracing::{debug, info, warn};
 
 use crate::engine::Engine;
 use crate::meter::Meter;
-use crate::work::{End, TURNED_OUT_LONG, outlasts, perform};
+use crate::work::{DRIVES_FULL, End, MAIL_SLOTS_FULL, TURNED_OUT_LONG, outlasts, perform};
 
 /// Why the report loop let go of a job.
 enum Left {
@@ -159,12 +159,15 @@ async fn conclude(engine: &Engine, job: &Job, end: Outcome<End>, progress: &Prog
     Ok(())
 }
 
-/// Files that come out of cold storage take hours, and that is nobody's fault: then time counts, not the attempts. So it does where
-/// giving up would leave something behind.
+/// Files that come out of cold storage take hours, and so do tapes that others use, and that is nobody's fault: then time counts, not the
+/// attempts. So it does where giving up would leave something behind.
 pub(crate) fn may_wait(engine: &Engine, job: &Job, failure: &Failure) -> bool {
     let within = |wait: Duration| job.started.is_none_or(|started| Timestamp::now() < started.plus(wait));
     if failure.code.as_deref() == Some(RECALLED) {
         return within(engine.limits.cold_wait);
+    }
+    if matches!(failure.code.as_deref(), Some(DRIVES_FULL | MAIL_SLOTS_FULL)) {
+        return within(engine.limits.mechanics_wait);
     }
     if outlasts(&job.work, failure) {
         return within(engine.limits.volume_wait);

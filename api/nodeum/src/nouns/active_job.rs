@@ -9,7 +9,7 @@ use capstan_api_http::{Kind, Operation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::answer::Accepted;
+use crate::answer::{Accepted, Broken};
 use crate::errors::{Code, Error};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -57,6 +57,27 @@ pub(crate) type AskedJob = Result<Query<JobQuery>, axum::extract::rejection::Que
 pub(crate) fn asked(query: AskedJob) -> Result<String, Error> {
     let job = query.ok().and_then(|Query(query)| query.job_id).unwrap_or_default();
     if job.is_empty() { Err(Error::attribute("job_id", Code::Blank)) } else { Ok(job) }
+}
+
+/// The job that was asked about; none: one is to be begun.
+pub(crate) fn asked_if_any(query: AskedJob) -> Option<String> {
+    query.ok().and_then(|Query(query)| query.job_id).filter(|job| !job.is_empty())
+}
+
+/// A look at devices that has not come to its end: a failed one is a 500, as the reference declares it.
+pub(crate) fn no_devices(job: ActiveJob) -> Response {
+    match job.status {
+        ActiveJobState::Failed => Broken(job).into_response(),
+        _ => Accepted(job).into_response(),
+    }
+}
+
+/// A look at devices; the GET without a job begins one.
+pub(crate) fn documented_devices(operation: Operation) -> Operation {
+    operation
+        .query("job_id", Kind::Text, false, "The look to ask about; left out: a look is begun.")
+        .answers::<ActiveJob>(202, "Begun, queued or working.")
+        .answers::<ActiveJob>(500, "The look failed; the body says why.")
 }
 
 pub(crate) fn documented(operation: Operation) -> Operation {

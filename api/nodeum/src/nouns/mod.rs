@@ -12,10 +12,13 @@ pub(crate) mod nas_share;
 pub(crate) mod pool;
 pub(crate) mod primary_scan;
 pub(crate) mod tape;
+pub(crate) mod tape_drive;
+pub(crate) mod tape_library;
 pub(crate) mod task;
 pub(crate) mod task_action;
 pub(crate) mod task_destination;
 pub(crate) mod task_execution;
+pub(crate) mod task_option;
 pub(crate) mod task_source;
 
 use std::sync::Arc;
@@ -36,11 +39,16 @@ pub use nas::{Nas, NasInput, NasProtocol, NasServers};
 pub use nas_share::{CENSORED, NasShare, NasShareInput, NasShares, SharesOf};
 pub use pool::{Pool, PoolContent, PoolInput, PoolKind, Pools, StorageExtraData, StorageExtraDataInput};
 pub use primary_scan::{PrimaryScan, PrimaryScanInput, PrimaryScans, Unit};
-pub use tape::{Tape, TapeKind, Tapes};
+pub use tape::{Tape, TapeKind, Tapes, TapesOf};
+pub use tape_drive::{DrivesOf, FoundDrives, TapeDrive, TapeDriveDevice, TapeDriveInput, TapeDrives};
+pub use tape_library::{
+    FoundLibraries, LibraryProtocol, LibraryStatus, TapeLibraries, TapeLibrary, TapeLibraryDevice, TapeLibraryInput,
+};
 pub use task::{ConflictResolution, RequestedAction, Task, TaskInput, TaskStatus, Tasks, Where, WorkflowAction, WorkflowType};
 pub use task_action::{TaskAction, TaskActions};
 pub use task_destination::{TaskDestination, TaskDestinationInput, TaskDestinations};
 pub use task_execution::{TaskExecution, TaskExecutions};
+pub use task_option::{OptionKind, TaskOption, TaskOptionInput, TaskOptions};
 pub use task_source::{TaskSource, TaskSourceInput, TaskSources};
 
 /// What handlers take: the caller whom the guard let through, a JSON body, and values of the path.

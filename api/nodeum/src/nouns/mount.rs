@@ -1,4 +1,4 @@
-//! Mounts: the view of a pool as a directory of the host; a share or a bucket is mounted where its pool is. A mount that fails is a status with the reason, not an error.
+//! Mounts: the view of a pool as a directory of the host; a share, a bucket or a tape is mounted where its pool is. A mount that fails is a status with the reason, not an error.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::cloud_bucket::BucketsOf;
 use super::nas_share::SharesOf;
+use super::tape::TapesOf;
 use super::{At, Who};
 use crate::answer::Answer;
 
@@ -80,6 +81,7 @@ pub trait Mounts: Send + Sync + 'static {
     async fn unmount(&self, caller: &Caller, pool: &Reference) -> Answer<MountStatus>;
     async fn share_status(&self, caller: &Caller, of: SharesOf, share: &Reference) -> Answer<MountStatus>;
     async fn bucket_status(&self, caller: &Caller, of: BucketsOf, bucket: &Reference) -> Answer<MountStatus>;
+    async fn tape_status(&self, caller: &Caller, of: TapesOf, tape: &Reference) -> Answer<MountStatus>;
 }
 
 type Shared = State<Arc<dyn Mounts>>;
@@ -95,6 +97,11 @@ pub(crate) fn routes(mounts: Arc<dyn Mounts>) -> Routes {
     let of_bucket = |path, id| {
         Operation::get(path, id, Access::Scope("cloud_buckets", "mount_status"))
             .summary("Tells whether a cloud bucket is mounted, in the view of its pool.")
+            .answers::<MountStatus>(200, "How it stands.")
+    };
+    let of_tape = |path, id| {
+        Operation::get(path, id, Access::Scope("tapes", "mount_status"))
+            .summary("Tells whether a tape is mounted, in the view of its pool.")
             .answers::<MountStatus>(200, "How it stands.")
     };
     Routes::new()
@@ -137,6 +144,12 @@ pub(crate) fn routes(mounts: Arc<dyn Mounts>) -> Routes {
             of_bucket("/pools/{pool_id}/cloud_buckets/{cloud_bucket_id}/mount", "mount_status_cloud_bucket_by_pool"),
             bucket_of_pool,
         )
+        .on(of_tape("/tapes/{tape_id}/mount", "mount_status_tape"), tape)
+        .on(
+            of_tape("/tape_libraries/{tape_library_id}/tapes/{tape_id}/mount", "mount_status_tape_by_tape_library"),
+            tape_of_library,
+        )
+        .on(of_tape("/pools/{pool_id}/tapes/{tape_id}/mount", "mount_status_tape_by_pool"), tape_of_pool)
         .with_state(mounts)
 }
 
@@ -183,4 +196,18 @@ async fn bucket_of_connector(State(mounts): Shared, Extension(caller): Who, at: 
 async fn bucket_of_pool(State(mounts): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<MountStatus>> {
     let (pool, bucket) = at.0;
     mounts.bucket_status(&caller, BucketsOf::Pool(pool), &bucket).await.map(Json)
+}
+
+async fn tape(State(mounts): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<MountStatus>> {
+    mounts.tape_status(&caller, TapesOf::All, &at.0).await.map(Json)
+}
+
+async fn tape_of_library(State(mounts): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<MountStatus>> {
+    let (library, tape) = at.0;
+    mounts.tape_status(&caller, TapesOf::Library(library), &tape).await.map(Json)
+}
+
+async fn tape_of_pool(State(mounts): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<MountStatus>> {
+    let (pool, tape) = at.0;
+    mounts.tape_status(&caller, TapesOf::Pool(pool), &tape).await.map(Json)
 }

@@ -1,4 +1,4 @@
-//! Tapes, as far as a pool shows its members.
+//! Tapes: they come from the inventory of their library and are never made here; one that is gone can be deleted.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{At, Who};
-use crate::answer::{Answer, Page};
+use crate::answer::{Answer, Nothing, Page};
 use crate::listing::{Field, Listing, date, integer, listed, text};
 use crate::moment::Moment;
 
@@ -78,55 +78,155 @@ struct TapeCollection {
     tapes: Vec<Tape>,
 }
 
-const FIELDS: &[Field] = &[
-    integer("id"),
-    integer("tape_library_id"),
-    text("barcode"),
-    text("location"),
-    text("type"),
-    integer("locked"),
-    integer("scratch"),
-    integer("cleaning"),
-    text("write_protect"),
-    integer("mounted"),
-    integer("ejected"),
-    integer("known"),
-    integer("mount_count"),
-    date("date_in"),
-    date("date_move"),
-    integer("free"),
-    integer("max"),
-    date("last_size_update"),
-    date("last_maintenance"),
-    date("last_repack"),
-    integer("repack_status"),
-    text("hash"),
-    integer("force_import_type"),
-    integer("need_to_check"),
-];
-
-#[async_trait]
-pub trait Tapes: Send + Sync + 'static {
-    async fn index_of_pool(&self, caller: &Caller, pool: &Reference, listing: Listing) -> Answer<Page<Tape>>;
+/// Whose tapes are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TapesOf {
+    All,
+    Library(Reference),
+    Pool(Reference),
+    /// That a copy of this file lies on, among those of the pool.
+    File {
+        pool: Reference,
+        file: i64,
+    },
 }
 
+/// Fields of a list, which has none for what its path says.
+macro_rules! fields {
+    ($($own:expr),*) => {
+        &[
+            integer("id"),
+            $($own,)*
+            text("barcode"),
+            text("location"),
+            text("type"),
+            integer("locked"),
+            integer("scratch"),
+            integer("cleaning"),
+            text("write_protect"),
+            integer("mounted"),
+            integer("ejected"),
+            integer("known"),
+            integer("mount_count"),
+            date("date_in"),
+            date("date_move"),
+            integer("free"),
+            integer("max"),
+            date("last_size_update"),
+            date("last_maintenance"),
+            date("last_repack"),
+            integer("repack_status"),
+            text("hash"),
+            integer("force_import_type"),
+            integer("need_to_check"),
+        ]
+    };
+}
+
+const FIELDS: &[Field] = fields![integer("tape_library_id"), integer("pool_id")];
+const FIELDS_OF_LIBRARY: &[Field] = fields![integer("pool_id")];
+const FIELDS_OF_POOL: &[Field] = fields![integer("tape_library_id")];
+
+/// By its id, or by its barcode.
+#[async_trait]
+pub trait Tapes: Send + Sync + 'static {
+    async fn index(&self, caller: &Caller, of: TapesOf, listing: Listing) -> Answer<Page<Tape>>;
+    async fn show(&self, caller: &Caller, of: TapesOf, tape: &Reference) -> Answer<Tape>;
+    /// Only one that is gone from its library.
+    async fn destroy(&self, caller: &Caller, tape: &Reference) -> Answer<()>;
+}
+
+type Shared = State<Arc<dyn Tapes>>;
+type Pair = At<(Reference, Reference)>;
+
 pub(crate) fn routes(tapes: Arc<dyn Tapes>) -> Routes {
+    let scope = |verb| Access::Scope("tapes", verb);
+    let list =
+        |path, id, fields| listed(Operation::get(path, id, scope("index")), fields).answers::<TapeCollection>(200, "Tapes.");
+    let one = |path, id| Operation::get(path, id, scope("show")).summary("Shows a tape.").answers::<Tape>(200, "The tape.");
     Routes::new()
+        .on(list("/tapes", "index_tapes", FIELDS).summary("Lists tapes."), index)
         .on(
-            listed(Operation::get("/pools/{pool_id}/tapes", "index_tapes_by_pool", Access::Scope("tapes", "index")), FIELDS)
-                .summary("Lists the tapes of a pool.")
-                .answers::<TapeCollection>(200, "Tapes."),
+            list("/tape_libraries/{tape_library_id}/tapes", "index_tapes_by_tape_library", FIELDS_OF_LIBRARY)
+                .summary("Lists the tapes of a tape library."),
+            index_of_library,
+        )
+        .on(
+            list("/pools/{pool_id}/tapes", "index_tapes_by_pool", FIELDS_OF_POOL).summary("Lists the tapes of a pool."),
             index_of_pool,
+        )
+        .on(
+            Operation::get(
+                "/pools/{pool_id}/files/{file_id}/tapes",
+                "index_tapes_by_file_by_pool",
+                Access::Scope("files", "tapes"),
+            )
+            .summary("Lists the tapes of a pool that a file lies on.")
+            .answers::<TapeCollection>(200, "Tapes."),
+            index_of_file,
+        )
+        .on(one("/tapes/{tape_id}", "show_tape"), show)
+        .on(one("/tape_libraries/{tape_library_id}/tapes/{tape_id}", "show_tape_by_tape_library"), show_of_library)
+        .on(one("/pools/{pool_id}/tapes/{tape_id}", "show_tape_by_pool"), show_of_pool)
+        .on(
+            Operation::delete("/tapes/{tape_id}", "destroy_tape", scope("destroy"))
+                .summary("Forgets a tape that is gone from its library, is in no pool, and holds no copy.")
+                .answers_nothing(204, "Forgotten."),
+            destroy,
         )
         .with_state(tapes)
 }
 
-async fn index_of_pool(
-    State(tapes): State<Arc<dyn Tapes>>,
+fn collection(page: Page<Tape>) -> Json<TapeCollection> {
+    Json(TapeCollection { count: page.count, tapes: page.items })
+}
+
+async fn index(State(tapes): Shared, Extension(caller): Who, uri: Uri) -> Answer<Json<TapeCollection>> {
+    tapes.index(&caller, TapesOf::All, Listing::of(&uri, FIELDS)?).await.map(collection)
+}
+
+async fn index_of_library(
+    State(tapes): Shared,
     Extension(caller): Who,
     at: At<Reference>,
     uri: Uri,
 ) -> Answer<Json<TapeCollection>> {
-    let Page { count, items } = tapes.index_of_pool(&caller, &at.0, Listing::of(&uri, FIELDS)?).await?;
-    Ok(Json(TapeCollection { count, tapes: items }))
+    tapes.index(&caller, TapesOf::Library(at.0), Listing::of(&uri, FIELDS_OF_LIBRARY)?).await.map(collection)
+}
+
+async fn index_of_pool(
+    State(tapes): Shared,
+    Extension(caller): Who,
+    at: At<Reference>,
+    uri: Uri,
+) -> Answer<Json<TapeCollection>> {
+    tapes.index(&caller, TapesOf::Pool(at.0), Listing::of(&uri, FIELDS_OF_POOL)?).await.map(collection)
+}
+
+async fn index_of_file(
+    State(tapes): Shared,
+    Extension(caller): Who,
+    at: At<(Reference, i64)>,
+    uri: Uri,
+) -> Answer<Json<TapeCollection>> {
+    let (pool, file) = at.0;
+    tapes.index(&caller, TapesOf::File { pool, file }, Listing::of(&uri, &[])?).await.map(collection)
+}
+
+async fn show(State(tapes): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Json<Tape>> {
+    tapes.show(&caller, TapesOf::All, &at.0).await.map(Json)
+}
+
+async fn show_of_library(State(tapes): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<Tape>> {
+    let (library, tape) = at.0;
+    tapes.show(&caller, TapesOf::Library(library), &tape).await.map(Json)
+}
+
+async fn show_of_pool(State(tapes): Shared, Extension(caller): Who, at: Pair) -> Answer<Json<Tape>> {
+    let (pool, tape) = at.0;
+    tapes.show(&caller, TapesOf::Pool(pool), &tape).await.map(Json)
+}
+
+async fn destroy(State(tapes): Shared, Extension(caller): Who, at: At<Reference>) -> Answer<Nothing> {
+    tapes.destroy(&caller, &at.0).await.map(|()| Nothing)
 }

@@ -103,6 +103,8 @@ async fn every_operation_on_one_thing_answers_404_when_there_is_none() {
             let body = match path.as_str() {
                 path if path.ends_with("primary_scan") => r#"{"operand":1,"unit":"days"}"#,
                 path if path.ends_with("/nas_shares") || path.ends_with("/nas_shares/-/test") => r#"{"name":"a","path":"/e"}"#,
+                path if path.ends_with("/tape_drives") => r#"{"serial":"D1"}"#,
+                path if path.ends_with("/task_options") => r#"{"type":"overwrite","value":"true"}"#,
                 path if path.ends_with("destinations") || path.ends_with("sources") => r#"{"pool_id":1}"#,
                 _ => "",
             };

@@ -52,6 +52,12 @@ async fn bad_input_is_named_by_attribute_and_code() {
         ("/containers", r#"{"name":"a","quota_total_size":-1}"#, &[("quota_total_size", "greater_than_or_equal_to")]),
         ("/containers", r#"{"name":"a","quota_total_size":1,"quota_on_cache":2}"#, &[("quota_on_cache", "quota_on_cache")]),
         ("/containers", r#"{"name":"a","quota_total_size":99999999999999999999}"#, &[("quota_total_size", "invalid")]),
+        ("/tape_libraries", "{}", &[("serial", "blank")]),
+        ("/tape_libraries", r#"{"serial":"S1","protocol":"acsls"}"#, &[("protocol", "invalid")]),
+        ("/tape_libraries", r#"{"serial":"S1","name":"taken"}"#, &[("name", "taken")]),
+        ("/tape_libraries/1/tape_drives", r#"{"name":"d"}"#, &[("serial", "blank")]),
+        ("/tasks/1/task_options", "{}", &[("type", "blank"), ("value", "blank")]),
+        ("/tasks/1/task_options", r#"{"type":"juggle","value":"1"}"#, &[("type", "invalid")]),
         ("/tasks", "{}", &[("name", "blank"), ("workflow_type", "blank"), ("workflow_action", "blank")]),
         (
             "/tasks",
@@ -210,13 +216,20 @@ async fn lists_show_the_count_and_the_plural() {
         ("/task_executions", "task_executions"),
         ("/tasks/1/task_sources", "task_sources"),
         ("/tasks/1/task_destinations", "task_destinations"),
+        ("/tasks/1/task_options", "task_options"),
+        ("/tape_libraries", "tape_libraries"),
+        ("/tape_libraries/1/tapes", "tapes"),
+        ("/tape_libraries/1/tape_drives", "tape_drives"),
+        ("/tape_drives", "tape_drives"),
+        ("/tapes", "tapes"),
+        ("/pools/1/tapes", "tapes"),
+        ("/pools/1/files/1/tapes", "tapes"),
         ("/users/me/api_keys", "api_keys"),
     ] {
         let reply = door.get(path).await;
         assert_eq!(reply.body["count"], 1, "{path}");
         assert_eq!(reply.body[plural].as_array().unwrap().len(), 1, "{path}");
     }
-    assert_eq!(door.get("/pools/1/tapes").await.body, serde_json::json!({ "count": 0, "tapes": [] }));
     assert_eq!(door.get("/mounts").await.body, serde_json::json!({ "mounts": [] }));
 }
 
@@ -312,4 +325,29 @@ async fn dates_are_shown_in_milliseconds() {
     assert_eq!(reply.body["modification_date"], "2018-12-10T08:33:47.000Z");
     assert_eq!(reply.body["file_path"], "/c/one");
     assert_eq!(reply.body["extern"], 0);
+}
+
+#[tokio::test]
+async fn a_look_at_devices_is_begun_and_asked_about_and_one_that_failed_is_an_error_of_the_server() {
+    let door = door();
+    for path in ["/tape_libraries/-/devices", "/tape_libraries/1/tape_drives/-/devices"] {
+        for reply in [door.put(path, "").await, door.get(path).await] {
+            assert_eq!((reply.status, &reply.body["status"]), (StatusCode::ACCEPTED, &"queued".into()), "{path}");
+        }
+        let asked = async |job: &str| door.get(&format!("{path}?job_id={job}")).await;
+        assert_eq!(asked("working").await.status, StatusCode::ACCEPTED, "{path}");
+        let failed = asked("failed").await;
+        assert_eq!((failed.status, &failed.body["status"]), (StatusCode::INTERNAL_SERVER_ERROR, &"failed".into()), "{path}");
+        assert_eq!(asked("completed").await.status, StatusCode::OK, "{path}");
+        assert_eq!(asked("nothing").await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_library_is_shown_with_what_its_device_is() {
+    let door = door();
+    let shown = door.get("/tape_libraries/1").await.body;
+    assert_eq!((&shown["name"], &shown["serial"], &shown["io_slots"]), (&"one".into(), &"S1".into(), &2.into()), "{shown}");
+    let drive = door.get("/tape_drives/1").await.body;
+    assert_eq!((&drive["serial"], &drive["full"], &drive["tape_library_id"]), (&"D1".into(), &0.into(), &1.into()), "{drive}");
 }

@@ -52,10 +52,13 @@ pub(crate) fn door() -> Door {
         nas_shares: fake.clone(),
         pools: fake.clone(),
         primary_scans: fake.clone(),
+        tape_drives: fake.clone(),
+        tape_libraries: fake.clone(),
         tapes: fake.clone(),
         task_actions: fake.clone(),
         task_destinations: fake.clone(),
         task_executions: fake.clone(),
+        task_options: fake.clone(),
         task_sources: fake.clone(),
         tasks: fake.clone(),
     };

@@ -1,6 +1,7 @@
 //! What a view shows: a location of a pool, in the words of a table of mounts.
 
 use capstan_domain::Failure;
+use capstan_domain::cartridge::Cartridge;
 use capstan_domain::ids::Number;
 use capstan_domain::location::Location;
 use capstan_domain::target::Target;
@@ -13,6 +14,8 @@ pub struct Member {
     /// Number and name.
     pub target: (Number, String),
     pub server: Option<(Number, String)>,
+    /// Of a tape.
+    pub library: Option<HeldIn>,
     pub location: (Number, String),
     /// Where it stands in the view; empty where it is all of it.
     pub folder: String,
@@ -22,13 +25,36 @@ pub struct Member {
     pub read_only: bool,
 }
 
+/// The tape library that a tape is in.
+#[derive(Clone, Debug)]
+pub struct HeldIn {
+    pub number: Number,
+    pub name: String,
+    pub serial: String,
+}
+
+impl HeldIn {
+    /// None where the library of a tape is not registered any more.
+    pub(super) fn of(cartridge: &Cartridge) -> Option<Self> {
+        let name = cartridge.library_name.clone()?;
+        Some(Self { number: cartridge.library_number?, name, serial: cartridge.library_serial.clone()? })
+    }
+}
+
 impl Member {
     /// `before`: those that the view shows already; none where it shows this one alone.
-    pub(super) fn new(target: &Target, server: Option<(Number, String)>, location: &Location, before: Option<&[Self]>) -> Self {
+    pub(super) fn new(
+        target: &Target,
+        server: Option<(Number, String)>,
+        library: Option<HeldIn>,
+        location: &Location,
+        before: Option<&[Self]>,
+    ) -> Self {
         Self {
             plugin: target.plugin.clone(),
             target: (target.number, target.name.clone()),
             server,
+            library,
             location: (location.number, location.name.clone()),
             folder: before.map_or_else(String::new, |before| folder_of(location, before)),
             source: source_of(target, location),

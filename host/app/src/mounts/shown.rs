@@ -11,10 +11,11 @@ use capstan_domain::location::Location;
 use capstan_domain::pool::Pool;
 use capstan_domain::space::Space;
 use capstan_domain::target::Target;
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 use capstan_jobs::{ByHand, Places as _, Plot};
 use capstan_view::{Mounted, Shown, View, Writes};
 
+use super::member::HeldIn;
 use super::{Member, Mount, Mounts, Of, Writing, blocking, member, through};
 
 impl Mounts {
@@ -86,7 +87,8 @@ impl Mounts {
                 }
             };
             let before = (members.len() > 1).then_some(mount.members.as_slice());
-            let member = Member::new(&target, server, location, before);
+            let library = self.held_in(location).await?;
+            let member = Member::new(&target, server, library, location, before);
             let tree = self.grounds.tree(location, "").await?;
             let (catalogued, shown_under) = self.grounds.shown(location).await?;
             let plot = Plot { tree: Arc::clone(&tree), path: String::new(), shown_under };
@@ -110,6 +112,15 @@ impl Mounts {
             None => None,
         };
         Ok((target, server.map(|server| (server.number, server.name))))
+    }
+
+    /// Of a location that is no tape: none.
+    async fn held_in(&self, location: &Location) -> Outcome<Option<HeldIn>> {
+        match self.catalogue.cartridge(location.id).await {
+            Ok(cartridge) => Ok(HeldIn::of(&cartridge)),
+            Err(failure) if failure.kind == Kind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     async fn show_space(&self, space: &Space, read_only: bool) -> Outcome<Vec<Shown>> {

@@ -21,4 +21,5 @@ mod servers;
 mod snapshots;
 mod states;
 mod tags;
+mod tapes;
 mod writes;

@@ -83,5 +83,10 @@ fn work(work: &Work) -> &'static str {
         Work::Probe { .. } => "probe",
         Work::Drive { .. } => "drive",
         Work::SyncLocations { .. } => "sync_locations",
+        Work::FindLibraries {} => "find_libraries",
+        Work::TakeInventory { .. } => "take_inventory",
+        Work::FormatCartridges { .. } => "format_cartridges",
+        Work::EjectCartridges { .. } => "eject_cartridges",
+        Work::ReadIndexes { .. } => "read_indexes",
     }
 }

@@ -34,7 +34,7 @@ const LOOKED_AT_MAX: u64 = 10_000;
 const LOOKED_AT: u32 = 1_000;
 
 /// As the dialect compares words.
-fn matches(criterion: &Filter, word: &str) -> bool {
+pub(super) fn matches(criterion: &Filter, word: &str) -> bool {
     let one = criterion.values.first().map(String::as_str).unwrap_or_default();
     let any = criterion.values.iter().any(|value| value == word);
     match criterion.operator {

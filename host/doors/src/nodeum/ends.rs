@@ -4,18 +4,20 @@
 //! Only the container or primary pool at the head of the path has to exist.
 
 use capstan_api_http::{Caller, Reference};
-use capstan_api_nodeum::{Answer, Code, Container, Error, FileWithPath, Pool};
+use capstan_api_nodeum::{Answer, Code, Container, Error, FileWithPath, Pool, Tape};
 use capstan_domain::Kind;
+use capstan_domain::cartridge::Cartridge;
 use capstan_domain::entry::Tree;
 use capstan_domain::ids::Number;
 use capstan_domain::job::{Definition, End, Endpoint, Place};
-use capstan_domain::listing::{Listing, Operator};
+use capstan_domain::listing::{Listing, Operator, Sort};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Door;
 use super::failures::{error, missing};
 use super::pools::pool;
+use super::tapes::tape;
 
 /// What a client can name, with the attributes that it used.
 pub(super) struct Named<'a> {
@@ -33,6 +35,7 @@ pub(super) struct Shown<I> {
     pub(super) given: I,
     pub(super) file: Option<FileWithPath>,
     pub(super) container: Option<Container>,
+    pub(super) tape: Option<Tape>,
     pub(super) pool: Option<Pool>,
 }
 
@@ -42,19 +45,8 @@ impl Door {
     }
 
     pub(super) async fn place(&self, named: &Named<'_>) -> Answer<Place> {
-        if let Some(tape) = named.tape_id {
-            return Err(Error::because(
-                "tape_id",
-                Code::NotFound,
-                format!("There is no tape {tape}: this host has no tape library"),
-            ));
-        }
-        if let Some(tape) = named.tape_barcode {
-            return Err(Error::because(
-                "tape_barcode",
-                Code::NotFound,
-                format!("There is no tape {tape}: this host has no tape library"),
-            ));
+        if named.tape_id.is_some() || named.tape_barcode.is_some() {
+            return self.tape_place(named).await;
         }
         if named.pool_id.is_some() || named.pool_name.is_some() {
             return self.pool_place(named).await;
@@ -79,6 +71,33 @@ impl Door {
             )),
             _ => Ok(by_number),
         }
+    }
+
+    async fn tape_place(&self, named: &Named<'_>) -> Answer<Place> {
+        let by_number = match named.tape_id {
+            Some(number) => Some(self.one_tape("tape_id", "number", &number.to_string()).await?),
+            None => None,
+        };
+        let by_barcode = match named.tape_barcode {
+            Some(barcode) => Some(self.one_tape("tape_barcode", "barcode", barcode).await?),
+            None => None,
+        };
+        match (by_number, by_barcode) {
+            // The same barcode may be in another library too: the number says which is meant.
+            (Some(one), Some(other)) if one.barcode != other.barcode => {
+                Err(Error::because("tape_barcode", Code::Invalid, "tape_barcode and tape_id name different tapes"))
+            }
+            (Some(tape), _) | (None, Some(tape)) => Ok(Place::Location { location: tape.location, path: String::new() }),
+            (None, None) => Err(Error::attribute("tape_id", Code::Blank)),
+        }
+    }
+
+    /// The newest of several.
+    async fn one_tape(&self, attribute: &str, field: &str, value: &str) -> Answer<Cartridge> {
+        let mut listing = Listing::first(1).with(field, Operator::Equal, value);
+        listing.sort.push(Sort { field: "number".to_owned(), descending: true });
+        let found = self.app.cartridges.list(listing).await.map_err(error)?.items.into_iter().next();
+        found.ok_or_else(|| Error::because(attribute, Code::NotFound, format!("There is no tape {value}")))
     }
 
     async fn pool_place(&self, named: &Named<'_>) -> Answer<Place> {
@@ -158,6 +177,7 @@ impl Door {
             given: serde_json::from_value(endpoint.given.clone()).unwrap_or_default(),
             file: None,
             container: None,
+            tape: None,
             pool: None,
         };
         match &endpoint.place {
@@ -173,7 +193,12 @@ impl Door {
                 }
                 shown.pool = Some(pool(&found));
             }
-            Place::Location { .. } => {}
+            Place::Location { location, .. } => match self.app.cartridges.get(*location).await {
+                Ok(cartridge) => shown.tape = Some(tape(&cartridge)),
+                // Another door's end: a location of another kind.
+                Err(failure) if failure.kind == Kind::NotFound => {}
+                Err(failure) => return Err(error(failure)),
+            },
         }
         Ok(shown)
     }

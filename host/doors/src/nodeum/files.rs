@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use capstan_api_http::Caller;
 use capstan_api_nodeum::{Answer, Criterion, File, FileKind, FileWithPath, Files, FilesOf, Listing, Operator, Page};
-use capstan_app::entries::EntryScope;
+use capstan_app::entries::{EntryScope, StoredIn};
 use capstan_domain::entry::{Entry, EntryKind, Tree};
 use capstan_domain::ids::Number;
 use capstan_domain::listing::{self, Filter};
@@ -69,12 +69,27 @@ fn shown_mode(entry: &Entry) -> Option<i64> {
     format!("{:o}", kind | (entry.mode? & PERMISSIONS)).parse().ok()
 }
 
-/// Names of the storage that holds a copy, by plugin, for each entry.
-pub(super) type Holders = HashMap<Number, Vec<(String, String)>>;
+/// The storage that holds a copy, for each entry.
+pub(super) type Holders = HashMap<Number, Vec<StoredIn>>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Storage {
+    Tape,
+    Cloud,
+    Nas,
+}
+
+fn storage(stored: &StoredIn) -> Storage {
+    match stored.is_cartridge {
+        true => Storage::Tape,
+        false if CLOUD_PLUGINS.contains(&stored.plugin.as_str()) => Storage::Cloud,
+        false => Storage::Nas,
+    }
+}
 
 fn file(entry: &Entry, primary_id: Option<Number>, holders: &Holders) -> File {
     let held = holders.get(&entry.number).map(Vec::as_slice).unwrap_or_default();
-    let cloud = |plugin: &str| CLOUD_PLUGINS.contains(&plugin);
+    let names = |of: Storage| held.iter().filter(|stored| storage(stored) == of).map(|stored| stored.name.clone()).collect();
     File {
         id: entry.number,
         name: entry.name.clone(),
@@ -92,9 +107,9 @@ fn file(entry: &Entry, primary_id: Option<Number>, holders: &Holders) -> File {
         offline: "online".to_owned(),
         external: 0,
         checksums: entry.blake3.iter().map(|hash| format!("blake3:{}", hex(hash))).collect(),
-        tapes: Vec::new(),
-        cloud_buckets: held.iter().filter(|(_, plugin)| cloud(plugin)).map(|(name, _)| name.clone()).collect(),
-        nas_shares: held.iter().filter(|(_, plugin)| !cloud(plugin)).map(|(name, _)| name.clone()).collect(),
+        tapes: names(Storage::Tape),
+        cloud_buckets: names(Storage::Cloud),
+        nas_shares: names(Storage::Nas),
     }
 }
 
@@ -107,8 +122,8 @@ impl Door {
         let files: Vec<Number> =
             entries.iter().filter(|entry| entry.kind != EntryKind::Folder).map(|entry| entry.number).collect();
         let mut holders = Holders::new();
-        for (entry, name, plugin) in self.app.entries.holders(&files).await.map_err(error)? {
-            holders.entry(entry).or_default().push((name, plugin));
+        for stored in self.app.entries.holders(&files).await.map_err(error)? {
+            holders.entry(stored.entry).or_default().push(stored);
         }
         Ok(holders)
     }

@@ -25,10 +25,14 @@ mod primary_scans;
 mod protocols;
 mod providers;
 mod share_settings;
+mod tape_devices;
+mod tape_drives;
+mod tape_libraries;
 mod tapes;
 mod task_actions;
 mod task_destinations;
 mod task_executions;
+mod task_options;
 mod task_sources;
 mod tasks;
 mod words;
@@ -67,10 +71,13 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         nas_shares: door.clone(),
         pools: door.clone(),
         primary_scans: door.clone(),
+        tape_drives: door.clone(),
+        tape_libraries: door.clone(),
         tapes: door.clone(),
         task_actions: door.clone(),
         task_destinations: door.clone(),
         task_executions: door.clone(),
+        task_options: door.clone(),
         task_sources: door.clone(),
         tasks: door,
     };

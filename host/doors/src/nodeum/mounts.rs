@@ -1,8 +1,8 @@
-//! Mounts of pools, and of shares and buckets as members of them.
+//! Mounts of pools, and of shares, buckets and tapes as members of them.
 
 use async_trait::async_trait;
 use capstan_api_http::{Caller, Reference};
-use capstan_api_nodeum::{Answer, BucketsOf, MountInfo, MountKind, MountStatus, Mounts, SharesOf};
+use capstan_api_nodeum::{Answer, BucketsOf, MountInfo, MountKind, MountStatus, Mounts, SharesOf, TapesOf};
 use capstan_app::mounts::{Member, Mount, MountState};
 
 use super::Door;
@@ -14,14 +14,17 @@ fn info(mount: Mount) -> MountInfo {
     let kind = kind(&mount.members);
     let pool = mount.pool.unzip();
     // A record names one of each, so it names none where there are several.
-    let single = |of: fn(&str) -> bool| match mount.members.as_slice() {
-        [only] if of(&only.plugin) => Some(only.clone()),
+    let single = |of: fn(&Member) -> bool| match mount.members.as_slice() {
+        [only] if of(only) => Some(only.clone()),
         _ => None,
     };
-    let share = single(is_nas);
+    let share = single(|member| is_nas(&member.plugin));
     let (nas, share) = (share.as_ref().and_then(|share| share.server.clone()).unzip(), share.map(|share| share.location).unzip());
-    let bucket = single(is_cloud);
+    let bucket = single(|member| is_cloud(&member.plugin));
     let (connector, bucket) = (bucket.clone().map(|bucket| bucket.target).unzip(), bucket.map(|bucket| bucket.location).unzip());
+    let tape = single(is_tape);
+    let library = tape.as_ref().and_then(|tape| tape.library.clone());
+    let tape = tape.map(|tape| tape.location).unzip();
     MountInfo {
         id: mount.number,
         major_minor: Some(mount.major_minor).filter(|text| !text.is_empty()),
@@ -39,11 +42,11 @@ fn info(mount: Mount) -> MountInfo {
         cloud_connector_name: connector.1,
         cloud_bucket_id: bucket.0,
         cloud_bucket_name: bucket.1,
-        tape_id: None,
-        tape_barcode: None,
-        tape_library_id: None,
-        tape_library_name: None,
-        tape_library_serial: None,
+        tape_id: tape.0,
+        tape_barcode: tape.1,
+        tape_library_id: library.as_ref().map(|library| library.number),
+        tape_library_name: library.as_ref().map(|library| library.name.clone()),
+        tape_library_serial: library.map(|library| library.serial),
     }
 }
 
@@ -51,10 +54,16 @@ fn is_cloud(plugin: &str) -> bool {
     CLOUD_PLUGINS.contains(&plugin)
 }
 
+fn is_tape(member: &Member) -> bool {
+    member.library.is_some()
+}
+
 /// What the members have in common. Generated clients check this against the list that was published, so no other word goes out.
 fn kind(members: &[Member]) -> MountKind {
     let all = |of: &dyn Fn(&str) -> bool| !members.is_empty() && members.iter().all(|member| of(&member.plugin));
-    if all(&|plugin| plugin == SMB) {
+    if !members.is_empty() && members.iter().all(is_tape) {
+        MountKind::FuseCoreFuse
+    } else if all(&|plugin| plugin == SMB) {
         MountKind::Cifs
     } else if all(&|plugin| plugin == NFS) {
         MountKind::Nfs
@@ -98,6 +107,12 @@ impl Mounts for Door {
 
     async fn bucket_status(&self, _: &Caller, of: BucketsOf, at: &Reference) -> Answer<MountStatus> {
         let location = self.bucket_of(&of, at).await?;
+        self.app.mounts.status_of(&location).await.map(status).map_err(error)
+    }
+
+    async fn tape_status(&self, _: &Caller, of: TapesOf, at: &Reference) -> Answer<MountStatus> {
+        let tape = self.tape_of(&of, at).await?;
+        let location = self.app.locations.get(tape.location).await.map_err(error)?;
         self.app.mounts.status_of(&location).await.map(status).map_err(error)
     }
 }

@@ -78,19 +78,36 @@ impl Door {
 
     /// The members that are given, each of which has to be there.
     async fn members(&self, input: &PoolInput) -> Answer<Option<Vec<i64>>> {
-        // No tape exists in this host, so no id of one does.
-        absent("tape_ids", input.tape_ids.as_deref().unwrap_or_default())?;
         let ways = [
             ("nas_share_ids", &input.nas_share_ids, &NAS_PLUGINS[..]),
             ("cloud_bucket_ids", &input.cloud_bucket_ids, &CLOUD_PLUGINS[..]),
         ];
         let mut members: Option<Vec<i64>> = None;
+        if let Some(given) = &input.tape_ids {
+            self.known_tapes(given).await?;
+            members.get_or_insert_default().extend(given);
+        }
         for (attribute, given, plugins) in ways {
             let Some(given) = given else { continue };
             self.known_members(attribute, given, plugins).await?;
             members.get_or_insert_default().extend(given);
         }
         Ok(members)
+    }
+
+    async fn known_tapes(&self, given: &[i64]) -> Answer<()> {
+        for chunk in given.chunks(MEMBERS_LOOKED_UP) {
+            let mut asked = listing::Listing::first(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
+            asked.filters.push(filter("number", Operator::In, chunk.iter().map(ToString::to_string).collect()));
+            let found = self.app.cartridges.list(asked).await.map_err(error)?;
+            let unknown = |id: &&i64| !found.items.iter().any(|tape| tape.number == **id);
+            absent("tape_ids", &chunk.iter().filter(unknown).copied().collect::<Vec<_>>())?;
+            // What cleans drives stores nothing.
+            if let Some(tape) = found.items.iter().find(|tape| tape.is_cleaning()) {
+                return Err(Error::because("tape_ids", Code::Invalid, format!("{} is a cleaning tape", tape.barcode)));
+            }
+        }
+        Ok(())
     }
 
     async fn known_members(&self, attribute: &str, given: &[i64], plugins: &[&str]) -> Answer<()> {
@@ -109,6 +126,7 @@ impl Door {
 /// Members that do not go with the content a pool has.
 fn fitting(input: &PoolInput, content: PoolContent) -> Answer<()> {
     for (attribute, given, fits) in [
+        ("tape_ids", &input.tape_ids, PoolContent::Tape),
         ("nas_share_ids", &input.nas_share_ids, PoolContent::Nas),
         ("cloud_bucket_ids", &input.cloud_bucket_ids, PoolContent::Cloud),
     ] {
@@ -125,10 +143,15 @@ fn fitting(input: &PoolInput, content: PoolContent) -> Answer<()> {
 
 /// A failure of changing a pool; its members are called after its content.
 fn refused(failure: Failure, content: PoolContent) -> Error {
-    if failure.code.as_deref() == Some("locations") && content == PoolContent::Nas {
-        return Error::because("nas_share_ids", Code::Invalid, sentence(&failure));
+    let attribute = match content {
+        PoolContent::Tape => "tape_ids",
+        PoolContent::Nas => "nas_share_ids",
+        PoolContent::Cloud => "cloud_bucket_ids",
+    };
+    match failure.code.as_deref() {
+        Some("locations") => Error::because(attribute, Code::Invalid, sentence(&failure)),
+        _ => error(failure),
     }
-    error(failure)
 }
 
 /// Members that are looked up at once.

@@ -13,7 +13,7 @@ use super::listing::{Column, Columns, listing};
 const COLUMNS: Columns = &[
     ("id", Column::Is("number")),
     ("folder_id", Column::Kept("given/folder_id")),
-    ("tape_id", Column::Absent),
+    ("tape_id", Column::Is("location_number")),
     ("pool_id", Column::Is("pool_number")),
 ];
 
@@ -37,13 +37,13 @@ impl Door {
             id: shown.number,
             folder_id: shown.given.folder_id.or(file.map(|file| file.file.id)),
             folder_path: shown.given.folder_path.or_else(|| file.map(|file| file.file_path.clone())),
-            tape_id: None,
-            tape_barcode: None,
+            tape_id: shown.tape.as_ref().map(|tape| tape.id),
+            tape_barcode: shown.tape.as_ref().map(|tape| tape.barcode.clone()),
             pool_id: pool.map(|pool| pool.id),
             pool_name: pool.map(|pool| pool.name.clone()),
             folder: shown.file,
             container: shown.container,
-            tape: None,
+            tape: shown.tape,
             pool: shown.pool,
         })
     }

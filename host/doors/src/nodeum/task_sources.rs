@@ -14,14 +14,18 @@ const COLUMNS: Columns = &[
     ("id", Column::Is("number")),
     ("file_id", Column::Kept("given/file_id")),
     ("import_file_id", Column::Absent),
-    ("tape_id", Column::Absent),
+    ("tape_id", Column::Is("location_number")),
     ("pool_id", Column::Is("pool_number")),
 ];
 
 fn named(input: &TaskSourceInput) -> Answer<Named<'_>> {
     if input.import_file_id.is_some() || input.import_file_path.is_some() {
         let attribute = if input.import_file_id.is_some() { "import_file_id" } else { "import_file_path" };
-        return Err(Error::because(attribute, Code::NotFound, "Files to import lie on tapes, and this host has no tape library"));
+        return Err(Error::because(
+            attribute,
+            Code::NotFound,
+            "Files that lie on a tape are not imported one by one; name the tape",
+        ));
     }
     if input.range.is_some() {
         return Err(Error::because(
@@ -52,14 +56,14 @@ impl Door {
             range: None,
             import_file_id: None,
             import_file_path: None,
-            tape_id: None,
-            tape_barcode: None,
+            tape_id: shown.tape.as_ref().map(|tape| tape.id),
+            tape_barcode: shown.tape.as_ref().map(|tape| tape.barcode.clone()),
             pool_id: pool.map(|pool| pool.id),
             pool_name: pool.map(|pool| pool.name.clone()),
             file: shown.file,
             container: shown.container,
             import_file: None,
-            tape: None,
+            tape: shown.tape,
             pool: shown.pool,
         })
     }

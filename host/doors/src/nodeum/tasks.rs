@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use capstan_api_http::{Caller, Reference};
 use capstan_api_nodeum::{
-    Answer, Code, ConflictResolution, Error, Listing, Page, Task, TaskInput, Tasks, Where, WorkflowAction, WorkflowType,
+    Answer, Code, ConflictResolution, Error, Listing, Page, Task, TaskInput, TaskOption, Tasks, Where, WorkflowAction,
+    WorkflowType,
 };
 use capstan_app::definitions::DefinitionChange;
 use capstan_domain::ids::JobId;
@@ -42,12 +43,12 @@ const COLUMNS: Columns = &[
     ("to_process_size", Column::Is("bytes_to_process")),
     ("source_pool_id", Column::Is("source_pool_number")),
     ("source_pool_name", Column::Is("source_pool_name")),
-    ("source_tape_id", Column::Absent),
-    ("source_tape_barcode", Column::Absent),
+    ("source_tape_id", Column::Is("source_location_number")),
+    ("source_tape_barcode", Column::Is("source_location_name")),
     ("destination_pool_id", Column::Is("destination_pool_number")),
     ("destination_pool_name", Column::Is("destination_pool_name")),
-    ("destination_tape_id", Column::Absent),
-    ("destination_tape_barcode", Column::Absent),
+    ("destination_tape_id", Column::Is("destination_location_number")),
+    ("destination_tape_barcode", Column::Is("destination_location_name")),
 ];
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -59,6 +60,7 @@ pub(super) struct Kept {
     conflict_resolution: Option<ConflictResolution>,
     creation_username: Option<String>,
     modification_username: Option<String>,
+    pub(super) options: Vec<TaskOption>,
 }
 
 impl Kept {
@@ -70,25 +72,29 @@ impl Kept {
             conflict_resolution: input.conflict_resolution.or(self.conflict_resolution),
             creation_username: self.creation_username.or_else(|| Some(by.to_owned())),
             modification_username: Some(by.to_owned()),
+            options: self.options,
         }
     }
 }
 
 /// What this host does, so that a task that could never run is refused when it is made.
 fn check(input: &TaskInput) -> Answer<()> {
-    use WorkflowAction::{Copy, Erase, Move, Scan};
+    use WorkflowAction::{Copy, Ejection, Erase, Format, GetIndex, Move, Scan};
     if let Some(action) = input.workflow_action
-        && !matches!(action, Copy | Move | Scan | Erase)
+        && !matches!(action, Copy | Move | Scan | Erase | Format | Ejection | GetIndex)
     {
-        let message = format!("This host does not do {}; it does copy, move, scan and erase", word(action));
+        let done = "copy, move, scan and erase, and with tapes format, ejection and get_index";
+        let message = format!("This host does not do {}; it does {done}", word(action));
         return Err(Error::because("workflow_action", Code::Invalid, message));
+    }
+    if input.workflow_type.is_some_and(|kind| kind != WorkflowType::Maintenance)
+        && let Some(action @ (Format | Ejection | GetIndex)) = input.workflow_action
+    {
+        let message = format!("{} is done by a task of type maintenance", word(action));
+        return Err(Error::because("workflow_type", Code::Invalid, message));
     }
     if input.workflow_type == Some(WorkflowType::Maintenance) && matches!(input.workflow_action, Some(Copy | Move)) {
         return Err(Error::because("workflow_type", Code::Invalid, "A maintenance task does not copy or move"));
-    }
-    if [input.source_type, input.destination_type].contains(&Some(Where::SecondaryTape)) {
-        let attribute = if input.source_type == Some(Where::SecondaryTape) { "source_type" } else { "destination_type" };
-        return Err(Error::because(attribute, Code::Invalid, "This host has no tape library"));
     }
     Ok(())
 }

@@ -1,8 +1,14 @@
 //! What a job does, one kind a file.
 
+mod cartridges;
 mod drive;
+mod eject;
 mod erase;
 mod folders;
+mod format;
+mod index;
+mod inventory;
+mod libraries;
 mod locations;
 mod probe;
 mod rescan;
@@ -18,7 +24,9 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::engine::Engine;
+pub(crate) use cartridges::{DRIVES_FULL, MAIL_SLOTS_FULL};
 pub(crate) use drive::outlasts;
+pub(crate) use inventory::take as take_inventory;
 
 /// How a job ended that came to its end.
 #[derive(Debug)]
@@ -84,6 +92,20 @@ pub(crate) fn perform(
             Work::Probe { .. } => probe::probe(&engine, &job, &control).await,
             Work::Drive { drive, change } => drive::change(&engine, &job, drive, change, &control, &counters).await,
             Work::SyncLocations { target } => locations::sync(&engine, target, &control).await,
+            Work::FindLibraries {} => libraries::find(&engine, &control).await,
+            Work::TakeInventory { library } => inventory::work(&engine, library, &control).await,
+            Work::FormatCartridges { cartridges, scratch, force } => {
+                let deed = format::Formatting { engine: &engine, job: &job, scratch, force };
+                cartridges::each(&engine, &job, &cartridges, &control, &counters, &deed).await
+            }
+            Work::EjectCartridges { cartridges } => {
+                let deed = eject::Ejection { engine: &engine, job: &job };
+                cartridges::each(&engine, &job, &cartridges, &control, &counters, &deed).await
+            }
+            Work::ReadIndexes { cartridges } => {
+                let deed = index::Reading { engine: &engine, job: &job };
+                cartridges::each(&engine, &job, &cartridges, &control, &counters, &deed).await
+            }
         }
     })
 }

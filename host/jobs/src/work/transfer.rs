@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use capstan_domain::Outcome;
+use capstan_domain::ids::LocationId;
 use capstan_domain::job::{Job, Place, TransferOptions, Verify};
 use capstan_mover::{Control, Counters, Destination, Options, Source, Transfer};
 
@@ -23,7 +24,7 @@ pub(super) async fn transfer(
     counters: Arc<Counters>,
 ) -> Outcome<End> {
     let mut from = Vec::new();
-    let mut from_sides = Vec::new();
+    let mut from_sides: Vec<Side> = Vec::new();
     for place in sources {
         let ground = engine.places.source(place).await?;
         for plot in &ground.plots {
@@ -32,12 +33,14 @@ pub(super) async fn transfer(
         }
     }
     let mut to = Vec::new();
-    let mut to_sides = Vec::new();
+    let mut to_sides: Vec<Vec<Side>> = Vec::new();
     for place in destinations {
         let ground = engine.places.destination(place).await?;
         to_sides.push(ground.plots.iter().map(|plot| side(&ground, plot)).collect());
         to.push(Destination { trees: ground.plots.into_iter().map(|plot| plot.tree).collect() });
     }
+    let all = from_sides.iter().chain(to_sides.iter().flatten());
+    let locations: Vec<LocationId> = all.filter_map(Side::location).collect();
     let ledger = CatalogueLedger {
         catalogue: engine.catalogue.clone(),
         job: Some(job.id),
@@ -62,7 +65,10 @@ pub(super) async fn transfer(
         },
         limits: engine.limits.transfer.clone(),
     };
-    transfer.run().await?;
+    let moved = transfer.run().await;
+    // What lies on tapes may have been carried for it, also where it broke off.
+    engine.catalogue.ask_inventory(&locations).await?;
+    moved?;
     // Of the whole job, not of this run only: it may have been taken up more than once.
     let tally = engine.catalogue.tally(job.id).await?;
     Ok(End::of_paths(tally.done + tally.unchanged, tally.failed + tally.skipped))

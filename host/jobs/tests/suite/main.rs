@@ -11,5 +11,7 @@ mod rescans;
 mod restarts;
 mod scans;
 mod share;
+mod shelf;
+mod tapes;
 mod unread;
 mod world;

@@ -35,6 +35,7 @@ mod signatures;
 mod swap;
 mod swift;
 mod switched_off;
+mod tapes;
 mod tls;
 mod unwell;
 mod vanishing;

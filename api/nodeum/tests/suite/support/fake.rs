@@ -7,6 +7,7 @@ mod containers;
 mod mounts;
 mod nas;
 mod pools;
+mod tapes;
 mod tasks;
 
 use std::sync::Mutex;

@@ -28,4 +28,8 @@ impl Mounts for Fake {
         self.within_buckets(&of)?;
         self.find("cloud_bucket_id", at).map(|()| MountStatus { mounted: false, message: String::new(), status: None })
     }
+    async fn tape_status(&self, _: &Caller, of: TapesOf, at: &Reference) -> Answer<MountStatus> {
+        self.within_tapes(&of)?;
+        self.find("tape_id", at).map(|()| MountStatus { mounted: false, message: String::new(), status: None })
+    }
 }

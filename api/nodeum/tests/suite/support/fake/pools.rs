@@ -66,10 +66,3 @@ impl PrimaryScans for Fake {
         self.find("pool_id", at)
     }
 }
-
-#[async_trait]
-impl Tapes for Fake {
-    async fn index_of_pool(&self, _: &Caller, at: &Reference, _: Listing) -> Answer<Page<Tape>> {
-        self.find("pool_id", at).map(|()| Page::empty())
-    }
-}

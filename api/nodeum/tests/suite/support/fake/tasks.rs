@@ -188,3 +188,32 @@ impl TaskExecutions for Fake {
         if id == "e1" { Ok(execution()) } else { Err(Error::not_found("task_execution_id", id)) }
     }
 }
+
+fn option() -> TaskOption {
+    TaskOption { id: 1, kind: OptionKind::TapeToScratch, value: "true".into() }
+}
+
+#[async_trait]
+impl TaskOptions for Fake {
+    async fn index(&self, _: &Caller, at: &Reference, listing: Listing) -> Answer<Page<TaskOption>> {
+        self.find("task_id", at)?;
+        self.list(&listing, option())
+    }
+    async fn create(&self, _: &Caller, at: &Reference, input: TaskOptionInput) -> Answer<TaskOption> {
+        self.find("task_id", at)?;
+        self.note(&input);
+        Ok(option())
+    }
+    async fn show(&self, _: &Caller, at: &Reference, number: i64) -> Answer<TaskOption> {
+        self.find("task_id", at)?;
+        self.number("task_option_id", number).map(|()| option())
+    }
+    async fn update(&self, _: &Caller, at: &Reference, number: i64, _: TaskOptionInput) -> Answer<TaskOption> {
+        self.find("task_id", at)?;
+        self.number("task_option_id", number).map(|()| option())
+    }
+    async fn destroy(&self, _: &Caller, at: &Reference, number: i64) -> Answer<()> {
+        self.find("task_id", at)?;
+        self.number("task_option_id", number)
+    }
+}
