@@ -3,7 +3,7 @@
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
-impl<'a> Fields<'a> {
+impl Fields<'_> {
     pub(crate) fn byte(self, at: usize) -> u8 {
         self.0.get(at).copied().unwrap_or(0)
     }
@@ -31,11 +31,6 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn eight(self, at: usize) -> u64 {
         self.number(at, 8)
-    }
-
-    /// From there to the end.
-    pub(crate) fn from(self, at: usize) -> Fields<'a> {
-        Fields(self.0.get(at..).unwrap_or_default())
     }
 }
 

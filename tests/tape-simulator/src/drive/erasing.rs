@@ -4,10 +4,10 @@ use super::Drive;
 use super::partitioning::Wish;
 use crate::fields::Fields;
 use crate::sense::{Reply, Sense};
-use crate::time::{FORMAT, Layout};
+use crate::time::{FORMAT, Layout, METRES, READ_SPEED, WRAPS};
 
-/// Seconds in which all of a tape is run over: 280 wraps of 1,035 m at 6.4 m/s.
-const WHOLE: f64 = 280.0 * 1_035.0 / 6.4;
+/// Seconds in which all of a tape is run over.
+const WHOLE: f64 = WRAPS as f64 * METRES / READ_SPEED;
 
 impl Drive {
     /// Nothing is left from here to the end of the partition. LONG: the tape is run over as well.

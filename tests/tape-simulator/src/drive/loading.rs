@@ -8,7 +8,7 @@ use crate::fields::Fields;
 use crate::medium::Cartridge;
 use crate::plan::Kind;
 use crate::sense::{Reply, Sense, Stop};
-use crate::time::{CLEANING, Clock, LOAD, LOAD_GIVEN_UP, UNLOAD, rewind_seconds};
+use crate::time::{CLEANING, Clock, LOAD, LOAD_GIVEN_UP, METRES, Spot, UNLOAD, rewind_seconds};
 
 /// NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED.
 const READY: u16 = 0x2800;
@@ -163,7 +163,7 @@ impl Drive {
             Seat::Loaded(_) => {
                 self.return_to_beginning()?;
                 if retensions {
-                    self.spent += 2.0 * rewind_seconds(crate::time::Spot { wrap: 0, metres: 1_035.0 });
+                    self.spent += 2.0 * rewind_seconds(Spot { wrap: 0, metres: METRES });
                 }
                 Ok(Vec::new())
             }

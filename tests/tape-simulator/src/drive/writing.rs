@@ -70,7 +70,7 @@ impl Drive {
         let mut warning = None;
         for (done, bytes) in all.chunks_exact(block + extra).enumerate() {
             let left = if fixed { (count - done) as i64 } else { i64::from(length) };
-            let payload = protection::checked(bytes, extra).ok_or(Sense::PROTECTION_ON_WRITE)?;
+            let payload = protection::checked(bytes, extra).ok_or(Sense::PROTECTION_ON_WRITE.left(left))?;
             warning = self.put(Some(payload)).map_err(|stop| residual(stop, left))?.or(warning);
         }
         if !self.settings.buffered {

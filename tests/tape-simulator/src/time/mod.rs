@@ -9,9 +9,11 @@ mod stream;
 mod totals;
 
 pub(crate) use clock::Clock;
-pub use serpentine::{Layout, Spot, locate_seconds, rewind_seconds};
+pub use serpentine::{
+    Layout, METRES, READ_SPEED, SEARCH_SPEED, START, Spot, TURN, WRAP_CHANGE, WRAPS, locate_seconds, rewind_seconds,
+};
 pub(crate) use stream::Stream;
-pub use stream::{BUFFER, SPEEDS};
+pub use stream::{BACK_HITCH, BUFFER, SPEEDS};
 pub use totals::Totals;
 
 /// Seconds to thread a cartridge and get ready (IBM TS2290 product guide: nominal load-to-ready time, LTO 9, initialized).

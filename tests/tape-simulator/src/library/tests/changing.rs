@@ -26,7 +26,8 @@ async fn a_drive_is_reported_by_the_name_that_it_has_itself() {
     let data = host.good(ROBOT, &elements(4), &[]).await;
     let page = host.good(0, &[0x12, 1, 0x83, 0, 255, 0], &[]).await;
     let first = &data[16..];
-    assert_eq!(first[48..48 + 38 + 9], page[4..4 + 38 + 9]);
+    let length = 4 + usize::from(page[4 + 3]);
+    assert_eq!(first[48..48 + length], page[4..4 + length]);
 }
 
 #[tokio::test]

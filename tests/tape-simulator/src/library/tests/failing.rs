@@ -73,7 +73,7 @@ async fn a_cartridge_that_does_not_load_is_told_of_and_can_be_taken_out() {
     host.mount(0).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn time_passes_as_the_plan_says_and_is_counted() {
     let mut plan = Plan { scale: crate::plan::Scale::Times(100.0), ..Plan::default() };
     plan.cartridges = vec![CartridgePlan::new("CAP001L9", 20 * GB)];
