@@ -72,3 +72,31 @@ pub enum Order {
         drive: usize,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::Fault;
+
+    #[test]
+    fn orders_are_told_in_json() {
+        let told = r#"{"order": "arm", "subject": {"drive": 1}, "fault": {"kind": "power-cut", "performed": true}, "after": 41, "times": 1}"#;
+        let fault = Fault::PowerCut { performed: true, kept: 0 };
+        let armed = Armed { subject: Subject::Drive(1), fault, after: 41, times: Some(1) };
+        assert_eq!(serde_json::from_str::<Order>(told).unwrap(), Order::Arm(armed));
+        let told = r#"{"order": "insert", "barcode": "NEW001L9", "capacity": 1000000000}"#;
+        let plan = CartridgePlan::new("NEW001L9", 1_000_000_000);
+        assert_eq!(serde_json::from_str::<Order>(told).unwrap(), Order::Insert(plan));
+        assert_eq!(serde_json::from_str::<Order>(r#"{"order": "reset"}"#).unwrap(), Order::Reset { device: None });
+    }
+
+    #[test]
+    fn a_plan_is_told_in_json() {
+        let told = r#"{"drives": [{}, {"features": {"locate": false}}], "slots": 4, "mail-slots": 1, "scale": {"times": 1000.0},
+            "cartridges": [{"barcode": "CAP001L9"}]}"#;
+        let plan: crate::Plan = serde_json::from_str(told).unwrap();
+        let locates: Vec<bool> = plan.drives.iter().map(|drive| drive.features.locate).collect();
+        assert_eq!((locates, plan.cartridges.len()), (vec![true, false], 1));
+        assert_eq!(serde_json::from_str::<crate::Plan>(r#"{"scale": "none"}"#).unwrap().scale, crate::plan::Scale::None);
+    }
+}

@@ -229,10 +229,11 @@ impl Partition {
 
 /// What a block reads as whose bytes were not kept: its number, again and again.
 fn pattern(number: u64, bytes: &mut [u8]) {
-    for chunk in bytes.chunks_mut(8) {
-        for (byte, of) in chunk.iter_mut().zip(number.to_be_bytes()) {
-            *byte = of;
-        }
+    let number = number.to_be_bytes();
+    let (whole, rest) = bytes.as_chunks_mut();
+    whole.fill(number);
+    for (byte, of) in rest.iter_mut().zip(number) {
+        *byte = of;
     }
 }
 
