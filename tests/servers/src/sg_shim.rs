@@ -8,15 +8,19 @@ use sha2::{Digest, Sha256};
 
 use crate::program::find;
 
-const SOURCE: &str = include_str!("../../tape-simulator/shim/sg.c");
+const SOURCES: [(&str, &str); 3] = [
+    ("sg.c", include_str!("../../tape-simulator/shim/sg.c")),
+    ("sg_io.c", include_str!("../../tape-simulator/shim/sg_io.c")),
+    ("sg_io.h", include_str!("../../tape-simulator/shim/sg_io.h")),
+];
 const OPTIONS: [&str; 5] = ["-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC"];
 const CURE: &str = "apt-get install gcc libc6-dev";
 
 /// Outside any checkout, so that it is made once a machine; another source is another library.
 fn room() -> PathBuf {
     let cache = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/tmp".into())).join(".cache/capstan/sg");
-    let source: String = Sha256::digest(SOURCE).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    cache.join(source)
+    let sources = SOURCES.iter().fold(Sha256::new(), |hash, (_, source)| hash.chain_update(source)).finalize();
+    cache.join(sources.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// The library, built if it is not there yet.

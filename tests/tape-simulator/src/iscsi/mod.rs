@@ -49,7 +49,7 @@ impl Target {
         Self { name: name.into(), chap, devices, sessions: Sessions::default() }
     }
 
-    /// Serves connections until it is dropped; more than [`limits::MOST_CONNECTIONS`] wait in the kernel's queue.
+    /// Serves connections until it is dropped; more than 64 at a time wait in the kernel's queue.
     ///
     /// # Errors
     /// The listener's own.

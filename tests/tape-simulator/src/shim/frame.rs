@@ -1,4 +1,4 @@
-//! Frames between `shim/sg.c` and a unit's socket. Numbers are little-endian; both sides run on one machine.
+//! Frames between `shim/sg_io.c` and a unit's socket. Numbers are little-endian; both sides run on one machine.
 //!
 //! From the program, 16 bytes, then `cdb length` bytes of CDB, then the data where it goes out:
 //!

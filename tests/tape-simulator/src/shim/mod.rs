@@ -1,4 +1,4 @@
-//! Units as SCSI generic devices: one Unix socket a unit, for programs that run with `shim/sg.c`.
+//! Units as SCSI generic devices: one Unix socket a unit, for programs that run with the library of `shim/`.
 //!
 //! Each connection is a nexus of its own, as if each opened descriptor were an initiator. Its commands are executed one after the other.
 

@@ -217,7 +217,7 @@ fn only_who_knows_the_secret_is_let_in() {
         let asked = String::from_utf8(initiator.login_step(0x01, "CHAP_A=7,5\0")?.data).unwrap();
         let value = |key: &str| asked.split('\0').find_map(|pair| pair.strip_prefix(key)).unwrap().to_owned();
         assert_eq!(value("CHAP_A="), "5");
-        let challenge = hex::decode(&value("CHAP_C=0x")).unwrap();
+        let challenge = hex::decode(value("CHAP_C=0x")).unwrap();
         let hashed = [&[value("CHAP_I=").parse().unwrap()][..], secret.as_bytes(), &challenge].concat();
         let answer = format!("CHAP_N=me\0CHAP_R=0x{}\0", hex::encode(Md5::digest(&hashed)));
         assert_eq!(initiator.login_step(0x81, &answer)?.header[1], 0x81);

@@ -15,15 +15,17 @@ use crate::fake::Fake;
 static BUILT: LazyLock<(TempDir, PathBuf, PathBuf)> = LazyLock::new(|| {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let room = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let build = |source: &str, name: &str, options: &[&str]| {
+    let build = |sources: &[&str], name: &str, options: &[&str]| {
         let built = room.path().join(name);
         let mut compiler = Command::new("cc");
         compiler.args(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]).args(options).arg("-o").arg(&built);
-        assert!(compiler.arg(here.join(source)).args(["-ldl", "-lpthread"]).status().unwrap().success());
+        assert!(
+            compiler.args(sources.iter().map(|source| here.join(source))).args(["-ldl", "-lpthread"]).status().unwrap().success()
+        );
         built
     };
-    let library = build("shim/sg.c", "sg.so", &["-shared", "-fPIC"]);
-    let program = build("tests/transports/sg_program.c", "sg_program", &[]);
+    let library = build(&["shim/sg.c", "shim/sg_io.c"], "sg.so", &["-shared", "-fPIC"]);
+    let program = build(&["tests/transports/sg_program.c"], "sg_program", &[]);
     (room, library, program)
 });
 
