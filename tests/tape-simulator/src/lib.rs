@@ -7,11 +7,14 @@
 //!
 //! Commands do their file IO where they run: it goes to the page cache, and each takes less than a tape would.
 
+pub mod control;
 pub mod devices;
 pub mod faults;
+pub mod iscsi;
 pub mod library;
 pub mod order;
 pub mod plan;
+pub mod shim;
 pub mod time;
 
 mod changer;
