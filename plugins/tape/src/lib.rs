@@ -30,6 +30,8 @@ mod link;
 mod local;
 mod medium;
 mod outside;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "asked by the facet for files, which comes next"))]
+mod reading;
 mod record;
 mod refused;
 mod robot;
