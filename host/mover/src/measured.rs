@@ -320,7 +320,7 @@ pub(crate) fn not_what_was_stored(offset: u64) -> Failure {
         .with_next_step("Restore the file from another copy; this one is damaged if trying again gives the same.")
 }
 
-fn ended_early() -> Failure {
+pub(crate) fn ended_early() -> Failure {
     Failure::new(Kind::Conflict, "The source ended before its size").with_code("source-changed").with_retry(Retry::AtOnce)
 }
 
