@@ -130,9 +130,9 @@ async fn work(run: &Arc<Run>) -> Outcome<()> {
     }
     workers.round(run).await;
     run.transfer.counters.walked.store(1, Relaxed);
-    while workers.batches.join_next().await.is_some() {}
-    while workers.large.join_next().await.is_some() {}
-    while workers.rounds.join_next().await.is_some() {}
+    for workers in [&mut workers.batches, &mut workers.large, &mut workers.rounds] {
+        while one_ended(run, workers).await {}
+    }
     // With several sources the failed one has its outcome; alone, it is the transfer that failed.
     if run.transfer.sources.len() > 1 { Ok(()) } else { walked }
 }
@@ -215,6 +215,15 @@ struct Batch {
     bytes: u64,
 }
 
+/// False: none is at work. One that broke off has left paths without an outcome, so that the transfer must not end well (D11).
+async fn one_ended(run: &Run, workers: &mut JoinSet<()>) -> bool {
+    let ended = workers.join_next().await;
+    if let Some(Err(error)) = &ended {
+        run.fate.end(Failure::host("The host's own task broke off", error));
+    }
+    ended.is_some()
+}
+
 impl Workers {
     async fn batch(&mut self, run: &Arc<Run>, batch: &mut Batch) {
         let batch = std::mem::take(batch);
@@ -222,7 +231,7 @@ impl Workers {
             return;
         }
         while self.batches.len() >= run.transfer.limits.batches.max(1) {
-            self.batches.join_next().await;
+            one_ended(run, &mut self.batches).await;
         }
         if run.fate.has_ended() {
             return;
@@ -241,7 +250,7 @@ impl Workers {
     /// One round at a time: a tape has one writer, and one reader.
     async fn round(&mut self, run: &Arc<Run>) {
         let tasks = self.lot.take();
-        while self.rounds.join_next().await.is_some() {}
+        while one_ended(run, &mut self.rounds).await {}
         if tasks.is_empty() || run.fate.has_ended() {
             return;
         }
@@ -251,7 +260,7 @@ impl Workers {
 
     async fn large(&mut self, run: &Arc<Run>, task: Task) {
         while self.large.len() >= run.transfer.limits.large_files.max(1) {
-            self.large.join_next().await;
+            one_ended(run, &mut self.large).await;
         }
         if run.fate.has_ended() {
             return;

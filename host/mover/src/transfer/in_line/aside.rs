@@ -55,20 +55,30 @@ pub(super) async fn next(run: &Run, spool: &mut Spool) -> Option<Bite> {
 
 /// Answers the entries that have a copy in each of these destinations now.
 pub(super) async fn deliver(run: &Run, destinations: &[usize], bite: Bite, ended: &mut Vec<Ended>) -> Vec<Entry> {
-    let (mut held, mut slots, mut good) = (Vec::new(), Vec::new(), Vec::new());
-    for (mut entry, read) in bite {
-        let delivered = match read {
+    let (mut held, mut slots, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for (entry, read) in bite {
+        match read {
             Ok(Read::Small(small)) if small.item.kind == ItemKind::File => {
                 slots.push(slot(entry, &small));
                 held.push(small);
-                continue;
             }
+            read => others.push((entry, read)),
+        }
+    }
+    for index in destinations {
+        slots = small::into(run, *index, slots, ended).await;
+    }
+    let mut good: Vec<Entry> = slots.into_iter().map(entry).collect();
+    // Before a large file is waited for: it may need their memory.
+    drop(held);
+    for (mut entry, read) in others {
+        let delivered = match read {
+            Ok(Read::Large(measured)) => copied(run, destinations, &mut entry, &measured).await,
             Ok(Read::Small(small)) => {
                 (entry.task.item, entry.item) = (small.item.clone(), small.item);
                 made(run, destinations, &mut entry).await
             }
             Ok(Read::Nothing) => made(run, destinations, &mut entry).await,
-            Ok(Read::Large(measured)) => copied(run, destinations, &mut entry, &measured).await,
             Err(failure) => Err(failure),
         };
         match delivered {
@@ -80,10 +90,6 @@ pub(super) async fn deliver(run: &Run, destinations: &[usize], bite: Bite, ended
             Err(failure) => ended.push((entry.task, Err(failure))),
         }
     }
-    for index in destinations {
-        slots = small::into(run, *index, slots, ended).await;
-    }
-    good.extend(slots.into_iter().map(entry));
     good
 }
 
@@ -116,9 +122,7 @@ async fn copied(run: &Run, destinations: &[usize], entry: &mut Entry, measured: 
             Arrived::InTheWay => return Ok(false),
         }
     }
-    let digest = measured.complete().await?;
-    measured.check(&digest)?;
-    entry.learn(measured.opened().item.clone(), digest)?;
+    entry.learn(measured.opened().item.clone(), measured.proved().await?)?;
     Ok(true)
 }
 

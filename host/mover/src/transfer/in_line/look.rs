@@ -151,17 +151,9 @@ impl Looking<'_> {
 
 /// None: there is no content.
 async fn learned(entry: &mut Entry, read: Outcome<Read>) -> Outcome<Option<Digest>> {
-    let (item, digest) = match read? {
-        Read::Small(small) if small.item.kind == ItemKind::File => {
-            (small.item.clone(), Digest { root: small.blake3, subtrees: Vec::new() })
-        }
-        Read::Nothing | Read::Small(_) => return Ok(None),
-        Read::Large(measured) => {
-            let digest = measured.complete().await?;
-            measured.check(&digest)?;
-            (measured.opened().item.clone(), digest)
-        }
-    };
-    entry.learn(item, digest.clone())?;
+    let read = read?;
+    let Some(item) = read.file() else { return Ok(None) };
+    let digest = read.digest().await?;
+    entry.learn(item.clone(), digest.clone())?;
     Ok(Some(digest))
 }

@@ -143,7 +143,8 @@ async fn large(tree: &Arc<dyn Tree>, item: &Item, digest: &Digest) -> Outcome<()
                 if finish(&hasher, item.size) != expected(digest, item.size, begin)? {
                     return Err(not_what_was_stored(begin));
                 }
-                hasher = BlockHasher::new(position);
+                // Behind the last block nothing follows.
+                hasher = BlockHasher::new(if position < item.size { position } else { 0 });
             }
         }
     }

@@ -13,9 +13,10 @@ use tokio::task::JoinHandle;
 use super::super::plan::Run;
 use super::super::small::Ended;
 use super::Entry;
+use crate::digest;
 use crate::in_order::{InOrder, Whole};
-use crate::item::Item;
-use crate::measured::Measured;
+use crate::item::{Item, ItemKind};
+use crate::measured::{Digest, Measured};
 use crate::progress::Counters;
 
 mod reader;
@@ -32,6 +33,26 @@ pub(super) enum Read {
     Small(Small),
     /// Its bytes are on their way.
     Large(Arc<Measured>),
+}
+
+impl Read {
+    /// None: there is no content.
+    pub(super) fn file(&self) -> Option<&Item> {
+        match self {
+            Self::Nothing => None,
+            Self::Small(small) => Some(&small.item).filter(|item| item.kind == ItemKind::File),
+            Self::Large(measured) => Some(&measured.opened().item),
+        }
+    }
+
+    /// Of all of the content; what nobody has read of it is read.
+    pub(super) async fn digest(&self) -> Outcome<Digest> {
+        match self {
+            Self::Nothing => Ok(Digest { root: digest::of(b""), subtrees: Vec::new() }),
+            Self::Small(small) => Ok(Digest { root: small.blake3, subtrees: Vec::new() }),
+            Self::Large(measured) => measured.proved().await,
+        }
+    }
 }
 
 /// A file in memory, or an object that turned out to be a link.

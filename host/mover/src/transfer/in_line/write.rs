@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use capstan_domain::content::Content;
 use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::{Failure, Outcome};
 use futures::StreamExt;
@@ -16,9 +17,9 @@ use super::spool::{Read, Spool};
 use super::{Entry, look, prove};
 use crate::control::Command;
 use crate::held::Held;
-use crate::item::ItemKind;
+use crate::item::{Item, ItemKind};
 use crate::ledger::{Settled, Wanted};
-use crate::measured::Digest;
+use crate::measured::Measured;
 use crate::progress::Counters;
 use crate::tree::{Stored, Tree};
 
@@ -236,39 +237,25 @@ async fn append_read(
 ) -> Outcome<Appended> {
     let fresh = run.fresh.get(at.0).copied().unwrap_or(false);
     let overwrite = run.transfer.options.overwrite || entry.known || fresh;
-    let (stored, item, digest) = match read {
+    let (item, content, blake3): (Item, Content, _) = match &read {
         Read::Nothing => return made(run, at, entry).await,
         Read::Small(small) if small.item.kind != ItemKind::File => {
-            (entry.task.item, entry.item) = (small.item.clone(), small.item);
+            (entry.task.item, entry.item) = (small.item.clone(), small.item.clone());
             return made(run, at, entry).await;
         }
-        Read::Small(small) => {
-            let arrival = arrival(run, at.0, &entry.task, &small.item, Some(small.blake3), overwrite);
-            let stored = tree.append(&arrival, Arc::new(Held::new(small.bytes.clone()))).await;
-            (stored, small.item.clone(), Digest { root: small.blake3, subtrees: Vec::new() })
-        }
-        Read::Large(measured) => {
-            let item = measured.opened().item.clone();
-            let arrival = arrival(run, at.0, &entry.task, &item, None, overwrite);
-            let stored = tree.append(&arrival, Arc::<crate::measured::Measured>::clone(&measured)).await;
-            let stored = match stored {
-                // Somebody was faster than the look.
-                Err(failure) if failure.kind == Kind::AlreadyExists && !overwrite => return Ok(Appended::InTheWay),
-                stored => stored?,
-            };
-            let digest = measured.complete().await?;
-            measured.check(&digest)?;
-            (Ok(stored), item, digest)
-        }
+        Read::Small(small) => (small.item.clone(), Arc::new(Held::new(small.bytes.clone())), Some(small.blake3)),
+        Read::Large(measured) => (measured.opened().item.clone(), Arc::<Measured>::clone(measured), None),
     };
-    let stored = match stored {
+    let arrival = arrival(run, at.0, &entry.task, &item, blake3, overwrite);
+    let stored = match tree.append(&arrival, content).await {
+        // Somebody was faster than the look.
         Err(failure) if failure.kind == Kind::AlreadyExists && !overwrite => return Ok(Appended::InTheWay),
         stored => stored?,
     };
     if stored.item.size != item.size {
         return Err(small::wrong_size());
     }
-    entry.learn(item, digest)?;
+    entry.learn(item, read.digest().await?)?;
     entry.stored = true;
     Ok(Appended::Here(Some(stored)))
 }
