@@ -30,7 +30,7 @@ const FILES_AHEAD: usize = 4096;
 pub(super) enum Read {
     /// A folder or a link has no content.
     Nothing,
-    Small(Small),
+    Small(Box<Small>),
     /// Its bytes are on their way.
     Large(Arc<Measured>),
 }

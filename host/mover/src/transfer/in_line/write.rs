@@ -74,7 +74,7 @@ pub(super) async fn into(
     good
 }
 
-/// Something that was appended; without `stored`: a folder.
+/// Something that was appended; without `stored`: a folder or a link.
 pub(super) struct Laid {
     pub(super) entry: Entry,
     pub(super) stored: Option<Stored>,
@@ -180,10 +180,11 @@ impl Writing<'_> {
     /// Answers the entry if it is for another tape, or a later time.
     fn took(&mut self, (entry, appended): (Entry, Outcome<Appended>)) -> Option<Entry> {
         match appended {
-            Ok(Appended::Here(stored)) => {
+            Ok(Appended::File(stored)) => {
                 self.refused = 0;
-                self.laid.push(Laid { entry, stored });
+                self.laid.push(Laid { entry, stored: Some(*stored) });
             }
+            Ok(Appended::Made) => self.laid.push(Laid { entry, stored: None }),
             Ok(Appended::InTheWay) => {
                 let settled = Settled::skipped(entry.task.source, entry.item, differs(&entry.task.place));
                 self.ended.push((entry.task, Ok(settled)));
@@ -210,7 +211,9 @@ impl Writing<'_> {
 }
 
 enum Appended {
-    Here(Option<Stored>),
+    File(Box<Stored>),
+    /// A folder or a link.
+    Made,
     InTheWay,
 }
 
@@ -257,22 +260,22 @@ async fn append_read(
     }
     entry.learn(item, read.digest().await?)?;
     entry.stored = true;
-    Ok(Appended::Here(Some(stored)))
+    Ok(Appended::File(Box::new(stored)))
 }
 
 /// Folders and links.
 async fn made(run: &Run, at: (usize, usize), entry: &mut Entry) -> Outcome<Appended> {
     match small::made(run, at.0, &entry.task).await? {
         Made::InTheWay => Ok(Appended::InTheWay),
-        Made::WasThere => Ok(Appended::Here(None)),
+        Made::WasThere => Ok(Appended::Made),
         Made::Folder => {
             entry.stored = true;
-            Ok(Appended::Here(None))
+            Ok(Appended::Made)
         }
         Made::Link(copy) => {
             entry.stored = true;
             entry.copies.push(copy);
-            Ok(Appended::Here(None))
+            Ok(Appended::Made)
         }
     }
 }

@@ -108,7 +108,7 @@ impl Reader {
                     let units = usize::try_from(small.item.size.div_ceil(UNIT)).unwrap_or(usize::MAX).min(room.num_permits());
                     let room = room.split(units).ok_or(Gone)?;
                     let small = Small { item: small.item, bytes: small.bytes, blake3, _room: room };
-                    self.reads.send(Ok(Read::Small(small))).await.map_err(|_| Gone)?;
+                    self.reads.send(Ok(Read::Small(Box::new(small)))).await.map_err(|_| Gone)?;
                 }
             }
         }
