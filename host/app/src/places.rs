@@ -154,7 +154,8 @@ impl Grounds {
         match connection.files() {
             Some(files) => {
                 let capabilities = connection.capabilities();
-                Ok(Arc::new(FileTree::new(id, Some(location.id), location.name.clone(), prefix, files, &capabilities)))
+                let tree = FileTree::new(id, Some(location.id), location.name.clone(), prefix, files, &capabilities);
+                Ok(Arc::new(tree.planned_by(connection.media())))
             }
             None => {
                 Err(Failure::unsupported(format!("the plugin of location {} holds neither objects nor files", location.name)))

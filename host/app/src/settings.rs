@@ -129,6 +129,12 @@ pub struct MoverSettings {
     pub tries: Option<u32>,
     /// Blocks of 16 MiB read back together of one large file.
     pub verify_streams: Option<usize>,
+    /// Bytes that a tape takes before it is synced and read back.
+    pub tape_round_bytes: Option<u64>,
+    /// Files that a tape takes before that.
+    pub tape_round_files: Option<usize>,
+    /// Bytes of memory for what is read ahead of a tape, or from one.
+    pub tape_spool_bytes: Option<u64>,
     /// Lists of found items between the walk and the workers.
     pub walk_queue: Option<usize>,
     /// Bytes a second that all files of a transfer may move together, or a drive that is copied from one target to another; a task's own
@@ -161,6 +167,9 @@ impl Settings {
         limits.large_files = given.large_files.map_or(limits.large_files, |files| files.max(1));
         limits.tries = given.tries.map_or(limits.tries, |tries| tries.max(1));
         limits.verify_streams = given.verify_streams.map_or(limits.verify_streams, |streams| streams.max(1));
+        limits.round_bytes = given.tape_round_bytes.unwrap_or(limits.round_bytes);
+        limits.round_files = given.tape_round_files.map_or(limits.round_files, |files| files.max(1));
+        limits.spool = given.tape_spool_bytes.unwrap_or(limits.spool);
         limits.walk_queue = given.walk_queue.map_or(limits.walk_queue, |lists| lists.max(1));
         limits
     }

@@ -48,6 +48,8 @@ pub struct Item {
     pub native: Option<String>,
     /// BLAKE3 of the content, where the tree keeps it beside the file.
     pub blake3: Option<[u8; 32]>,
+    /// Of a sequential tree: where the data begins. A smaller one lies nearer to the beginning.
+    pub place: Option<u64>,
 }
 
 impl Item {
@@ -65,6 +67,7 @@ impl Item {
             identity: Identity::default(),
             native: None,
             blake3: None,
+            place: None,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod drive;
 pub mod file;
 mod held;
+mod in_order;
 pub mod item;
 pub mod ledger;
 pub mod local;

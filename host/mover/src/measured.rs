@@ -128,6 +128,13 @@ impl Measured {
             .ok_or_else(|| Failure::host("The file's hash could not be completed", "a block has no value after it was read"))
     }
 
+    /// The same, of content that is what the catalogue says.
+    pub async fn proved(&self) -> Outcome<Digest> {
+        let digest = self.complete().await?;
+        self.check(&digest)?;
+        Ok(digest)
+    }
+
     /// A hasher for bytes read past the stream, at the start of a block or where another range ended.
     pub(crate) fn hasher(&self, offset: u64) -> RangeHasher {
         let block = self.shared.lock().size;
@@ -320,7 +327,7 @@ pub(crate) fn not_what_was_stored(offset: u64) -> Failure {
         .with_next_step("Restore the file from another copy; this one is damaged if trying again gives the same.")
 }
 
-fn ended_early() -> Failure {
+pub(crate) fn ended_early() -> Failure {
     Failure::new(Kind::Conflict, "The source ended before its size").with_code("source-changed").with_retry(Retry::AtOnce)
 }
 

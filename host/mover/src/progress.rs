@@ -18,6 +18,8 @@ pub struct Counters {
     pub bytes_finalized: AtomicU64,
     /// Failed or skipped.
     pub files_failed: AtomicU64,
+    /// Microseconds in which a sequential tree was not written because its next bytes had not been read yet.
+    pub waited_us: AtomicU64,
 }
 
 impl Counters {

@@ -128,6 +128,23 @@ pub trait Tree: Send + Sync + 'static {
     /// A large file: visible whole or not at all, durable when this answers, resumed from the ledger's part table.
     async fn store(&self, arrival: &Arrival, content: Arc<Measured>, ledger: &dyn Ledger, control: &Control) -> Outcome<Stored>;
 
+    /// Whether what is stored lies behind all that was stored before, and a sync is dear: then files are appended one after the other,
+    /// synced rarely, and read in the order they lie in.
+    fn sequential(&self) -> bool {
+        false
+    }
+
+    /// The order in which these are best read: the indexes of `items`, each once.
+    async fn reading_order(&self, items: &[Item]) -> Outcome<Vec<usize>> {
+        Ok((0..items.len()).collect())
+    }
+
+    /// A whole file of any size behind what was stored before. Only of a sequential tree. It is durable when [`Tree::sync`] has answered
+    /// afterwards, and may be lost until then. `NoSpace`: it does not fit, and what was appended before is not touched by that.
+    async fn append(&self, _arrival: &Arrival, _content: Content) -> Outcome<Stored> {
+        Err(Failure::unsupported("This place is not written in sequence"))
+    }
+
     /// What the ledger keeps an unfinished store of this path under.
     fn upload_key(&self, path: &str) -> Outcome<String>;
 
@@ -174,7 +191,7 @@ pub trait Tree: Send + Sync + 'static {
     /// Bytes that still fit; none: not known.
     async fn room(&self) -> Outcome<Option<u64>>;
 
-    /// Removals made before are durable when this answers.
+    /// Removals made before are durable when this answers, and what was appended.
     async fn sync(&self) -> Outcome<()>;
 
     /// The target's own key or path of an item.

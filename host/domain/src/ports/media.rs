@@ -170,5 +170,7 @@ pub trait Media: Send + Sync {
     async fn read(&self, drive: &str, partition: u32, object: u64, length: u64) -> Outcome<(TapePlace, Body)>;
     async fn write(&self, drive: &str, laying: Laying, content: Content, attempt: &str) -> Outcome<Written>;
     async fn synchronize(&self, drive: &str) -> Outcome<TapePlace>;
+    /// The order in which these files of a cartridge are best read: indexes into `paths`, each once.
+    async fn plan_reading(&self, cartridge: &str, paths: &[String]) -> Outcome<Vec<u32>>;
     async fn format(&self, drive: &str, label: &str, attempt: &str, extras: NamedValues) -> Outcome<MediumInfo>;
 }

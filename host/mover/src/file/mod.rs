@@ -2,6 +2,7 @@
 
 mod content;
 mod large;
+mod order;
 mod small;
 mod walk;
 
@@ -9,10 +10,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use capstan_domain::content::Source;
+use capstan_domain::content::{Content, Source};
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::LocationId;
-use capstan_domain::ports::{Attributes, Files, NamedValues, Node, NodeKind};
+use capstan_domain::ports::{Attributes, Files, Media, NamedValues, Node, NodeKind};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 use tokio::sync::{Semaphore, mpsc};
@@ -32,12 +33,16 @@ use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree,
 const CALLS_IN_FLIGHT: usize = 64;
 /// What a node says beside its attributes: when they changed last, in nanoseconds since 1970.
 const CHANGED: &str = "changed";
+/// The same of a file on a tape: where its data begins.
+const PLACE: &str = "place";
 /// Bytes of a name, unless the target says otherwise.
 const LONGEST_NAME: usize = 255;
 
 #[derive(Clone)]
 pub struct FileTree {
     inner: Arc<Inner>,
+    /// Of a tape: knows the order in which its drive reads best.
+    media: Option<Arc<dyn Media>>,
 }
 
 struct Inner {
@@ -57,6 +62,8 @@ struct Inner {
     in_ranges: bool,
     /// Whether folders tell when their names change: the capability "directory-times".
     folder_times: bool,
+    /// Whether all that is written lies behind what was written before: the capability "sequential".
+    sequential: bool,
     /// Nanoseconds; two moments that are closer may be one to the share: the capability "time-step-ns".
     time_step: i64,
 }
@@ -84,9 +91,17 @@ impl FileTree {
                 bad: said("name-escape").unwrap_or_default().to_owned(),
                 in_ranges: said("ranged-write") == Some("true"),
                 folder_times: said("directory-times") == Some("names"),
+                sequential: said("sequential") == Some("true"),
                 time_step: said("time-step-ns").and_then(|value| value.parse::<i64>().ok()).unwrap_or(1).max(1),
             }),
+            media: None,
         }
+    }
+
+    /// Asks this facet of the same target in which order files are best read, where the share is a cartridge of it.
+    #[must_use]
+    pub fn planned_by(self, media: Option<Arc<dyn Media>>) -> Self {
+        Self { media: media.filter(|_| self.inner.sequential), ..self }
     }
 }
 
@@ -157,9 +172,11 @@ fn item_of(path: String, native: Option<String>, node: &Node) -> Item {
         NodeKind::Other => ItemKind::Other { what: "neither file, folder nor link" },
     };
     let size = if kind == ItemKind::File { node.size } else { 0 };
+    let said = |name: &str| node.extras.iter().find(|(known, _)| known == name).map(|(_, value)| value);
     Item {
         kind,
-        changed: node.extras.iter().find(|(name, _)| name == CHANGED).and_then(|(_, value)| value.parse().ok()).map(Timestamp),
+        changed: said(CHANGED).and_then(|value| value.parse().ok()).map(Timestamp),
+        place: said(PLACE).and_then(|value| value.parse().ok()),
         mode: node.mode,
         uid: node.owner.as_deref().and_then(|owner| owner.parse().ok()),
         gid: node.group.as_deref().and_then(|group| group.parse().ok()),
@@ -221,6 +238,14 @@ impl Tree for FileTree {
     }
 
     async fn read_small(&self, items: &[Item], limit: u64) -> Vec<Outcome<Small>> {
+        if self.inner.sequential {
+            // Two readers at a time would send the tape to and fro.
+            let mut read = Vec::with_capacity(items.len());
+            for item in items {
+                read.push(self.inner.read_one(item, limit).await);
+            }
+            return read;
+        }
         let reads = items.iter().cloned().map(|item| {
             let inner = Arc::clone(&self.inner);
             async move { inner.read_one(&item, limit).await }
@@ -258,6 +283,18 @@ impl Tree for FileTree {
             self.sync().await?;
         }
         Ok(stored)
+    }
+
+    fn sequential(&self) -> bool {
+        self.inner.sequential
+    }
+
+    async fn reading_order(&self, items: &[Item]) -> Outcome<Vec<usize>> {
+        order::plan(&self.inner, self.media.as_ref(), items).await
+    }
+
+    async fn append(&self, arrival: &Arrival, content: Content) -> Outcome<Stored> {
+        self.inner.put(arrival, content).await
     }
 
     fn upload_key(&self, path: &str) -> Outcome<String> {

@@ -38,6 +38,7 @@ use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree}
 use beneath::{Parents, Root};
 pub(crate) use change::not_empty;
 pub use read::LocalFile;
+pub(crate) use read::changed;
 pub(crate) use store::{is_temporary, temporary};
 use sync::GroupSync;
 

@@ -9,8 +9,8 @@ use capstan_domain::ports::{ByteRange, GetOptions};
 use capstan_domain::{Failure, Outcome};
 use futures::{StreamExt, TryStreamExt};
 
-use super::in_order::{InOrder, Whole};
 use super::{Inner, attributes};
+use crate::in_order::{InOrder, Whole};
 use crate::item::Item;
 use crate::tree::Opened;
 
@@ -24,8 +24,8 @@ pub(super) async fn open(inner: &Arc<Inner>, item: &Item) -> Outcome<Opened> {
         let (inner, key, etag, version) = (Arc::clone(inner), key.clone(), etag.clone(), version.clone());
         Arc::new(move || Box::pin(get(Arc::clone(&inner), key.clone(), None, etag.clone(), version.clone())))
     };
-    let content =
-        Arc::new(ObjectContent { inner: Arc::clone(inner), key, size, etag, version, in_order: InOrder::new(size, whole) });
+    let in_order = InOrder::new(size, whole, wrong_length);
+    let content = Arc::new(ObjectContent { inner: Arc::clone(inner), key, size, etag, version, in_order });
     Ok(Opened { item: now, content, file: None })
 }
 

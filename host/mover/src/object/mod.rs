@@ -5,7 +5,6 @@
 
 mod attributes;
 mod content;
-mod in_order;
 mod keys;
 mod parts;
 mod recall;

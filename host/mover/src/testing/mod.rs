@@ -4,6 +4,7 @@ mod drives;
 mod files;
 mod ledger;
 mod objects;
+mod tape;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ pub(crate) use drives::MemoryDrives;
 pub(crate) use files::MemoryFiles;
 pub(crate) use ledger::{Crash, MemoryLedger};
 pub(crate) use objects::MemoryObjects;
+pub(crate) use tape::MemoryTape;
 
 use crate::{Control, Counters, Destination, Limits, LocalTree, Options, Source, Transfer, Tree};
 

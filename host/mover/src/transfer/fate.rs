@@ -9,7 +9,7 @@ use crate::ledger::QUOTA;
 
 /// Files that fail one after the other, all retries spent, because the other side is not there or is full: then none is tried any
 /// more.
-const GONE_AFTER: u32 = 8;
+pub(super) const GONE_AFTER: u32 = 8;
 
 /// Shared by the workers of one transfer: the first reason to end it.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! One large file: stored in parts, read back in blocks, never held in memory.
 
-mod prove;
+pub(super) mod prove;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -72,26 +72,12 @@ pub(super) async fn attempt(run: &Run, task: &Task) -> Outcome<Settled> {
         Measured::new(opened, expected, Arc::clone(&run.throttle), transfer.control.clone(), Arc::clone(&transfer.counters));
     let (mut copies, mut stored) = (Vec::new(), false);
     for index in 0..transfer.destinations.len() {
-        let admitted = run.ledger().admit(index, &[small::wanted(task, item.size)]).await?;
-        admitted.into_iter().collect::<Outcome<()>>()?;
-        match into(run, index, task, &content).await? {
+        match copy(run, index, task, &content).await? {
             Arrived::New(copy) => {
                 stored = true;
                 copies.push(copy);
             }
             Arrived::WasThere(copy) => copies.push(copy),
-            Arrived::InTheWay if transfer.options.rename => {
-                let (place, arrived) = beside(run, index, task, &content).await?;
-                tracing::debug!(path = %task.item.path, place, "stored beside what differs");
-                match arrived {
-                    Arrived::New(copy) => {
-                        stored = true;
-                        copies.push(copy);
-                    }
-                    Arrived::WasThere(copy) => copies.push(copy),
-                    Arrived::InTheWay => return Ok(Settled::skipped(task.source, item, differs(&place))),
-                }
-            }
             Arrived::InTheWay => return Ok(Settled::skipped(task.source, item, differs(&task.place))),
         }
     }
@@ -110,14 +96,26 @@ pub(super) async fn attempt(run: &Run, task: &Task) -> Outcome<Settled> {
     })
 }
 
+/// Into one destination, under another name where that is asked for.
+pub(super) async fn copy(run: &Run, index: usize, task: &Task, content: &Arc<Measured>) -> Outcome<Arrived> {
+    let admitted = run.ledger().admit(index, &[small::wanted(task, content.size())]).await?;
+    admitted.into_iter().collect::<Outcome<()>>()?;
+    match into(run, index, task, content).await? {
+        Arrived::InTheWay if run.transfer.options.rename => beside(run, index, task, content).await,
+        arrived => Ok(arrived),
+    }
+}
+
 /// Into the first name beside what differs that is free or holds the very content.
-async fn beside(run: &Run, index: usize, task: &Task, content: &Arc<Measured>) -> Outcome<(String, Arrived)> {
+async fn beside(run: &Run, index: usize, task: &Task, content: &Arc<Measured>) -> Outcome<Arrived> {
     for number in 1..=numbered::TRIES {
-        let place = numbered::numbered(&task.place, number);
-        let task = Task { place: place.clone(), ..task.clone() };
+        let task = Task { place: numbered::numbered(&task.place, number), ..task.clone() };
         match into(run, index, &task, content).await? {
             Arrived::InTheWay => {}
-            arrived => return Ok((place, arrived)),
+            arrived => {
+                tracing::debug!(path = %task.item.path, place = task.place, "stored beside what differs");
+                return Ok(arrived);
+            }
         }
     }
     Err(numbered::none_free(&task.place))
@@ -151,7 +149,8 @@ async fn abandon(tree: &Arc<dyn Tree>, path: &str, ledger: &dyn Ledger) -> Outco
     Ok(())
 }
 
-enum Arrived {
+/// What became of a file in one destination.
+pub(super) enum Arrived {
     New(Copied),
     /// Read and found identical.
     WasThere(Copied),

@@ -14,8 +14,11 @@
 //! | 7 | move: source removed | the record | nothing is left to do |
 //!
 //! So a source goes only after its copies were read back and recorded (D1, D2), and no step is repeated that could lose data.
+//!
+//! What goes to a tape, or comes from one, goes another way (`in_line`).
 
 mod fate;
+mod in_line;
 mod large;
 mod numbered;
 mod plan;
@@ -88,6 +91,12 @@ pub struct Limits {
     pub tries: u32,
     /// Blocks of 16 MiB read back together of one large file.
     pub verify_streams: usize,
+    /// Bytes that a tape takes before it is synced; one file that is larger is a round of its own.
+    pub round_bytes: u64,
+    /// Files of such a round, at most.
+    pub round_files: usize,
+    /// Bytes of memory for what is read ahead of a tape, or from one.
+    pub spool: u64,
     /// Lists of found items between the walk and the workers, each of up to 256 items.
     pub walk_queue: usize,
 }
@@ -102,6 +111,9 @@ impl Default for Limits {
             large_files: 3,
             tries: 5,
             verify_streams: 4,
+            round_bytes: 64 << 30,
+            round_files: 20_000,
+            spool: 256 << 20,
             walk_queue: 16,
         }
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::fate::Fate;
 use super::watched::Watched;
-use super::{Summary, Transfer, large, recalled, remove, small};
+use super::{Summary, Transfer, in_line, large, recalled, remove, small};
 use crate::item::{Found, Item, ItemKind};
 use crate::ledger::{Ledger, Settled};
 use crate::names;
@@ -48,6 +48,7 @@ pub(super) struct Run {
 
 pub(super) async fn run(transfer: Arc<Transfer>, throttle: Arc<Throttle>) -> Outcome<Summary> {
     refuse_overlaps(&transfer)?;
+    refuse_mixtures(&transfer)?;
     let mut fresh = Vec::new();
     for destination in &transfer.destinations {
         fresh.push(is_fresh(&transfer, destination).await?);
@@ -94,6 +95,15 @@ fn refuse_overlaps(transfer: &Transfer) -> Outcome<()> {
     Ok(())
 }
 
+/// What goes from one tree of a destination to its next one goes there in the same way.
+fn refuse_mixtures(transfer: &Transfer) -> Outcome<()> {
+    let mixed = |destination: &super::Destination| destination.trees.iter().any(|tree| !tree.sequential());
+    if (0..).zip(&transfer.destinations).any(|(index, destination)| transfer.is_in_line(index) && mixed(destination)) {
+        return Err(Failure::unsupported("A pool of tapes and of other locations cannot be written to").with_code("mixed-pool"));
+    }
+    Ok(())
+}
+
 async fn is_fresh(transfer: &Transfer, destination: &super::Destination) -> Outcome<bool> {
     // Two sources may land in one place: then what the first brought is in the way of the second.
     let [source] = transfer.sources.as_slice() else { return Ok(false) };
@@ -106,7 +116,7 @@ async fn is_fresh(transfer: &Transfer, destination: &super::Destination) -> Outc
 }
 
 async fn work(run: &Arc<Run>) -> Outcome<()> {
-    let mut workers = Workers { batches: JoinSet::new(), large: JoinSet::new() };
+    let mut workers = Workers::default();
     let mut walked = Ok(());
     for index in 0..run.transfer.sources.len() {
         if let Err(failure) = source(run, index, &mut workers).await {
@@ -118,16 +128,22 @@ async fn work(run: &Arc<Run>) -> Outcome<()> {
             break;
         }
     }
+    workers.round(run).await;
     run.transfer.counters.walked.store(1, Relaxed);
-    while workers.batches.join_next().await.is_some() {}
-    while workers.large.join_next().await.is_some() {}
+    for workers in [&mut workers.batches, &mut workers.large, &mut workers.rounds] {
+        while one_ended(run, workers).await {}
+    }
     // With several sources the failed one has its outcome; alone, it is the transfer that failed.
     if run.transfer.sources.len() > 1 { Ok(()) } else { walked }
 }
 
+#[derive(Default)]
 struct Workers {
     batches: JoinSet<()>,
     large: JoinSet<()>,
+    /// Of tapes: the next round, and the one under way.
+    lot: in_line::Lot,
+    rounds: JoinSet<()>,
 }
 
 async fn source(run: &Arc<Run>, index: usize, workers: &mut Workers) -> Outcome<()> {
@@ -178,7 +194,9 @@ async fn take(run: &Arc<Run>, index: usize, found: Found, batch: &mut Batch, wor
                     Counters::add(&transfer.counters.bytes_found, task.item.size);
                 }
             }
-            if task.item.kind == ItemKind::File && task.item.size > transfer.limits.small_file {
+            if transfer.writes_in_line() || (task.item.kind == ItemKind::File && source.tree.sequential()) {
+                workers.in_line(run, task).await;
+            } else if task.item.kind == ItemKind::File && task.item.size > transfer.limits.small_file {
                 workers.large(run, task).await;
             } else {
                 batch.bytes += task.item.size;
@@ -197,6 +215,15 @@ struct Batch {
     bytes: u64,
 }
 
+/// False: none is at work. One that broke off has left paths without an outcome, so that the transfer must not end well (D11).
+async fn one_ended(run: &Run, workers: &mut JoinSet<()>) -> bool {
+    let ended = workers.join_next().await;
+    if let Some(Err(error)) = &ended {
+        run.fate.end(Failure::host("The host's own task broke off", error));
+    }
+    ended.is_some()
+}
+
 impl Workers {
     async fn batch(&mut self, run: &Arc<Run>, batch: &mut Batch) {
         let batch = std::mem::take(batch);
@@ -204,7 +231,7 @@ impl Workers {
             return;
         }
         while self.batches.len() >= run.transfer.limits.batches.max(1) {
-            self.batches.join_next().await;
+            one_ended(run, &mut self.batches).await;
         }
         if run.fate.has_ended() {
             return;
@@ -213,9 +240,27 @@ impl Workers {
         self.batches.spawn(async move { small::settle(&run, batch.tasks).await });
     }
 
+    async fn in_line(&mut self, run: &Arc<Run>, task: Task) {
+        if self.lot.is_closed_to(&task, &run.transfer) {
+            self.round(run).await;
+        }
+        self.lot.push(task);
+    }
+
+    /// One round at a time: a tape has one writer, and one reader.
+    async fn round(&mut self, run: &Arc<Run>) {
+        let tasks = self.lot.take();
+        while one_ended(run, &mut self.rounds).await {}
+        if tasks.is_empty() || run.fate.has_ended() {
+            return;
+        }
+        let run = Arc::clone(run);
+        self.rounds.spawn(async move { in_line::settle(&run, tasks).await });
+    }
+
     async fn large(&mut self, run: &Arc<Run>, task: Task) {
         while self.large.len() >= run.transfer.limits.large_files.max(1) {
-            self.large.join_next().await;
+            one_ended(run, &mut self.large).await;
         }
         if run.fate.has_ended() {
             return;

@@ -3,8 +3,8 @@
 mod look;
 mod put;
 
-pub(super) use look::{copies_for, is_of, is_still, unchanged};
-pub(super) use put::{trees, wanted, wrong_size};
+pub(super) use look::{agrees, copies_for, is_of, is_still, unchanged, unknown};
+pub(super) use put::{Made, folder_in_the_way, into, made, trees, wanted, wrong_size};
 
 use std::time::Duration;
 
@@ -24,21 +24,28 @@ use crate::ledger::{Copied, Settled};
 use crate::tree::{Arrival, Stored};
 
 /// A task on its way through the batch.
-struct Slot {
-    task: Task,
+pub(super) struct Slot {
+    pub(super) task: Task,
     /// As it was read; more is known than after the walk.
-    item: Item,
-    bytes: Bytes,
-    blake3: Option<[u8; 32]>,
-    copies: Vec<Copied>,
+    pub(super) item: Item,
+    pub(super) bytes: Bytes,
+    pub(super) blake3: Option<[u8; 32]>,
+    pub(super) copies: Vec<Copied>,
     /// Whether anything had to be written.
-    stored: bool,
+    pub(super) stored: bool,
     /// An earlier run stored it: what stands at the destination is compared rather than replaced.
-    known: bool,
+    pub(super) known: bool,
 }
 
-/// A slot and why it needs no further step.
-type Ended = (Task, Outcome<Settled>);
+/// A task and why it needs no further step.
+pub(super) type Ended = (Task, Outcome<Settled>);
+
+/// What is tried again, and how long to wait before.
+#[derive(Default)]
+pub(super) struct Again {
+    pub(super) tasks: Vec<Task>,
+    pub(super) wait: Duration,
+}
 
 pub(super) async fn settle(run: &Run, tasks: Vec<Task>) {
     let mut tasks = tasks;
@@ -47,57 +54,58 @@ pub(super) async fn settle(run: &Run, tasks: Vec<Task>) {
         if run.fate.has_ended() || run.transfer.control.ready().await.is_err() {
             return;
         }
-        let (mut settled, mut again, mut wait) = (Vec::new(), Vec::new(), Duration::ZERO);
-        for (task, outcome) in attempt(run, tasks).await {
-            match outcome {
-                Ok(one) => settled.push(one),
-                Err(failure) if fate::is_interruption(&failure) => {}
-                Err(failure) if recalled::is_recalled(run, &task, &failure).await => {}
-                Err(failure) => match backoff::wait_after(&failure, tries, run.transfer.limits.tries) {
-                    Some(asked) => {
-                        wait = wait.max(asked);
-                        again.push(task);
-                    }
-                    None => settled.push(Settled::failed(task.source, task.item, failure)),
-                },
-            }
-        }
-        // Folders that came only for their attributes have no outcome of their own.
-        settled.retain(|one| one.failure.is_some() || one.item.kind != (ItemKind::Folder { empty: false }));
-        if run.record(settled.clone(), since).await.is_err() {
+        let ended = attempt(run, tasks).await;
+        let Some(again) = conclude(run, ended, tries, since).await else { return };
+        if again.tasks.is_empty() || !again.wait(run, tries).await {
             return;
         }
-        remove::sources(run, &settled).await;
-        if again.is_empty() {
-            return;
-        }
-        tracing::debug!(files = again.len(), ?wait, tries, "files are tried again");
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = run.transfer.control.stopped() => return,
-        }
-        tasks = again;
+        tasks = again.tasks;
     }
+}
+
+impl Again {
+    /// False: the transfer was stopped meanwhile.
+    pub(super) async fn wait(&self, run: &Run, tries: u32) -> bool {
+        tracing::debug!(files = self.tasks.len(), wait = ?self.wait, tries, "files are tried again");
+        tokio::select! {
+            () = tokio::time::sleep(self.wait) => true,
+            () = run.transfer.control.stopped() => false,
+        }
+    }
+}
+
+/// Records what became of tasks in their `tries`-th try and, for a move, removes the sources. None: the ledger has failed.
+pub(super) async fn conclude(run: &Run, ended: Vec<Ended>, tries: u32, since: u64) -> Option<Again> {
+    let (mut settled, mut again) = (Vec::new(), Again::default());
+    for (task, outcome) in ended {
+        match outcome {
+            Ok(one) => settled.push(one),
+            Err(failure) if fate::is_interruption(&failure) => {}
+            Err(failure) if recalled::is_recalled(run, &task, &failure).await => {}
+            Err(failure) => match backoff::wait_after(&failure, tries, run.transfer.limits.tries) {
+                Some(asked) => {
+                    again.wait = again.wait.max(asked);
+                    again.tasks.push(task);
+                }
+                None => settled.push(Settled::failed(task.source, task.item, failure)),
+            },
+        }
+    }
+    // Folders that came only for their attributes have no outcome of their own.
+    settled.retain(|one| one.failure.is_some() || one.item.kind != (ItemKind::Folder { empty: false }));
+    for settled in settled.chunks(run.transfer.limits.batch_files.max(1)) {
+        run.record(settled.to_vec(), since).await.ok()?;
+        remove::sources(run, settled).await;
+    }
+    Some(again)
 }
 
 /// One try of every task; as many results as tasks.
 async fn attempt(run: &Run, tasks: Vec<Task>) -> Vec<Ended> {
     let mut ended = Vec::new();
-    let mut files = Vec::new();
-    for task in tasks {
-        if let ItemKind::Other { what } = task.item.kind {
-            let failure =
-                Failure::unsupported(format!("{:?} is {what}; only files, folders and links are copied", task.item.path))
-                    .with_code("special-file");
-            let settled = Settled::skipped(task.source, task.item.clone(), failure);
-            ended.push((task, Ok(settled)));
-        } else if let Some(failure) = refusal(run, &task) {
-            ended.push((task, Err(failure)));
-        } else if task.item.kind == ItemKind::File {
-            files.push(task);
-        } else {
-            ended.push(put::without_content(run, task).await);
-        }
+    let (files, others) = sorted(run, tasks, &mut ended);
+    for task in others {
+        ended.push(put::without_content(run, task).await);
     }
     let slots = look::unknown(run, files, &mut ended).await;
     let mut slots = look::read(run, slots, &mut ended).await;
@@ -116,6 +124,25 @@ async fn attempt(run: &Run, tasks: Vec<Task>) -> Vec<Ended> {
         ended.push((slot.task, outcome));
     }
     ended
+}
+
+/// Files on one side, links and folders on the other. What cannot be copied anywhere has ended.
+pub(super) fn sorted(run: &Run, tasks: Vec<Task>, ended: &mut Vec<Ended>) -> (Vec<Task>, Vec<Task>) {
+    let mut good = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        if let ItemKind::Other { what } = task.item.kind {
+            let failure =
+                Failure::unsupported(format!("{:?} is {what}; only files, folders and links are copied", task.item.path))
+                    .with_code("special-file");
+            let settled = Settled::skipped(task.source, task.item.clone(), failure);
+            ended.push((task, Ok(settled)));
+        } else if let Some(failure) = refusal(run, &task) {
+            ended.push((task, Err(failure)));
+        } else {
+            good.push(task);
+        }
+    }
+    good.into_iter().partition(|task| task.item.kind == ItemKind::File)
 }
 
 fn done(run: &Run, slot: &Slot) -> Settled {

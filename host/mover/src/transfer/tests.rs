@@ -3,6 +3,7 @@
 mod crash;
 mod paths;
 mod shares;
+mod tapes;
 mod targets;
 mod trees;
 mod unproved;

@@ -64,7 +64,8 @@ fn blocks(size: u64) -> impl Iterator<Item = (u64, u64)> {
     (0..size.div_ceil(BLOCK)).map(move |index| (index * BLOCK, BLOCK.min(size - index * BLOCK)))
 }
 
-fn expected(digest: &Digest, size: u64, offset: u64) -> Outcome<Value> {
+/// The value that the block at `offset` must have.
+pub(in super::super) fn expected(digest: &Digest, size: u64, offset: u64) -> Outcome<Value> {
     if size <= BLOCK {
         return Ok(digest.root);
     }
@@ -121,6 +122,7 @@ fn local_value(file: &LocalFile, offset: u64, length: u64, size: u64) -> Outcome
     Ok(finish(&hasher, size))
 }
 
-fn finish(hasher: &BlockHasher, size: u64) -> Value {
+/// The value of a block of a file of `size` bytes.
+pub(in super::super) fn finish(hasher: &BlockHasher, size: u64) -> Value {
     if size <= BLOCK { hasher.finish_alone() } else { hasher.finish() }
 }

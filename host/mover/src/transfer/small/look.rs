@@ -12,7 +12,7 @@ use crate::ledger::{Copied, Evidence, Known, Settled};
 use crate::measured::not_what_was_stored;
 
 /// Ends the tasks that are unchanged; answers the others.
-pub(super) async fn unknown(run: &Run, tasks: Vec<Task>, ended: &mut Vec<Ended>) -> Vec<(Task, bool)> {
+pub(in super::super) async fn unknown(run: &Run, tasks: Vec<Task>, ended: &mut Vec<Ended>) -> Vec<(Task, bool)> {
     let mut rest = Vec::new();
     for (source, tasks) in by_source(run, tasks) {
         let items: Vec<Item> = tasks.iter().map(|task| task.item.clone()).collect();
@@ -179,7 +179,8 @@ pub(super) async fn read(run: &Run, tasks: Vec<(Task, bool)>, ended: &mut Vec<En
     slots
 }
 
-fn agrees(item: &Item, evidence: Option<&Evidence>, blake3: &[u8; 32]) -> bool {
+/// Whether it is what the catalogue, and what is kept beside it, say of its content.
+pub(in super::super) fn agrees(item: &Item, evidence: Option<&Evidence>, blake3: &[u8; 32]) -> bool {
     let by_catalogue = evidence.filter(|evidence| is_of(evidence, item)).is_none_or(|evidence| evidence.blake3 == *blake3);
     by_catalogue && item.blake3.is_none_or(|beside| beside == *blake3)
 }

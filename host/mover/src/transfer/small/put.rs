@@ -13,12 +13,12 @@ use super::{Ended, Slot, arrival, attempt_key, copied, differs};
 use crate::backoff;
 use crate::digest;
 use crate::item::{Item, ItemKind};
-use crate::ledger::{Settled, Wanted};
+use crate::ledger::{Copied, Settled, Wanted};
 use crate::measured::not_what_was_stored;
 use crate::tree::{Stored, Tree};
 
 /// Answers the slots that have a copy here now; the others have ended.
-pub(super) async fn into(run: &Run, index: usize, slots: Vec<Slot>, ended: &mut Vec<Ended>) -> Vec<Slot> {
+pub(in super::super) async fn into(run: &Run, index: usize, slots: Vec<Slot>, ended: &mut Vec<Ended>) -> Vec<Slot> {
     let mut good = Vec::new();
     let mut absent = admitted(run, index, slots, ended).await;
     if !run.fresh.get(index).copied().unwrap_or(false) {
@@ -172,7 +172,7 @@ fn skipped(slot: Slot) -> Ended {
     (slot.task, Ok(settled))
 }
 
-fn folder_in_the_way(place: &str) -> Failure {
+pub(in super::super) fn folder_in_the_way(place: &str) -> Failure {
     Failure::new(Kind::Conflict, format!("A folder stands at {place:?}")).with_code("folder-in-the-way")
 }
 
@@ -261,37 +261,53 @@ pub(super) async fn without_content(run: &Run, task: Task) -> Ended {
 async fn make(run: &Run, task: &Task) -> Outcome<Settled> {
     let mut settled = Settled::without_copies(task.source, task.item.clone(), PathState::Done, None);
     for index in 0..run.transfer.destinations.len() {
-        let attempt = attempt_key(run, index, &task.place);
-        let current = run.current.get(index).map_or(0, |current| current.load(Relaxed));
-        let Some(tree) = trees(run, index).get(current) else { continue };
-        match &task.item.kind {
-            ItemKind::Link { to } => {
-                match tree.stat(&task.place).await? {
-                    Some(there) if there.kind == task.item.kind => {
-                        settled.state = PathState::Unchanged;
-                        continue;
-                    }
-                    Some(there) if matches!(there.kind, ItemKind::Folder { .. }) => return Err(folder_in_the_way(&task.place)),
-                    Some(_) if !run.transfer.options.overwrite => {
-                        return Ok(Settled::skipped(task.source, task.item.clone(), differs(&task.place)));
-                    }
-                    _ => {}
-                }
+        match made(run, index, task).await? {
+            Made::Folder => {}
+            Made::WasThere => settled.state = PathState::Unchanged,
+            Made::InTheWay => return Ok(Settled::skipped(task.source, task.item.clone(), differs(&task.place))),
+            Made::Link(copy) => {
                 settled.state = PathState::Done;
-                let stored = tree.make_link(&task.place, to, &task.item, &attempt, run.transfer.options.overwrite).await?;
-                let made = tree.stat(&task.place).await?;
-                if made.is_none_or(|made| made.kind != task.item.kind) {
-                    return Err(not_what_was_stored(0));
-                }
-                settled.copies.push(copied((index, current), tree.location(), stored, true));
+                settled.copies.push(copy);
             }
-            ItemKind::Folder { empty } if *empty || tree.keeps_folders() => {
-                tree.make_folder(&task.place, &task.item, &attempt).await?
-            }
-            _ => {}
         }
     }
     // Folders of a move go when all that was in them has gone.
     settled.moved = run.transfer.options.remove_source && matches!(task.item.kind, ItemKind::Link { .. });
     Ok(settled)
+}
+
+/// What became of a folder or a link in one destination.
+pub(in super::super) enum Made {
+    Folder,
+    Link(Copied),
+    /// The very link.
+    WasThere,
+    InTheWay,
+}
+
+pub(in super::super) async fn made(run: &Run, index: usize, task: &Task) -> Outcome<Made> {
+    let attempt = attempt_key(run, index, &task.place);
+    let current = run.current.get(index).map_or(0, |current| current.load(Relaxed));
+    let Some(tree) = trees(run, index).get(current) else { return Ok(Made::Folder) };
+    match &task.item.kind {
+        ItemKind::Link { to } => {
+            match tree.stat(&task.place).await? {
+                Some(there) if there.kind == task.item.kind => return Ok(Made::WasThere),
+                Some(there) if matches!(there.kind, ItemKind::Folder { .. }) => return Err(folder_in_the_way(&task.place)),
+                Some(_) if !run.transfer.options.overwrite => return Ok(Made::InTheWay),
+                _ => {}
+            }
+            let stored = tree.make_link(&task.place, to, &task.item, &attempt, run.transfer.options.overwrite).await?;
+            let there = tree.stat(&task.place).await?;
+            if there.is_none_or(|there| there.kind != task.item.kind) {
+                return Err(not_what_was_stored(0));
+            }
+            Ok(Made::Link(copied((index, current), tree.location(), stored, true)))
+        }
+        ItemKind::Folder { empty } if *empty || tree.keeps_folders() => {
+            tree.make_folder(&task.place, &task.item, &attempt).await?;
+            Ok(Made::Folder)
+        }
+        _ => Ok(Made::Folder),
+    }
 }

@@ -1,7 +1,7 @@
-//! Ranges of an object whose target answers whole objects only: cut out of one stream, in order.
+//! Ranges of a file or an object that is best read whole and once: cut out of one stream, in order.
 //!
-//! A reader waits until the stream is free, and of those that wait the one that begins next in the object goes first. What lies
-//! between is read and dropped; who wants what is past already begins the stream anew. So readers that go through the object a few
+//! A reader waits until the stream is free, and of those that wait the one that begins next in the file goes first. What lies
+//! between is read and dropped; who wants what is past already begins the stream anew. So readers that go through the file a few
 //! ranges at a time, as a transfer and its proof do, read it once, and nothing is held but a chunk.
 
 use std::collections::BTreeMap;
@@ -15,14 +15,14 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::Notify;
 
-use super::content::wrong_length;
+/// Asks for the whole of it.
+pub(crate) type Whole = Arc<dyn Fn() -> BoxFuture<'static, Outcome<Body>> + Send + Sync>;
 
-/// Asks the target for the whole object.
-pub(super) type Whole = Arc<dyn Fn() -> BoxFuture<'static, Outcome<Body>> + Send + Sync>;
-
-pub(super) struct InOrder {
+pub(crate) struct InOrder {
     size: u64,
     whole: Whole,
+    /// What it means that the stream has another number of bytes.
+    wrong: fn() -> Failure,
     state: Mutex<State>,
     moved: Notify,
 }
@@ -44,9 +44,9 @@ struct Cursor {
 }
 
 impl Cursor {
-    async fn next(&mut self, most: u64) -> Outcome<Bytes> {
+    async fn next(&mut self, most: u64, wrong: fn() -> Failure) -> Outcome<Bytes> {
         while self.rest.is_empty() {
-            self.rest = self.body.next().await.ok_or_else(wrong_length)??;
+            self.rest = self.body.next().await.ok_or_else(wrong)??;
         }
         let take = usize::try_from(most).unwrap_or(usize::MAX).min(self.rest.len());
         self.position += take as u64;
@@ -54,18 +54,18 @@ impl Cursor {
     }
 
     /// After the last byte: nothing follows, and the target says that all went well.
-    async fn end(&mut self) -> Outcome<()> {
+    async fn end(&mut self, wrong: fn() -> Failure) -> Outcome<()> {
         let more = if self.rest.is_empty() { self.body.next().await.transpose()? } else { None };
-        if self.rest.is_empty() && more.is_none() { Ok(()) } else { Err(wrong_length()) }
+        if self.rest.is_empty() && more.is_none() { Ok(()) } else { Err(wrong()) }
     }
 }
 
 impl InOrder {
-    pub(super) fn new(size: u64, whole: Whole) -> Arc<Self> {
-        Arc::new(Self { size, whole, state: Mutex::default(), moved: Notify::new() })
+    pub(crate) fn new(size: u64, whole: Whole, wrong: fn() -> Failure) -> Arc<Self> {
+        Arc::new(Self { size, whole, wrong, state: Mutex::default(), moved: Notify::new() })
     }
 
-    pub(super) fn open(self: &Arc<Self>, offset: u64, length: u64) -> Body {
+    pub(crate) fn open(self: &Arc<Self>, offset: u64, length: u64) -> Body {
         let order = Arc::clone(self);
         let body = async move {
             let mut turn = order.turn(offset).await;
@@ -158,15 +158,16 @@ struct Turn {
 
 impl Turn {
     async fn step(&mut self, offset: u64, left: u64) -> Outcome<Option<Bytes>> {
-        let Some(cursor) = &mut self.cursor else { return Err(wrong_length()) };
+        let wrong = self.order.wrong;
+        let Some(cursor) = &mut self.cursor else { return Err(wrong()) };
         while cursor.position < offset {
-            cursor.next(offset - cursor.position).await?;
+            cursor.next(offset - cursor.position, wrong).await?;
         }
         if left > 0 {
-            return cursor.next(left).await.map(Some);
+            return cursor.next(left, wrong).await.map(Some);
         }
         if cursor.position == self.order.size {
-            cursor.end().await?;
+            cursor.end(wrong).await?;
         }
         Ok(None)
     }
@@ -199,7 +200,7 @@ mod tests {
             let chunks: Vec<Outcome<Bytes>> = bytes.chunks(70).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
             Box::pin(async move { Ok(Box::pin(futures::stream::iter(chunks)) as Body) })
         });
-        InOrder::new(SIZE, whole)
+        InOrder::new(SIZE, whole, || Failure::invalid("another number of bytes"))
     }
 
     async fn read(order: &Arc<InOrder>, offset: u64, length: u64) -> Vec<u8> {
