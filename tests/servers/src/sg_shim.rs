@@ -40,9 +40,17 @@ pub(crate) fn library() -> anyhow::Result<PathBuf> {
 }
 
 fn build(compiler: &Path, bench: &Path) -> anyhow::Result<()> {
-    std::fs::write(bench.join("sg.c"), SOURCE)?;
-    let built =
-        Command::new(compiler).current_dir(bench).args(OPTIONS).args(["-o", "sg.so", "sg.c", "-ldl", "-lpthread"]).output()?;
+    for (name, source) in SOURCES {
+        std::fs::write(bench.join(name), source)?;
+    }
+    let sources = SOURCES.map(|(name, _)| name).into_iter().filter(|name| name.ends_with(".c"));
+    let built = Command::new(compiler)
+        .current_dir(bench)
+        .args(OPTIONS)
+        .args(["-o", "sg.so"])
+        .args(sources)
+        .args(["-ldl", "-lpthread"])
+        .output()?;
     if !built.status.success() {
         bail!("the library of SCSI generic devices does not compile: {}", String::from_utf8_lossy(&built.stderr));
     }

@@ -41,7 +41,9 @@ impl Connection for Handle {
     }
 
     fn files(&self) -> Option<Arc<dyn Files>> {
-        self.has(Facet::Files).then(|| Arc::new(self.clone()) as Arc<dyn Files>)
+        // Files on a cartridge wait until it was fetched, threaded and wound.
+        let handle = || if self.has(Facet::Media) { self.patient() } else { self.clone() };
+        self.has(Facet::Files).then(|| Arc::new(handle()) as Arc<dyn Files>)
     }
 
     fn drives(&self) -> Option<Arc<dyn Drives>> {
