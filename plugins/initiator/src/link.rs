@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use capstan_iscsi::{Algorithm, ChapQuestion, Command, Data, Event, Outcome as Fate, Purpose, Repeat, Session, Tag, crc32c};
+use capstan_iscsi::{
+    Algorithm, ChapQuestion, Command, Data, Event, Order, Outcome as Fate, Purpose, Repeat, Session, Tag, crc32c,
+};
 use capstan_sdk::failure::malformed;
 use capstan_sdk::tcp::Line;
 use capstan_sdk::{Failure, Outcome, named};
@@ -60,6 +62,32 @@ impl<O: Outside> Link<O> {
     /// Gives a command, beside those that are under way. `lun` as it stands in a PDU (SAM-5, section 4.7).
     pub fn submit(&mut self, lun: u64, cdb: &[u8], data: Data) -> Outcome<Tag> {
         self.session.submit(Command::new(lun, cdb, data, Repeat::Never)).map_err(refused)
+    }
+
+    /// The same for a device that has to do things one after the other: behind all that it was given before. `goes_whole` says whether it may be
+    /// given beside others.
+    pub fn submit_ordered(&mut self, lun: u64, cdb: &[u8], data: Data) -> Outcome<Tag> {
+        let command = Command { order: Order::Ordered, ..Command::new(lun, cdb, data, Repeat::Never) };
+        self.session.submit(command).map_err(refused)
+    }
+
+    /// Whether so many bytes go along with their command. Commands whose data follows later may be begun in another order than they were given.
+    pub fn goes_whole(&self, bytes: usize) -> bool {
+        self.session.is_ready() && self.session.agreed().goes_whole(bytes)
+    }
+
+    /// Hands over what was submitted, as far as the target takes it now, and waits for no answer.
+    pub async fn send(&mut self) -> Outcome<()> {
+        while let Some(line) = &self.line {
+            let out = self.session.transmit(PIECE as usize);
+            if out.is_empty() {
+                return Ok(());
+            }
+            if let Err(failure) = line.write(out).await {
+                self.mend(failure).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The next command that ended, and how. A connection that was lost meanwhile is open again, or this fails.

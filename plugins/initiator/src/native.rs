@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::rc::Rc;
 use std::time::Duration;
 
 use capstan_sdk::failure::{invalid, timed_out, unavailable};
@@ -10,8 +11,8 @@ use capstan_sdk::tcp::Line;
 use capstan_sdk::{NamedValue, Outcome, find};
 
 /// Blocks its thread: an instance has a thread of its own.
-#[derive(Debug)]
-pub struct Socket(RefCell<TcpStream>);
+#[derive(Clone, Debug)]
+pub struct Socket(Rc<RefCell<TcpStream>>);
 
 /// `extras`: "read-timeout-ms", as of the contract's `tcp.connect`.
 pub fn connect(host: &str, port: u16, extras: &[NamedValue]) -> Outcome<Socket> {
@@ -20,13 +21,20 @@ pub fn connect(host: &str, port: u16, extras: &[NamedValue]) -> Outcome<Socket> 
     let silence = find(extras, "read-timeout-ms").and_then(|text| text.parse().ok()).map(Duration::from_millis);
     stream.set_read_timeout(silence).map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
-    Ok(Socket(RefCell::new(stream)))
+    Ok(Socket(Rc::new(RefCell::new(stream))))
 }
 
 impl Line for Socket {
     async fn read(&self, limit: u32) -> Outcome<Vec<u8>> {
         let mut bytes = vec![0; limit as usize];
-        match self.0.borrow_mut().read(&mut bytes) {
+        let mut stream = self.0.borrow_mut();
+        let read = loop {
+            match stream.read(&mut bytes) {
+                Err(why) if why.kind() == ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match read {
             Ok(read) => {
                 bytes.truncate(read);
                 Ok(bytes)

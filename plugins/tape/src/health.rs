@@ -7,6 +7,7 @@ use capstan_sdk::failure::not_found;
 use capstan_sdk::types;
 use capstan_sdk::{NamedValue, Outcome, named};
 
+use crate::cleaning::{self, CLEANING_NEEDED};
 use crate::site::site;
 use crate::unit::{Stop, Unit};
 
@@ -22,7 +23,7 @@ const COUNTERS: [(u16, &str); 7] = [
 ];
 
 /// A page of the device's log; none: it has no such page.
-async fn page(unit: &mut Unit, page: u8) -> Outcome<Option<Vec<u8>>> {
+pub(crate) async fn page(unit: &mut Unit, page: u8) -> Outcome<Option<Vec<u8>>> {
     match unit.ask(&log::sense(page, 0), Data::In(u32::from(log::BYTES))).await {
         Ok(told) => Ok(Page::read(&told).is_ok_and(|of| of.page == page).then_some(told)),
         Err(Stop::Refused(_)) => Ok(None),
@@ -61,9 +62,13 @@ pub(crate) async fn examine(name: &str) -> Outcome<types::Health> {
     }
     let drive = site.drive(name).map_err(|_| not_found(format!("there is no drive or library {name:?}")))?;
     let mut taken = drive.take().await?;
+    // Before the alerts: to be asked for them may clear what the drive asks for.
+    let wanted = cleaning::is_wanted(&mut taken.it).await?;
     let unit = &mut taken.it.unit;
     let alerts = alerts(unit, alert::of_drive).await?;
     let counters = counters(unit).await?;
     taken.give_back();
-    Ok(types::Health { alerts, counters, extras: Vec::new() })
+    let wanted = wanted || alerts.iter().any(|alert| alert::asks_for_cleaning(alert.flag));
+    let extras = wanted.then(|| named("state", CLEANING_NEEDED)).into_iter().collect();
+    Ok(types::Health { alerts, counters, extras })
 }

@@ -20,16 +20,22 @@
 //!
 //! Source: SPC-4, SMC-3, SSC-4 and RFC 7143.
 
+mod checksum;
+mod cleaning;
 mod config;
 mod description;
+mod device;
+mod entry;
 mod health;
 mod held;
 mod inventory;
 mod label;
+mod lane;
 mod link;
 mod local;
 mod medium;
 mod outside;
+mod plan;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "asked by the facet for files, which comes next"))]
 mod reading;
 mod record;
@@ -187,6 +193,10 @@ impl facet::Guest for Tapes {
         health::examine(&name).await
     }
 
+    async fn plan_reading(cartridge: String, paths: Vec<String>) -> Outcome<Vec<u32>> {
+        plan::reading(&cartridge, &paths, &plan::Blocks).await
+    }
+
     async fn position(drive: String) -> Outcome<Place> {
         ways::position(&drive).await
     }
@@ -205,7 +215,7 @@ impl facet::Guest for Tapes {
         object: u64,
         length: u64,
     ) -> Outcome<(Place, StreamReader<u8>, FutureReader<Result<(), Failure>>)> {
-        let (place, reading) = stream::read(site().await?.drive(&drive)?, Spot::new(partition, object)?, length).await?;
+        let (place, reading) = stream::read(&drive, Spot::new(partition, object)?, length).await?;
         let (mut stream, reader) = wit_stream::new::<u8>();
         let (end, ended) = wit_future::new::<Result<(), Failure>>(|| Ok(()));
         spawn_local(async move {

@@ -2,14 +2,20 @@
 
 use capstan_iscsi::Data;
 use capstan_scsi::attribute::{self, Attribute, id};
+use capstan_scsi::log;
 use capstan_scsi::mode::{self, Parameters};
+use capstan_scsi::tape::condition::{self, Room, volume};
 use capstan_scsi::tape::{self, Ended, Format as How, Partitions};
 use capstan_sdk::failure::{denied, invalid, malformed, unsupported};
 use capstan_sdk::types;
 use capstan_sdk::{NamedValue, Outcome, find, named};
 
+use crate::entry::enter;
+use crate::health;
 use crate::inventory::{server, shown};
 use crate::label;
+use crate::lane::longest;
+use crate::plan;
 use crate::record::{self, Format, Write};
 use crate::site::{Drive, Site, site};
 use crate::stream::{self, Laid, Laying, Source};
@@ -19,6 +25,10 @@ use crate::unit::Stop;
 /// Bytes of a mebibyte, in which cartridges tell their capacities.
 const MEBIBYTE: u64 = 1 << 20;
 const INDEX: &str = "index-gigabytes";
+/// Counters of a cartridge's life.
+const LOADS: &str = "loads";
+const WRITTEN: &str = "mebibytes-written";
+const READ: &str = "mebibytes-read";
 
 /// The label of what is in, as the library reads it.
 async fn cartridge(site: &Site, drive: &Drive) -> Outcome<Option<String>> {
@@ -62,6 +72,44 @@ fn number(memory: &[Attribute], id: u16) -> Option<u64> {
     memory.iter().find(|attribute| attribute.id == id)?.number()
 }
 
+/// A page of the drive's log; nothing where it has no such page.
+async fn log_page(tape: &mut Tape, page: u8) -> Outcome<Vec<u8>> {
+    Ok(health::page(&mut tape.unit, page).await?.unwrap_or_default())
+}
+
+/// Bytes of a partition: as the cartridge's memory has them, else as the drive counts them, else as its settings say.
+async fn room(tape: &mut Tape, partition: u8, memory: &[Attribute], page: Option<&Partitions>) -> Outcome<types::Partition> {
+    let told = |id| number(memory, id);
+    let mut room = Room { remaining: told(id::REMAINING_CAPACITY), maximum: told(id::MAXIMUM_CAPACITY) };
+    if room.maximum.is_none() {
+        let log = log_page(tape, condition::CAPACITY).await?;
+        room = log::Page::read(&log).map_or(room, |log| Room::read(&log, partition));
+    }
+    let bytes = |mebibytes: Option<u64>| mebibytes.and_then(|size| size.checked_mul(MEBIBYTE));
+    let capacity = bytes(room.maximum).or_else(|| page.and_then(|page| page.size(usize::from(partition))));
+    let remaining = bytes(room.remaining).filter(|left| capacity.is_none_or(|most| *left <= most));
+    Ok(types::Partition { capacity, remaining })
+}
+
+/// What happened to the cartridge over its life: as its memory has it, else as the drive counts it.
+async fn life(tape: &mut Tape, memory: &[Attribute]) -> Outcome<Vec<NamedValue>> {
+    let known = [(id::LOAD_COUNT, LOADS), (id::TOTAL_WRITTEN, WRITTEN), (id::TOTAL_READ, READ)];
+    let told: Vec<NamedValue> =
+        known.into_iter().filter_map(|(id, name)| Some(named(name, number(memory, id)?.to_string()))).collect();
+    if !told.is_empty() {
+        return Ok(told);
+    }
+    let log = log_page(tape, log::VOLUME_STATISTICS).await?;
+    let Ok(log) = log::Page::read(&log) else { return Ok(told) };
+    let mebibytes = |code| u64::try_from(u128::from(log.number(code)?) * 1_000_000 / u128::from(MEBIBYTE)).ok();
+    let counted = [
+        (LOADS, log.number(volume::LOADS)),
+        (WRITTEN, mebibytes(volume::MEGABYTES_WRITTEN)),
+        (READ, mebibytes(volume::MEGABYTES_READ)),
+    ];
+    Ok(counted.into_iter().filter_map(|(name, number)| Some(named(name, number?.to_string()))).collect())
+}
+
 async fn told(tape: &mut Tape, cartridge: Option<String>) -> Outcome<types::Medium> {
     tape.spot().await?;
     let limits = tape.limits().await?;
@@ -71,27 +119,37 @@ async fn told(tape: &mut Tape, cartridge: Option<String>) -> Outcome<types::Medi
     let page = page.and_then(|page| Partitions::read(&page).ok());
     let mut partitions = Vec::new();
     let mut counters: Vec<NamedValue> = Vec::new();
+    let mut remembers = false;
     for partition in 0..=page.as_ref().map_or(0, |page| page.additional) {
         let memory = memory(tape, partition).await?;
-        let size = |id| number(&memory, id).and_then(|size| size.checked_mul(MEBIBYTE));
-        let capacity = size(id::MAXIMUM_CAPACITY);
-        let capacity = capacity.or_else(|| page.as_ref().and_then(|page| page.size(usize::from(partition))));
-        let remaining = size(id::REMAINING_CAPACITY).filter(|left| capacity.is_none_or(|most| *left <= most));
-        partitions.push(types::Partition { capacity, remaining });
+        partitions.push(room(tape, partition, &memory, page.as_ref()).await?);
         if partition == 0 {
-            let known = [(id::LOAD_COUNT, "loads"), (id::TOTAL_WRITTEN, "mebibytes-written"), (id::TOTAL_READ, "mebibytes-read")];
-            let told = known.into_iter().filter_map(|(id, name)| Some(named(name, number(&memory, id)?.to_string())));
-            counters.extend(told);
+            (counters, remembers) = (life(tape, &memory).await?, !memory.is_empty());
         }
     }
+    let held = tape.held();
+    let abilities = [
+        (tape.knows_places(), "locate"),
+        (page.as_ref().is_some_and(|page| page.most_additional > 0), "partitions"),
+        (remembers, "medium-memory"),
+        (plan::most(tape).await? > 0, "access-order"),
+        (held.protected, "block-checksums"),
+        (held.reserved, "reservations"),
+    ];
+    let abilities: Vec<&str> = abilities.into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
+    let mut extras: Vec<NamedValue> = Vec::new();
+    if !abilities.is_empty() {
+        extras.push(named("abilities", abilities.join(" ")));
+    }
+    extras.extend(density.map(|density| named("density", format!("{density:02x}"))));
     Ok(types::Medium {
         cartridge,
         write_protected,
         block_minimum: limits.minimum.max(1),
-        block_maximum: limits.maximum.unwrap_or(tape::LENGTH),
+        block_maximum: limits.maximum.unwrap_or(tape::LENGTH).min(longest(held.protected)),
         partitions,
         counters,
-        extras: density.map(|density| named("density", format!("{density:02x}"))).into_iter().collect(),
+        extras,
     })
 }
 
@@ -99,7 +157,7 @@ pub(crate) async fn inspect(name: &str) -> Outcome<types::Medium> {
     let site = site().await?;
     let drive = site.drive(name)?;
     let cartridge = cartridge(&site, drive).await?;
-    let mut taken = drive.take().await?;
+    let mut taken = enter(&site, drive).await?;
     let medium = told(&mut taken.it, cartridge).await?;
     taken.give_back();
     Ok(medium)
@@ -109,7 +167,7 @@ pub(crate) async fn write(name: &str, mut laying: Laying, content: &impl Source,
     let site = site().await?;
     let drive = site.drive(name)?;
     let of = kept(drive, cartridge(&site, drive).await?.as_deref());
-    let mut taken = drive.take().await?;
+    let mut taken = enter(&site, drive).await?;
     let Spot { partition, object } = laying.at;
     let before: Option<Write> = record::get(&of).await?;
     let before = before.filter(|write| write.attempt == attempt && (write.partition, write.object) == (partition, object));
@@ -143,14 +201,14 @@ pub(crate) async fn format(name: &str, label: &str, attempt: &str, extras: &[Nam
     let drive = site.drive(name)?;
     let cartridge = cartridge(&site, drive).await?;
     let of = kept(drive, cartridge.as_deref());
-    let mut taken = drive.take().await?;
+    let mut taken = enter(&site, drive).await?;
     let tape = &mut taken.it;
     let before: Option<Format> = record::get(&of).await?;
     if before.is_none_or(|format| format.attempt != attempt) {
         let begin = Spot { partition: 0, object: 0 };
         let medium = told(tape, cartridge.clone()).await?;
         if medium.write_protected {
-            return Err(denied(format!("the cartridge in {} is write-protected", drive.subject()))
+            return Err(denied(format!("the cartridge in {} is write-protected", tape.unit.subject))
                 .next_step("Move the tab of the cartridge."));
         }
         partition(tape, index).await?;

@@ -24,6 +24,12 @@ pub(crate) struct Format {
     pub(crate) attempt: String,
 }
 
+/// The key under which the target reserves drives.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct Reservation {
+    pub(crate) key: u64,
+}
+
 pub(crate) trait Record: Serialize + DeserializeOwned {
     const KIND: &'static str;
 }
@@ -34,6 +40,10 @@ impl Record for Write {
 
 impl Record for Format {
     const KIND: &'static str = "format";
+}
+
+impl Record for Reservation {
+    const KIND: &'static str = "reservation";
 }
 
 /// `of`: the cartridge's label, or the drive where there is none that can be read.

@@ -10,13 +10,16 @@ use capstan_sdk::failure::{busy, conflict, no_space, not_found};
 use capstan_sdk::types;
 use capstan_sdk::{Outcome, named};
 
+use crate::cleaning::{self, CLEANING_NEEDED, is_cleaner};
+use crate::entry;
 use crate::inventory::{Inventory, drive_at, holder, server, shown};
+use crate::outside;
 use crate::site::{Drive, Robot, Site, site};
 use crate::tape::Tape;
 use crate::unit::{Stop, Unit};
 
 /// One cartridge to an element that is empty.
-async fn shift(robot: &mut Unit, from: u16, to: u16) -> Outcome<()> {
+pub(crate) async fn shift(robot: &mut Unit, from: u16, to: u16) -> Outcome<()> {
     let before = Inventory::take(robot).await?.elements.get(&from).and_then(|element| element.label.clone());
     // 0: whichever arm the library takes.
     match robot.tell(&changer::move_medium(0, from, to), Data::None, 0).await {
@@ -25,10 +28,11 @@ async fn shift(robot: &mut Unit, from: u16, to: u16) -> Outcome<()> {
         Err(stop) => {
             let after = Inventory::take(robot).await?;
             let lies = |at: u16| after.elements.get(&at).filter(|element| element.full).map(|element| element.label.clone());
-            if lies(from).is_none() && lies(to) == Some(before) {
+            if lies(from).is_none() && lies(to).as_ref() == Some(&before) {
                 return Ok(());
             }
-            Err(stop.told(&robot.subject))
+            let label = before.map_or_else(|| "a cartridge without a label".to_owned(), |label| format!("cartridge {label:?}"));
+            Err(stop.told(&format!("{} with {label} between elements {from} and {to}", robot.subject)))
         }
     }
 }
@@ -157,55 +161,100 @@ pub(crate) async fn load(cartridge: &str, wanted: Option<&str>) -> Outcome<types
     let name = element.as_ref().and_then(|element| drive_at(&site, element));
     let name = name.ok_or_else(|| capstan_sdk::failure::malformed("the drive is gone from the library", at.to_string()))?;
     let drive = site.drive(name)?;
+    let cleaner = element.as_ref().is_some_and(|element| is_cleaner(element.medium, cartridge));
     let mut taken = drive.take().await?;
     // Another cartridge may be in than before.
     taken.it.forget();
-    threaded(&mut taken.it).await?;
+    entry::name(&mut taken.it, drive, Some(&robot.name), Some(cartridge));
+    if threaded(&mut taken.it, cleaner).await? {
+        taken.it.hold().await?;
+        taken.give_back();
+        return Ok(state(&site, drive, element.map(|element| (robot, element)).as_ref()).await);
+    }
+    let subject = taken.it.unit.subject.clone();
+    let cleaned = cleaning::finished(&mut taken.it.unit, &subject).await;
+    match &cleaned {
+        // A cartridge that did not clean goes home as well.
+        Err(failure) if failure.fault().code.as_deref() != Some(cleaning::FAILED) => return Err(failure.clone()),
+        _ => {}
+    }
+    emptied(&mut taken.it).await?;
+    carried_home(&site, drive).await?;
+    taken.it.forget();
     taken.give_back();
-    Ok(state(&site, drive, element.map(|element| (robot, element)).as_ref()).await)
+    cleaned?;
+    Ok(state(&site, drive, server(&site, &drive.name).await?.as_ref()).await)
 }
 
-/// Waits until the tape is threaded; some drives want to be told.
-async fn threaded(tape: &mut Tape) -> Outcome<()> {
+/// Waits until the tape is threaded; some drives want to be told. False: what is in cleans the drive.
+async fn threaded(tape: &mut Tape, cleaner: bool) -> Outcome<bool> {
     match tape.unit.ready().await {
-        Ok(()) => return Ok(()),
-        // A cleaning cartridge does not get ready.
-        Err(Stop::Refused(Refusal { reason: Reason::Cleaning, .. })) => return Ok(()),
+        Ok(()) => return Ok(true),
+        // A cleaning cartridge does not get ready, and may be through already.
+        Err(Stop::Refused(Refusal { reason: Reason::Cleaning | Reason::CleaningFailed, .. })) => return Ok(false),
+        Err(Stop::Refused(Refusal { reason: Reason::NotReady | Reason::NoMedium | Reason::CleaningNeeded, .. })) if cleaner => {
+            return Ok(false);
+        }
         Err(Stop::Refused(Refusal { reason: Reason::NotReady | Reason::NoMedium, .. })) => {}
         Err(stop) => return Err(stop.told(&tape.unit.subject)),
     }
     match tape.unit.tell(&tape::load(true), Data::None, 0).await {
-        Ok(_) => tape.unit.ready().await.map_err(|stop| stop.told(&tape.unit.subject)),
+        Ok(_) => tape.unit.ready().await.map(|()| true).map_err(|stop| stop.told(&tape.unit.subject)),
         Err(stop) => Err(stop.told(&tape.unit.subject)),
     }
+}
+
+/// How often a drive is told to give out what an earlier session of this host still keeps in, and the pause: that session is about to end.
+const UNLOAD_TRIES: u32 = 10;
+const UNLOAD_MS: u64 = 500;
+
+/// Out of the drive's hands; nothing in it is a success.
+async fn emptied(tape: &mut Tape) -> Outcome<()> {
+    tape.allow_removal().await?;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match tape.unit.tell(&tape::load(false), Data::None, 0).await {
+            Ok((Ended::Whole, _)) => break,
+            Ok((ended, _)) => return Err(tape.odd(ended)),
+            // Nothing is in, or it is out of the drive's hands already.
+            Err(stop) if stop.is_empty() => break,
+            Err(Stop::Refused(Refusal { reason: Reason::NotReady | Reason::CleaningFailed, .. })) => break,
+            Err(Stop::Refused(Refusal { reason: Reason::RemovalPrevented, .. }))
+                if tries < UNLOAD_TRIES && !outside::cancelled() =>
+            {
+                outside::wait(UNLOAD_MS).await;
+            }
+            Err(stop) => return Err(stop.told(&tape.unit.subject).maybe_done()),
+        }
+    }
+    tape.release().await
+}
+
+/// What lies in the drive's element to where it came from, or to a slot that is free.
+async fn carried_home(site: &Site, drive: &Drive) -> Outcome<()> {
+    let Some((robot, at)) = server(site, &drive.name).await? else { return Ok(()) };
+    let mut arm = robot.take().await?;
+    let inventory = Inventory::take(&mut arm.it).await?;
+    if let Some(full) = inventory.elements.get(&at.address).filter(|element| element.full) {
+        let home = full.source.and_then(|home| inventory.elements.get(&home));
+        let home = home.filter(|home| home.kind == Kind::Slot && !home.full).or_else(|| inventory.free(Kind::Slot));
+        let home =
+            home.ok_or_else(|| no_space(format!("no slot of {} is free", robot.subject())).next_step("Eject a cartridge."))?;
+        shift(&mut arm.it, full.address, home.address).await?;
+    }
+    arm.give_back();
+    Ok(())
 }
 
 /// Out of the drive and home.
 pub(crate) async fn unload(name: &str) -> Outcome<()> {
     let site = site().await?;
     let drive = site.drive(name)?;
-    let mut taken = drive.take().await?;
-    match taken.it.unit.tell(&tape::load(false), Data::None, 0).await {
-        Ok((Ended::Whole, _)) => {}
-        Ok((ended, _)) => return Err(taken.it.odd(ended)),
-        // Nothing is in, or it is out of the drive's hands already.
-        Err(stop) if stop.is_empty() => {}
-        Err(Stop::Refused(Refusal { reason: Reason::NotReady, .. })) => {}
-        Err(stop) => return Err(stop.told(&drive.subject()).maybe_done()),
-    }
+    let mut taken = entry::enter(&site, drive).await?;
+    emptied(&mut taken.it).await?;
     taken.it.forget();
-    if let Some((robot, at)) = server(&site, name).await? {
-        let mut arm = robot.take().await?;
-        let inventory = Inventory::take(&mut arm.it).await?;
-        let full = inventory.elements.get(&at.address).filter(|element| element.full);
-        if let Some(full) = full {
-            let home = full.source.and_then(|home| inventory.elements.get(&home));
-            let home = home.filter(|home| home.kind == Kind::Slot && !home.full).or_else(|| inventory.free(Kind::Slot));
-            let home = home.ok_or_else(|| no_space(format!("no slot of {} is free", robot.subject())))?;
-            shift(&mut arm.it, full.address, home.address).await?;
-        }
-        arm.give_back();
-    }
+    carried_home(&site, drive).await?;
     taken.give_back();
     Ok(())
 }
@@ -215,14 +264,20 @@ pub(crate) async fn state(site: &Site, drive: &Drive, served: Option<&(&Robot, E
     let ready = async || {
         let mut taken = drive.take().await?;
         let ready = taken.it.unit.ready().await;
+        let reason = match &ready {
+            Ok(()) => None,
+            Err(Stop::Refused(refusal)) => Some(refusal.reason),
+            Err(Stop::Failed(failure)) => return Err(failure.clone()),
+        };
+        let state = match reason {
+            Some(Reason::Cleaning) => Some("cleaning"),
+            Some(Reason::Hardware | Reason::Mechanical | Reason::NotLoaded) => Some("failed"),
+            Some(Reason::Reserved) => Some("reserved"),
+            Some(Reason::CleaningNeeded) => Some(CLEANING_NEEDED),
+            _ => cleaning::is_wanted(&mut taken.it).await?.then_some(CLEANING_NEEDED),
+        };
         taken.give_back();
-        match ready {
-            Ok(()) => Ok((true, None)),
-            Err(Stop::Refused(Refusal { reason: Reason::Cleaning, .. })) => Ok((false, Some("cleaning"))),
-            Err(Stop::Refused(Refusal { reason: Reason::Hardware | Reason::Mechanical, .. })) => Ok((false, Some("failed"))),
-            Err(Stop::Refused(_)) => Ok((false, None)),
-            Err(Stop::Failed(failure)) => Err(failure),
-        }
+        Ok((reason.is_none(), state))
     };
     let told: Outcome<(bool, Option<&str>)> = ready().await;
     let (ready, state) = told.unwrap_or((false, Some("failed")));

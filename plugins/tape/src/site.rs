@@ -12,7 +12,7 @@ use capstan_sdk::{Failure, Outcome};
 use crate::config::Config;
 use crate::held::{Good, Held, Taken};
 use crate::outside;
-use crate::tape::Tape;
+use crate::tape::{Tape, regain};
 use crate::transport::Access;
 use crate::unit::{Stop, Unit};
 
@@ -149,7 +149,11 @@ impl Drive {
     }
 
     pub(crate) async fn take(&self) -> Outcome<Taken<Tape>> {
-        let open = async || Ok(Tape::new(Unit::open(&self.access, self.subject()).await?));
+        let open = async || {
+            let mut unit = Unit::open(&self.access, self.subject()).await?;
+            regain(&mut unit).await?;
+            Ok(Tape::new(unit))
+        };
         self.held.take(&self.subject(), open).await
     }
 }

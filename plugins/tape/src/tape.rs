@@ -3,14 +3,19 @@
 //! A drive that knows the numbers of objects is asked for them and sent to them. One that does not is served by counting: from the beginning,
 //! which REWIND finds, over blocks and marks by SPACE, and object by object where it has to be known what each is.
 
+mod hold;
+
+pub(crate) use hold::{Hold, regain};
+
 use capstan_iscsi::Data;
 use capstan_scsi::tape::{self, BlockLimits, Ended, Form, Place, Position, Space, SpaceFar};
-use capstan_sdk::failure::{cancelled, invalid, malformed, unsupported};
+use capstan_sdk::failure::{cancelled, invalid, malformed, unavailable, unsupported};
 use capstan_sdk::types;
-use capstan_sdk::{Failure, Outcome};
+use capstan_sdk::{Failure, Outcome, Retry};
 
 use crate::held::Good;
 use crate::outside;
+use crate::refused::ATTENTION;
 use crate::unit::{Stop, Unit};
 
 /// Objects that one SPACE goes over.
@@ -63,6 +68,16 @@ pub(crate) struct Tape {
     limits: Option<BlockLimits>,
     /// How long the last block was.
     pub(crate) guess: u32,
+    /// The blocks before had one length, and so will the next have.
+    pub(crate) steady: bool,
+    /// None: nothing was done yet, or it may be undone by now.
+    hold: Option<Hold>,
+    /// `unit.subject` says what is in.
+    pub(crate) named: bool,
+    /// The drive does not tell whether it wants to be cleaned.
+    pub(crate) silent: bool,
+    /// How many parts it brings into order at once; none: it was not asked yet.
+    pub(crate) orders: Option<usize>,
 }
 
 impl Good for Tape {
@@ -73,13 +88,26 @@ impl Good for Tape {
 
 impl Tape {
     pub(crate) fn new(unit: Unit) -> Self {
-        Self { unit, spot: None, met: None, end: None, knows: None, limits: None, guess: GUESS }
+        Self {
+            unit,
+            spot: None,
+            met: None,
+            end: None,
+            knows: None,
+            limits: None,
+            guess: GUESS,
+            steady: false,
+            hold: None,
+            named: false,
+            silent: false,
+            orders: None,
+        }
     }
 
     /// Forgets what may be otherwise by now.
     pub(crate) fn forget(&mut self) {
-        (self.spot, self.end, self.met, self.limits) = (None, None, None, None);
-        self.unit.upset = false;
+        (self.spot, self.end, self.met, self.limits, self.hold) = (None, None, None, None, None);
+        (self.unit.upset, self.named, self.steady) = (false, false, false);
     }
 
     fn settle(&mut self) {
@@ -100,6 +128,34 @@ impl Tape {
         malformed(format!("{} ended a command as it cannot end", self.unit.subject), format!("{ended:?}"))
     }
 
+    /// Where the tape is, as far as that is known.
+    pub(crate) fn here(&self) -> Option<Spot> {
+        self.spot
+    }
+
+    /// Nobody knows where the tape is; the drive may.
+    pub(crate) fn lose(&mut self) {
+        (self.spot, self.end, self.met) = (None, None, None);
+    }
+
+    /// The drive is sent to places by their numbers, and says where it is.
+    pub(crate) fn knows_places(&self) -> bool {
+        self.knows == Some(true)
+    }
+
+    pub(crate) fn held(&self) -> Hold {
+        self.hold.unwrap_or_default()
+    }
+
+    /// Fails where something happened to the drive since it was last looked at: what is sent now may be taken for something else.
+    pub(crate) fn as_seen(&self) -> Outcome<()> {
+        if !self.unit.upset {
+            return Ok(());
+        }
+        let message = format!("something happened to {} meanwhile", self.unit.subject);
+        Err(unavailable(message).code(ATTENTION).retry(Retry::AtOnce))
+    }
+
     pub(crate) async fn limits(&mut self) -> Outcome<BlockLimits> {
         self.settle();
         if let Some(limits) = self.limits {
@@ -117,6 +173,7 @@ impl Tape {
         // Whether something is in at all, and whether something happened to it.
         self.unit.ready().await.map_err(|stop| stop.told(&self.unit.subject))?;
         self.settle();
+        self.hold().await?;
         if let Some(spot) = self.spot {
             return Ok(spot);
         }

@@ -1,6 +1,8 @@
 //! The way to one device: an iSCSI session with the library, or a SCSI device of the host.
 
-use capstan_iscsi::{Data, Outcome as Ended};
+use std::collections::VecDeque;
+
+use capstan_iscsi::{Data, Outcome as Ended, Tag};
 use capstan_sdk::failure::{malformed, unavailable};
 use capstan_sdk::{Failure, Outcome, Retry};
 
@@ -35,14 +37,21 @@ pub(crate) struct Answer {
 }
 
 pub(crate) enum Transport {
-    Session { link: Box<Link>, lun: u64 },
+    /// `under_way`: what was begun, in order, and how it ended where that is known.
+    Session {
+        link: Box<Link>,
+        lun: u64,
+        under_way: VecDeque<(Tag, Option<Ended>)>,
+    },
     Local(Local),
 }
 
 impl Transport {
     pub(crate) async fn open(access: &Access) -> Outcome<Self> {
         Ok(match access {
-            Access::Lun(lun) => Self::Session { link: Box::new(link::open(&outside::config()?).await?), lun: *lun },
+            Access::Lun(lun) => {
+                Self::Session { link: Box::new(link::open(&outside::config()?).await?), lun: *lun, under_way: VecDeque::new() }
+            }
             Access::Path(path) => Self::Local(Local::open(path).await?),
         })
     }
@@ -50,7 +59,7 @@ impl Transport {
     /// Whether another call may go on with it.
     pub(crate) fn is_clean(&self) -> bool {
         match self {
-            Self::Session { link, .. } => link.is_clean(),
+            Self::Session { link, under_way, .. } => link.is_clean() && under_way.is_empty(),
             Self::Local(local) => local.is_clean(),
         }
     }
@@ -58,9 +67,44 @@ impl Transport {
     /// One command. `subject`: the device, for failures.
     pub(crate) async fn give(&mut self, cdb: &[u8], data: Data, subject: &str) -> Outcome<Fate> {
         match self {
-            Self::Session { link, lun } => Ok(fate(link.give(*lun, cdb, data).await?, subject)),
+            Self::Session { link, lun, .. } => Ok(fate(link.give(*lun, cdb, data).await?, subject)),
             Self::Local(local) => Ok(local.give(cdb, data).await),
         }
+    }
+
+    /// Whether commands that carry so many bytes to the device may be given before the one before them ended, and are done in their order.
+    pub(crate) fn is_wide(&self, bytes: u32) -> bool {
+        matches!(self, Self::Session { link, .. } if link.goes_whole(bytes as usize))
+    }
+
+    /// Whether a command can be given now and waited for later.
+    pub(crate) fn is_session(&self) -> bool {
+        matches!(self, Self::Session { .. })
+    }
+
+    /// Gives a command, over a session, that is waited for later.
+    pub(crate) async fn begin(&mut self, cdb: &[u8], data: Data) -> Outcome<()> {
+        let Self::Session { link, lun, under_way } = self else { return Ok(()) };
+        let tag = link.submit_ordered(*lun, cdb, data)?;
+        under_way.push_back((tag, None));
+        link.send().await
+    }
+
+    /// What became of the oldest that was begun; none: nothing was.
+    pub(crate) async fn end(&mut self, subject: &str) -> Outcome<Option<Fate>> {
+        let Self::Session { link, under_way, .. } = self else { return Ok(None) };
+        while let Some((_, ended)) = under_way.front_mut() {
+            if let Some(ended) = ended.take() {
+                under_way.pop_front();
+                return Ok(Some(fate(ended, subject)));
+            }
+            // Answers may come in another order.
+            let (tag, ended) = link.done().await?;
+            if let Some(place) = under_way.iter_mut().find(|(given, _)| *given == tag) {
+                place.1 = Some(ended);
+            }
+        }
+        Ok(None)
     }
 }
 

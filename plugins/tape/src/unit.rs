@@ -1,10 +1,14 @@
 //! One device of the library: a command at a time, and what happens to the device told.
 
+use std::collections::VecDeque;
+
 use capstan_iscsi::Data;
 use capstan_scsi::tape::{Ended, ended};
 use capstan_scsi::{Key, Reason, Refusal, primary, status};
-use capstan_sdk::{Failure, Outcome};
+use capstan_sdk::failure::invalid;
+use capstan_sdk::{Blame, Failure, Outcome};
 
+use crate::lane::{AHEAD, Lane};
 use crate::outside;
 use crate::refused;
 use crate::transport::{Access, Fate, Transport};
@@ -40,6 +44,11 @@ impl Stop {
         matches!(self, Self::Refused(Refusal { reason: Reason::NoMedium, .. }))
     }
 
+    /// The device has too much to do, and did not begin.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Refused(Refusal { reason: Reason::Busy, .. }))
+    }
+
     pub(crate) fn told(self, subject: &str) -> Failure {
         match self {
             Self::Refused(refusal) => refused::failure(&refusal, subject),
@@ -48,8 +57,19 @@ impl Stop {
     }
 }
 
+enum Begun {
+    /// It waits for its turn.
+    Kept(Vec<u8>, Data, u32),
+    /// It is under way; the length in it.
+    Given(u32),
+}
+
 pub(crate) struct Unit {
     transport: Transport,
+    /// Begun and not ended, in order.
+    begun: VecDeque<Begun>,
+    /// The device refused a command as another one was under way: it takes one at a time.
+    narrow: bool,
     pub(crate) subject: String,
     /// Something happened to the device: what was known of it may be otherwise.
     pub(crate) upset: bool,
@@ -57,7 +77,8 @@ pub(crate) struct Unit {
 
 impl Unit {
     pub(crate) async fn open(access: &Access, subject: String) -> Outcome<Self> {
-        let mut unit = Self { transport: Transport::open(access).await?, subject, upset: true };
+        let transport = Transport::open(access).await?;
+        let mut unit = Self { transport, begun: VecDeque::new(), narrow: false, subject, upset: true };
         // A new session is greeted with what happened before; whether something is in is asked later.
         match unit.ask(&primary::test_unit_ready(), Data::None).await {
             Err(Stop::Failed(failure)) => Err(failure),
@@ -66,7 +87,7 @@ impl Unit {
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        self.transport.is_clean()
+        self.transport.is_clean() && self.begun.is_empty()
     }
 
     /// A command that may be given again: it changes nothing, or leaves the same each time. What came in.
@@ -158,4 +179,51 @@ impl Unit {
             }
         }
     }
+}
+
+impl Lane for Unit {
+    fn room(&self, bytes: u32) -> usize {
+        if !self.narrow && self.transport.is_wide(bytes) { AHEAD } else { 1 }
+    }
+
+    fn narrow(&mut self) -> bool {
+        !std::mem::replace(&mut self.narrow, true)
+    }
+
+    async fn begin(&mut self, cdb: &[u8], data: Data, asked: u32) -> Result<(), Stop> {
+        if self.narrow || !self.transport.is_session() {
+            self.begun.push_back(Begun::Kept(cdb.to_vec(), data, asked));
+            return Ok(());
+        }
+        self.begun.push_back(Begun::Given(asked));
+        self.transport.begin(cdb, data).await.inspect_err(|_| self.upset = true)?;
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(Ended, Vec<u8>), Stop> {
+        let asked = match self.begun.pop_front() {
+            Some(Begun::Kept(cdb, data, asked)) => return self.tell(&cdb, data, asked).await,
+            Some(Begun::Given(asked)) => asked,
+            None => return Err(nothing().into()),
+        };
+        let fate = self.transport.end(&self.subject).await.inspect_err(|_| self.upset = true)?;
+        let answered = match fate {
+            Some(Fate::Answered(answered)) => answered,
+            Some(Fate::Lost(failure) | Fate::Failed(failure)) => {
+                self.upset = true;
+                return Err(failure.into());
+            }
+            None => return Err(nothing().into()),
+        };
+        let ended = ended(answered.status, &answered.sense, asked);
+        ended.map(|ended| (ended, answered.data)).map_err(|refusal| {
+            self.upset |= refusal.reason.is_attention();
+            Stop::Refused(refusal)
+        })
+    }
+}
+
+/// The plugin waits for what it did not ask for.
+fn nothing() -> Failure {
+    invalid("no command is under way").blame(Blame::Plugin)
 }

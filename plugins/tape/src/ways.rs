@@ -3,12 +3,13 @@
 use capstan_sdk::Outcome;
 use capstan_sdk::types::{Place, Spacing};
 
+use crate::entry::enter;
 use crate::site::site;
 use crate::tape::{Spot, Tape};
 
 async fn moved(drive: &str, work: impl AsyncFnOnce(&mut Tape) -> Outcome<()>) -> Outcome<Place> {
     let site = site().await?;
-    let mut taken = site.drive(drive)?.take().await?;
+    let mut taken = enter(&site, site.drive(drive)?).await?;
     let done = match work(&mut taken.it).await {
         Ok(()) => taken.it.place().await,
         Err(failure) => Err(failure),

@@ -91,6 +91,7 @@ clauses! {
     MEDIA_UNLOAD = "wit/README.md#media-unload";
     MEDIA_INSPECT = "wit/README.md#media-inspect";
     MEDIA_EXAMINE = "wit/README.md#media-examine";
+    MEDIA_PLAN = "wit/README.md#media-plan-reading";
     MEDIA_LOCATE = "wit/README.md#media-locate";
     MEDIA_SPACE = "wit/README.md#media-space";
     MEDIA_READ = "wit/README.md#media-read";

@@ -24,6 +24,7 @@ functions! { "capstan:target/media@0.1.0" {
     Unload = "unload" (String, String) -> Result<(), WitFailure>;
     Inspect = "inspect" (String) -> Result<Medium, WitFailure>;
     Examine = "examine" (String) -> Result<Health, WitFailure>;
+    PlanReading = "plan-reading" (String, Vec<String>) -> Result<Vec<u32>, WitFailure>;
     Position = "position" (String) -> Result<Place, WitFailure>;
     Locate = "locate" (String, u32, u64) -> Result<Place, WitFailure>;
     Space = "space" (String, Spacing, i64) -> Result<Place, WitFailure>;

@@ -146,6 +146,9 @@ pub struct Laying {
     pub filemarks: u32,
 }
 
+/// Paths that one plan of reading orders; more are invalid.
+pub const PLANNED_PATHS: usize = 4096;
+
 /// `capstan:target/media`.
 #[async_trait]
 pub trait Media: Send + Sync {
@@ -163,6 +166,9 @@ pub trait Media: Send + Sync {
     async fn inspect(&self, drive: &str) -> Outcome<MediumInfo>;
     async fn examine(&self, name: &str) -> Outcome<MediaHealth>;
 
+    /// The order in which these files of the cartridge are read soonest, as indexes into `paths`: each once. Up to `PLANNED_PATHS`.
+    async fn plan_reading(&self, cartridge: &str, paths: &[String]) -> Outcome<Vec<u32>>;
+
     async fn position(&self, drive: &str) -> Outcome<TapePlace>;
     async fn locate(&self, drive: &str, partition: u32, object: u64) -> Outcome<TapePlace>;
     async fn space(&self, drive: &str, by: Spacing, count: i64) -> Outcome<TapePlace>;
@@ -170,7 +176,5 @@ pub trait Media: Send + Sync {
     async fn read(&self, drive: &str, partition: u32, object: u64, length: u64) -> Outcome<(TapePlace, Body)>;
     async fn write(&self, drive: &str, laying: Laying, content: Content, attempt: &str) -> Outcome<Written>;
     async fn synchronize(&self, drive: &str) -> Outcome<TapePlace>;
-    /// The order in which these files of a cartridge are best read: indexes into `paths`, each once.
-    async fn plan_reading(&self, cartridge: &str, paths: &[String]) -> Outcome<Vec<u32>>;
     async fn format(&self, drive: &str, label: &str, attempt: &str, extras: NamedValues) -> Outcome<MediumInfo>;
 }

@@ -20,8 +20,8 @@ pub use drives::{
     Attachment, CloneSource, DriveInfo, DriveLimits, DrivePage, Drives, Extent, ExtentPage, SnapshotInfo, SnapshotPage,
 };
 pub use media::{
-    ElementInfo, ElementKind, ElementPage, Laying, LibraryInfo, Media, MediaAlert, MediaHealth, MediumInfo, PartitionInfo,
-    Severity, Spacing, TapeDriveInfo, TapePlace, Written,
+    ElementInfo, ElementKind, ElementPage, Laying, LibraryInfo, Media, MediaAlert, MediaHealth, MediumInfo, PLANNED_PATHS,
+    PartitionInfo, Severity, Spacing, TapeDriveInfo, TapePlace, Written,
 };
 
 /// Open sets travel as named values; the names are registered in `wit/CAPABILITIES.md`.

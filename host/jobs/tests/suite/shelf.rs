@@ -106,6 +106,10 @@ fn not_here<T>() -> Outcome<T> {
 
 #[async_trait]
 impl Media for Shelf {
+    async fn plan_reading(&self, _: &str, _: &[String]) -> Outcome<Vec<u32>> {
+        not_here()
+    }
+
     async fn list_locations(&self) -> Outcome<Vec<LocationInfo>> {
         not_here()
     }

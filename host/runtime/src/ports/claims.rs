@@ -104,6 +104,17 @@ pub(crate) fn medium(medium: &MediumInfo) -> Outcome<()> {
     Err(lie("medium-absurd", message))
 }
 
+/// An order of so many has each of them once.
+pub(crate) fn order(count: usize, order: &[u32]) -> Outcome<()> {
+    let mut sorted = order.to_vec();
+    sorted.sort_unstable();
+    let each = sorted.len() == count && sorted.iter().zip(0_u32..).all(|(index, place)| *index == place);
+    if each {
+        return Ok(());
+    }
+    Err(lie("order-astray", format!("The plugin's order of {count} files leaves some out, or has some twice.")))
+}
+
 /// A tape is where it was sent.
 pub(crate) fn stands((partition, object): (u32, u64), place: &TapePlace) -> Outcome<()> {
     if (place.partition, place.object) == (partition, object) {
@@ -253,6 +264,14 @@ mod tests {
 
     async fn ends_with(stream: Body) -> Option<String> {
         stream.collect::<Vec<_>>().await.pop().and_then(Result::err).and_then(|failure| failure.code)
+    }
+
+    #[test]
+    fn an_order_has_each_once() {
+        assert!(order(3, &[2, 0, 1]).is_ok() && order(0, &[]).is_ok());
+        for wrong in [&[0, 1][..], &[0, 1, 1], &[1, 2, 3], &[0, 1, 2, 3], &[u32::MAX, 0, 1]] {
+            assert!(order(3, wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[tokio::test]

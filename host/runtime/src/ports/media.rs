@@ -74,6 +74,12 @@ impl Media for Handle {
         Ok(self.ask::<wit::Examine, _>((name.to_owned(),)).await?.into())
     }
 
+    async fn plan_reading(&self, cartridge: &str, paths: &[String]) -> Outcome<Vec<u32>> {
+        let (order, by) = self.answered::<wit::PlanReading, _>((cartridge.to_owned(), paths.to_vec())).await?;
+        by.claim::<wit::PlanReading, _>(claims::order(paths.len(), &order))?;
+        Ok(order)
+    }
+
     async fn position(&self, drive: &str) -> Outcome<TapePlace> {
         Ok(self.ask::<wit::Position, _>((drive.to_owned(),)).await?.into())
     }

@@ -48,6 +48,11 @@ impl Parameters {
         self.target_segment.min(SEND_SEGMENT) as usize
     }
 
+    /// Whether data of so many bytes goes in the PDU of its command. A target that waits for data may begin what comes behind it before.
+    pub fn goes_whole(&self, bytes: usize) -> bool {
+        self.unasked(bytes).0 == bytes
+    }
+
     /// Of `total` bytes: how many go with the command, and up to where they go unasked (section 13.14).
     pub(crate) fn unasked(&self, total: usize) -> (usize, usize) {
         let first = total.min(self.first_burst.min(self.max_burst) as usize);
@@ -64,6 +69,7 @@ mod tests {
     fn data_goes_unasked_as_far_as_was_agreed() {
         let agreed = Parameters::default();
         assert_eq!(agreed.unasked(100_000), (8192, 8192));
+        assert!(agreed.goes_whole(0) && agreed.goes_whole(8192) && !agreed.goes_whole(8193));
         assert_eq!(Parameters { initial_r2t: false, ..agreed }.unasked(100_000), (8192, 65_536));
         assert_eq!(Parameters { initial_r2t: false, ..agreed }.unasked(5000), (5000, 5000));
         assert_eq!(Parameters { immediate_data: false, ..agreed }.unasked(100_000), (0, 0));

@@ -42,6 +42,11 @@ pub fn of_library(flag: u16) -> Alert {
     named(&LIBRARY, flag)
 }
 
+/// Of a drive: "clean now" and "clean periodic".
+pub fn asks_for_cleaning(flag: u32) -> bool {
+    matches!(flag, 20 | 21)
+}
+
 fn named(table: &[(u16, Severity, &'static str)], flag: u16) -> Alert {
     let found = table.iter().find(|(number, ..)| *number == flag);
     let (severity, name) = found.map_or((Warning, "a flag without a meaning"), |(_, severity, name)| (*severity, *name));
@@ -156,6 +161,7 @@ mod tests {
         assert_eq!(flags, [3, 20]);
         assert_eq!(of_drive(20), Alert { flag: 20, severity: Critical, name: "clean now" });
         assert_eq!((of_drive(3).severity, of_library(32).severity), (Warning, Information));
+        assert!(asks_for_cleaning(20) && !asks_for_cleaning(3));
         assert_eq!(of_drive(48).name, "a flag without a meaning");
     }
 

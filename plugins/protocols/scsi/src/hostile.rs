@@ -7,7 +7,7 @@ use crate::changer::{Addresses, ELEMENTS, Elements, Kind, Range, Report};
 use crate::log::{PARAMETERS, Page};
 use crate::mode::Parameters;
 use crate::tape::{BlockLimits, Compression, Configuration, DENSITIES, Ended, Form, LENGTH, Partitions, Position};
-use crate::{Refusal, Sense, alert, attribute, block, primary, status, tape};
+use crate::{Refusal, Sense, alert, attribute, block, primary, reservation, status, tape};
 
 const ROUNDS: u32 = 60_000;
 /// Bytes of an answer.
@@ -91,7 +91,15 @@ fn answers() -> Vec<Vec<u8>> {
         vec![0, 16, 0, 1, 1, 0, 0, 10, 0, 32, 0, 2, 0, 1, 0, 2, 0, 0],
         vec![0, 0x10, 0, 0, 0, 4],
         vec![0x01; 32],
+        vec![0, 0, 0, 9, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0x03, 0, 0],
+        order(),
     ]
+}
+
+/// Three parts in an order.
+fn order() -> Vec<u8> {
+    let segment = |first| tape::order::Segment { partition: 0, first, last: first };
+    tape::order::generate(&[segment(3), segment(1), segment(2)]).unwrap().1
 }
 
 /// Reads an answer as everything that it could be the answer to.
@@ -124,6 +132,20 @@ fn read(bytes: &[u8], dice: &mut Dice) {
     }
     let _ = (Compression::read(bytes).map(|page| page.with(true)), Configuration::read(bytes), primary::Inquiry::read(bytes));
     let _ = (primary::read_luns(bytes), block::Capacity::read(bytes), block::read_lba_status(bytes, 0));
+    assert!(reservation::read_keys(bytes).is_ok_and(|keys| keys.len() <= reservation::KEYS) || bytes.len() < 8);
+    let _ = reservation::read_holder(bytes);
+    let segments = dice.below(4);
+    if let Ok(order) = tape::order::read(bytes, segments) {
+        let mut sorted = order;
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..segments));
+    }
+    let _ = tape::order::Limits::read(bytes).map(|limits| assert!(limits.most() <= tape::order::SEGMENTS));
+    let _ = tape::protection::Protection::read(bytes).map(|page| assert!(page.with(true).is_on()));
+    if let Ok(page) = Page::read(bytes) {
+        let _ = (tape::condition::Status::read(&page), tape::condition::wants_cleaning(&page));
+        let _ = tape::condition::Room::read(&page, dice.byte());
+    }
     let _ = primary::read_page(bytes, 0x83).map(primary::unit_names);
 }
 

@@ -1,4 +1,5 @@
-//! Commands of SCSI as bytes, whatever carries them: what every device takes ([`primary`], [`mode`], [`log`], [`attribute`], SPC-4), what
+//! Commands of SCSI as bytes, whatever carries them: what every device takes ([`primary`], [`mode`], [`log`], [`attribute`],
+//! [`reservation`], SPC-4), what
 //! a disk takes ([`block`], SBC-3), a tape drive ([`tape`], SSC-4) and the robot of a library ([`changer`], SMC-3), and what a device says
 //! when it refuses ([`Sense`], and what is to be done about it: [`Refusal`]).
 //!
@@ -15,6 +16,7 @@ pub mod log;
 pub mod mode;
 pub mod primary;
 mod refusal;
+pub mod reservation;
 mod sense;
 pub mod tape;
 

@@ -98,6 +98,17 @@ pub fn select(buffered: bool, blocks: Option<Blocks>, page: Option<(u8, &[u8])>)
     Some(([0x15, 0x10, 0, 0, length, 0], list))
 }
 
+/// The same for a subpage, with what stands behind its header of four bytes.
+pub fn select_subpage(buffered: bool, page: u8, subpage: u8, body: &[u8]) -> Option<([u8; 6], Vec<u8>)> {
+    const SPF: u8 = 0x40;
+    let length = u16::try_from(body.len()).ok().filter(|_| body.len() <= PAGE_BYTES)?;
+    let mut list = vec![0, 0, if buffered { 0x10 } else { 0 }, 0, SPF | (page & 0x3f), subpage];
+    list.extend_from_slice(&length.to_be_bytes());
+    list.extend_from_slice(body);
+    let length = u8::try_from(list.len()).ok()?;
+    Some(([0x15, 0x10, 0, 0, length, 0], list))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +137,8 @@ mod tests {
         assert_eq!(list, [0, 0, 0x10, 8, 0, 0, 0, 0, 0, 2, 0, 0, 0x0f, 2, 0x80, 0x80]);
         assert!(select(false, Some(Blocks { density: 0, length: 1 << 24 }), None).is_none());
         assert!(select(false, None, Some((0x0f, &[0; PAGE_BYTES + 1]))).is_none());
+        let (cdb, list) = select_subpage(true, 0x0a, 0xf0, &[2, 4, 0xc0]).unwrap();
+        assert_eq!((cdb[4], list), (11, vec![0, 0, 0x10, 0, 0x4a, 0xf0, 0, 3, 2, 4, 0xc0]));
         assert_eq!((sense(0x1d, 0), sense_changeable(0x11, 0)[2]), ([0x1a, 0, 0x1d, 0, 255, 0], 0x51));
     }
 }

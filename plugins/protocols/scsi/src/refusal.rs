@@ -30,17 +30,35 @@ pub enum Reason {
     DestinationFull,
     /// A robot's: there is no such place.
     NoElement,
+    /// The library cannot reach a part of itself: a magazine or a drive is out, a mail slot is open or locked, an element is switched off.
+    OutOfReach,
+    /// The label is missing, is there twice, or is another than the library took it for.
+    Label,
     /// The medium is of a kind or format that the drive cannot use.
     Incompatible,
+    /// What is on the medium is encrypted, and the drive has no key, or another.
+    Encrypted,
     /// A cleaning cartridge is in the drive.
     Cleaning,
+    /// The drive works again when it was cleaned.
+    CleaningNeeded,
+    /// The cleaning cartridge did not clean: it is used up.
+    CleaningFailed,
     /// The medium has no room left; nothing of the rest was written.
     Full,
     /// Nothing was written where something was to be read.
     Blank,
+    /// A part of the medium cannot be read.
+    Unreadable,
+    /// A part of the medium cannot be written.
+    Unwritable,
     /// The medium is damaged.
     Medium,
-    /// A cartridge was not taken in, not given out, or got stuck.
+    /// A block arrived with another checksum than it left with; it was not taken.
+    Garbled,
+    /// A drive did not take the cartridge in: it did not load or thread it.
+    NotLoaded,
+    /// A cartridge was not given out, or got stuck.
     Mechanical,
     Hardware,
     /// Ended by the device, for nothing that the caller did; it may have been done in part.
@@ -87,7 +105,7 @@ fn sensed(sense: &Sense) -> Reason {
     if sense.key == Key::UNIT_ATTENTION {
         return match (sense.code, sense.qualifier) {
             (0x28, 0) => Reason::MediumChanged,
-            (0x28, _) | (0x3b, 0x12 | 0x13) => Reason::LibraryChanged,
+            (0x28, _) | (0x3b, 0x12 | 0x13 | 0x1a | 0x1b) => Reason::LibraryChanged,
             (0x29 | 0x2a, _) => Reason::Reset,
             _ => Reason::Attention,
         };
@@ -97,22 +115,39 @@ fn sensed(sense: &Sense) -> Reason {
         return Reason::Attention;
     }
     match (sense.code, sense.qualifier) {
+        (0x00, 0x17) | (0x82, 0x82) => return Reason::CleaningNeeded,
         // LOGICAL UNIT IS IN PROCESS OF BECOMING READY, FORMAT and other OPERATION IN PROGRESS, and several of the kind.
         (0x04, 0x01 | 0x04..=0x0a | 0x1b | 0x1d) => return Reason::BecomingReady,
-        (0x15, _) | (0x3b, 0x00) | (0x53, 0x00 | 0x01 | 0x03..=0xff) => return Reason::Mechanical,
+        // LOGICAL BLOCK GUARD CHECK FAILED and its like.
+        (0x10, _) => return Reason::Garbled,
+        (0x15, _) | (0x3b, 0x00 | 0x16) | (0x53, 0x01 | 0x0a..=0x0c) => return Reason::Mechanical,
+        // INVALID ELEMENT ADDRESS; INVALID ADDRESS FOR WRITE and what follows it belong to disks.
         (0x21, 0x01) => return Reason::NoElement,
-        (0x27, _) => return Reason::WriteProtected,
+        (0x27, _) | (0x5a, 0x02) => return Reason::WriteProtected,
+        // WORM MEDIUM - OVERWRITE ATTEMPTED.
+        (0x30, 0x0c) => return Reason::WriteProtected,
         (0x30, 0x03) => return Reason::Cleaning,
+        (0x30, 0x07 | 0x0a) => return Reason::CleaningFailed,
         (0x30, _) => return Reason::Incompatible,
         (0x3a, _) => return Reason::NoMedium,
         (0x3b, 0x0d) => return Reason::DestinationFull,
         (0x3b, 0x0e) => return Reason::SourceEmpty,
-        (0x53, 0x02) => return Reason::RemovalPrevented,
+        (0x3b, 0x11 | 0x12 | 0x14 | 0x18 | 0x1a) => return Reason::OutOfReach,
+        // MEDIA LOAD OR EJECT FAILED, MEDIUM THREAD OR UNTHREAD FAILURE, and a drive's own word to its library.
+        (0x53, 0x00 | 0x04 | 0x09) => return Reason::NotLoaded,
+        (0x53, 0x02 | 0x03) => return Reason::RemovalPrevented,
+        (0x53, 0x05..=0x07) => return Reason::Label,
+        (0x74, _) => return Reason::Encrypted,
         _ => {}
     }
     match sense.key {
         Key::NOT_READY => Reason::NotReady,
-        Key::MEDIUM_ERROR => Reason::Medium,
+        Key::MEDIUM_ERROR => match sense.code {
+            0x11..=0x14 => Reason::Unreadable,
+            // WRITE ERROR, APPEND ERROR, ERASE FAILURE.
+            0x0c | 0x50 | 0x51 => Reason::Unwritable,
+            _ => Reason::Medium,
+        },
         Key::HARDWARE_ERROR => Reason::Hardware,
         Key::ILLEGAL_REQUEST if sense.code == 0x20 => Reason::Unsupported,
         Key::ILLEGAL_REQUEST if sense.code == 0x25 => Reason::NoUnit,
@@ -162,8 +197,22 @@ mod tests {
             (5, 0x3b0d, Reason::DestinationFull),
             (5, 0x2101, Reason::NoElement),
             (3, 0x3000, Reason::Incompatible),
-            (3, 0x1100, Reason::Medium),
-            (3, 0x5300, Reason::Mechanical),
+            (3, 0x1100, Reason::Unreadable),
+            (3, 0x0c00, Reason::Unwritable),
+            (3, 0x3100, Reason::Medium),
+            (4, 0x5300, Reason::NotLoaded),
+            (3, 0x5304, Reason::NotLoaded),
+            (4, 0x530a, Reason::Mechanical),
+            (5, 0x5303, Reason::RemovalPrevented),
+            (5, 0x5306, Reason::Label),
+            (5, 0x3b11, Reason::OutOfReach),
+            (5, 0x3b18, Reason::OutOfReach),
+            (2, 0x0017, Reason::CleaningNeeded),
+            (2, 0x8282, Reason::CleaningNeeded),
+            (2, 0x3007, Reason::CleaningFailed),
+            (0xb, 0x1001, Reason::Garbled),
+            (7, 0x300c, Reason::WriteProtected),
+            (5, 0x7401, Reason::Encrypted),
             (4, 0x1501, Reason::Mechanical),
             (4, 0x4400, Reason::Hardware),
             (8, 0x1403, Reason::Blank),
@@ -184,8 +233,8 @@ mod tests {
         let mut sense = [0; 18];
         (sense[0], sense[2], sense[12]) = (0x71, 1, 0x17);
         assert_eq!(Refusal::new(status::CHECK_CONDITION, &sense).reason, Reason::Attention);
-        sense[2] = 3;
-        assert_eq!(Refusal::new(status::CHECK_CONDITION, &sense).reason, Reason::Medium);
+        (sense[2], sense[12]) = (3, 0x0c);
+        assert_eq!(Refusal::new(status::CHECK_CONDITION, &sense).reason, Reason::Unwritable);
     }
 
     #[test]

@@ -3,7 +3,7 @@ use capstan_sdk::types::ElementKind;
 
 use super::{DRIVE, Target, code, library_or_skip};
 use crate::vtl::Vtl;
-use crate::{health, inventory, medium, robot};
+use crate::{health, inventory, medium, plan, robot};
 
 const OTHER: &str = Vtl::DRIVE_NAMES[1];
 
@@ -113,4 +113,60 @@ fn a_library_that_tells_no_alerts_is_asked_and_strangers_are_sent_away() {
     Target::with(&library, "a guess of some length").run(async || {
         assert!(matches!(inventory::locations().await, Err(Failure::Unauthenticated(_))));
     });
+}
+
+#[test]
+fn a_cartridge_in_use_stays_in_its_drive_and_what_is_refused_is_told_by_name() {
+    let library = library_or_skip!();
+    let target = Target::of(&library);
+    let label = Vtl::label(1);
+    target.run(async || {
+        robot::load(&label, Some(DRIVE)).await.unwrap();
+        // Another session, which has not heard of it, as another host's.
+        let site = crate::site::site().await.unwrap();
+        let mut robot = site.robot(Vtl::LIBRARY).unwrap().take().await.unwrap();
+        let refused = robot::shift(&mut robot.it, 1, Vtl::FIRST_SLOT).await.unwrap_err();
+        robot.give_back();
+        for name in [Vtl::LIBRARY, label.as_str()] {
+            assert!(refused.fault().message.contains(name), "{refused:?}");
+        }
+        assert!(matches!(refused, Failure::Busy(_)) && code(&refused) == "sense 5/53/02");
+        let told = medium::inspect(DRIVE).await.unwrap();
+        // What tgt's drive can do beside reading and writing.
+        assert_eq!(capstan_sdk::find(&told.extras, "abilities"), None);
+        robot::unload(DRIVE).await.unwrap();
+        let empty = medium::inspect(DRIVE).await.unwrap_err();
+        assert!(matches!(empty, Failure::Offline(_)));
+        for name in [DRIVE, Vtl::LIBRARY] {
+            assert!(empty.fault().message.contains(name), "{empty:?}");
+        }
+    });
+}
+
+#[test]
+fn an_order_is_of_files_that_a_cartridge_has() {
+    let library = library_or_skip!();
+    Target::of(&library).run(async || {
+        let label = Vtl::label(1);
+        let plan = async |cartridge: &str, paths: &[String]| plan::reading(cartridge, paths, &plan::Blocks).await;
+        assert!(plan(&label, &[]).await.unwrap().is_empty());
+        assert!(matches!(plan(&label, &["a".to_owned()]).await, Err(Failure::NotFound(_))));
+        assert!(matches!(plan("NOSUCH00", &[]).await, Err(Failure::NotFound(_))));
+        assert!(matches!(plan(&label, &vec![String::new(); plan::PATHS + 1]).await, Err(Failure::Invalid(_))));
+        // In a drive that recommends nothing: as they lie.
+        robot::load(&label, Some(DRIVE)).await.unwrap();
+        let contents = Lies([("a", 9), ("b", 3), ("c", 5)]);
+        let paths = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(plan::reading(&label, &paths, &contents).await.unwrap(), [1, 2, 0]);
+    });
+}
+
+/// Files of one block.
+struct Lies([(&'static str, u64); 3]);
+
+impl plan::Contents for Lies {
+    fn extent(&self, path: &str) -> Option<capstan_scsi::tape::order::Segment> {
+        let (_, first) = self.0.into_iter().find(|(name, _)| *name == path)?;
+        Some(capstan_scsi::tape::order::Segment { partition: 0, first, last: first })
+    }
 }

@@ -13,7 +13,6 @@ use capstan_sdk::{Failure, Outcome};
 use futures::executor::block_on;
 use serde_json::json;
 
-use crate::site::site;
 use crate::stream::{Laying, Sink, Source};
 use crate::tape::Spot;
 use crate::vtl::Vtl;
@@ -55,7 +54,9 @@ impl Target {
         std::thread::scope(|scope| {
             let instance = scope.spawn(|| {
                 outside::SHARED.set(Some(Arc::clone(&self.0)));
-                block_on(work())
+                let done = block_on(work());
+                block_on(outside::end());
+                done
             });
             instance.join().unwrap()
         })
@@ -113,8 +114,7 @@ impl Sink for Vec<u8> {
 pub(crate) const DRIVE: &str = Vtl::DRIVE_NAMES[0];
 
 pub(crate) async fn read(object: u64, length: u64) -> Outcome<Vec<u8>> {
-    let site = site().await?;
-    let (place, reading) = crate::stream::read(site.drive(DRIVE)?, Spot { partition: 0, object }, length).await?;
+    let (place, reading) = crate::stream::read(DRIVE, Spot { partition: 0, object }, length).await?;
     assert_eq!((place.partition, place.object, place.met), (0, object, None));
     let mut bytes = Vec::new();
     reading.pour(&mut bytes).await?;

@@ -10,6 +10,7 @@ use capstan_initiator::{Digests, Link, Login, Outside, Patience, Secret, Words};
 use capstan_iscsi::{Answered, Command, Data, Outcome as Ended};
 use capstan_sdk::failure::unavailable;
 use capstan_sdk::scsi::{Answer, GONE, RESET, Transfer};
+use capstan_sdk::tcp::Line;
 use capstan_sdk::{NamedValue, Outcome};
 
 use super::Shared;
@@ -18,6 +19,16 @@ use crate::vtl::Vtl;
 
 thread_local! {
     pub(crate) static SHARED: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
+    /// Connections of this instance, which end with it.
+    static LINES: RefCell<Vec<Socket>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The instance is over.
+pub(crate) async fn end() {
+    for line in LINES.take() {
+        // It may have ended by itself.
+        let _ = line.finish().await;
+    }
 }
 
 fn shared() -> Arc<Shared> {
@@ -35,7 +46,9 @@ impl Outside for Host {
     type Line = Socket;
 
     async fn connect(host: String, port: u16, extras: Vec<NamedValue>) -> Outcome<Socket> {
-        native::connect(&host, port, &extras)
+        let line = native::connect(&host, port, &extras)?;
+        LINES.with_borrow_mut(|lines| lines.push(line.clone()));
+        Ok(line)
     }
 
     async fn wait(milliseconds: u64) {

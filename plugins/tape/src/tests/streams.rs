@@ -117,3 +117,21 @@ fn what_is_written_is_in_order_after_the_target_was_away() {
         assert!(read(8, ALL).await.unwrap() == long);
     });
 }
+
+#[test]
+fn blocks_that_go_several_at_a_time_lie_in_their_order() {
+    let library = library_or_skip!();
+    Target::of(&library).run(async || {
+        let label = Vtl::label(1);
+        robot::load(&label, Some(DRIVE)).await.unwrap();
+        medium::format(DRIVE, &label, "format-1", &[]).await.unwrap();
+        // So short that each goes in the PDU of its command; the last one is shorter still.
+        let many = noise(7, 200 * 4_096 + 100);
+        assert_eq!(write(2, &many, 4_096, "write-1").await.unwrap().place.object, 204);
+        assert!(read(2, ALL).await.unwrap() == many);
+        // Longer than that: one behind the other.
+        let long = noise(8, 20 * BLOCK as usize + 100);
+        assert_eq!(write(204, &long, BLOCK, "write-2").await.unwrap().place.object, 226);
+        assert!(read(204, ALL).await.unwrap() == long);
+    });
+}

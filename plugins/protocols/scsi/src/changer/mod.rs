@@ -34,6 +34,13 @@ pub fn move_medium(arm: u16, from: u16, to: u16) -> [u8; 12] {
     [0xa5, 0, a, b, c, d, e, f, 0, 0, 0, 0]
 }
 
+/// EXCHANGE MEDIUM: what lies in one element to another, and what lay there to a third, which may be the first; no data.
+pub fn exchange_medium(arm: u16, from: u16, to: u16, third: u16) -> [u8; 12] {
+    let ([a, b], [c, d]) = (arm.to_be_bytes(), from.to_be_bytes());
+    let ([e, f], [g, h]) = (to.to_be_bytes(), third.to_be_bytes());
+    [0xa6, 0, a, b, c, d, e, f, g, h, 0, 0]
+}
+
 /// POSITION TO ELEMENT: the arm goes there and takes nothing; no data.
 pub fn position_to(arm: u16, to: u16) -> [u8; 10] {
     let ([a, b], [c, d]) = (arm.to_be_bytes(), to.to_be_bytes());
@@ -54,6 +61,7 @@ mod tests {
     #[test]
     fn elements_stand_where_the_robot_looks() {
         assert_eq!(move_medium(0x0102, 0x0304, 0x0506), [0xa5, 0, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0]);
+        assert_eq!(exchange_medium(0x0102, 0x0304, 0x0506, 0x0708), [0xa6, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0]);
         assert_eq!(position_to(0x0102, 0x0304), [0x2b, 0, 1, 2, 3, 4, 0, 0, 0, 0]);
         assert_eq!(open_mail_slot(0x0102, true), [0x1b, 0, 1, 2, 0, 0]);
         assert_eq!(initialize(), [7, 0, 0, 0, 0, 0]);

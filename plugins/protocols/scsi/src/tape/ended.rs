@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn failures_and_those_of_earlier_commands_are_refusals() {
-        assert_eq!(both(0x03, 0x1100, None, 1), Err(Reason::Medium));
+        assert_eq!(both(0x03, 0x1100, None, 1), Err(Reason::Unreadable));
         assert_eq!(both(0x08, 0x1403, None, 1), Err(Reason::Blank));
         assert_eq!(both(0x06, 0x2900, None, 1), Err(Reason::Reset));
         let mut late = fixed(0x4d, 0x0002, Some(1));

@@ -3,11 +3,14 @@
 //! Blocks, filemarks and setmarks are logical objects and are numbered together from 0 in each partition. Commands move the place: whoever
 //! does not know whether one was done asks where the tape is ([`position`]) and does not give it again.
 
+pub mod condition;
 mod density;
 mod ended;
 mod limits;
+pub mod order;
 mod page;
 mod position;
+pub mod protection;
 
 pub use density::{DENSITIES, Density, read_densities};
 pub use ended::{Ended, ended};
@@ -150,6 +153,14 @@ pub fn erase(long: bool) -> [u8; 6] {
     [0x19, u8::from(long), 0, 0, 0, 0]
 }
 
+/// ALLOW OVERWRITE at a place (SSC-4), where a drive keeps what is there from being written over unless it is told; no data. Holds for the
+/// next write alone.
+pub fn allow_overwrite(partition: u8, object: u64) -> [u8; 16] {
+    const CURRENT_POSITION: u8 = 1;
+    let [a, b, c, d, e, f, g, h] = object.to_be_bytes();
+    [0x82, 0, CURRENT_POSITION, partition, a, b, c, d, e, f, g, h, 0, 0, 0, 0]
+}
+
 /// What FORMAT MEDIUM makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -189,6 +200,8 @@ pub fn is_repeatable(cdb: &[u8]) -> bool {
             | 0x2b | 0x92 // LOCATE
             | 0x34 // READ POSITION
             | 0x4d | 0x8c // LOG SENSE, READ ATTRIBUTE
+            | 0x5e | 0x16 | 0x17 // PERSISTENT RESERVE IN, RESERVE, RELEASE
+            | 0xa3 | 0xa4 // RECEIVE and GENERATE RECOMMENDED ACCESS ORDER
         )
     )
 }
@@ -231,6 +244,7 @@ mod tests {
     fn media_are_loaded_formatted_and_erased() {
         assert_eq!((load(true), load(false)), ([0x1b, 0, 0, 0, 1, 0], [0x1b, 0, 0, 0, 0, 0]));
         assert_eq!(format_medium(Format::DefaultThenPartitions), [0x04, 0, 2, 0, 0, 0]);
+        assert_eq!(allow_overwrite(1, 0x0203), [0x82, 0, 1, 1, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0]);
         assert_eq!((erase(true)[1], report_densities(true)), (1, [0x44, 1, 0, 0, 0, 0, 0, 16, 0, 0]));
     }
 

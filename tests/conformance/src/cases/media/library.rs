@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::ensure;
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{ElementInfo, ElementKind};
+use capstan_domain::ports::{ElementInfo, ElementKind, PLANNED_PATHS};
 
 use super::loaded;
 use crate::case::{Case, Want};
@@ -23,6 +23,8 @@ pub fn all() -> Vec<Case> {
         "load-absent", clause::MEDIA_LOAD, [Media], "a cartridge that nobody holds is not found", load_absent;
         "unload-empties", clause::MEDIA_UNLOAD, [Media], "an unloaded drive is empty, and may be unloaded again", unload_empties;
         "inspect-what-is-in", clause::MEDIA_INSPECT, [Media], "what is in a drive is told by its label", inspect;
+        "plan-absent", clause::MEDIA_PLAN, [Media], "files that a cartridge does not have are not found, and no files need no order", plan_absent;
+        "plan-too-many", clause::MEDIA_PLAN, [Media], "more paths than a plan has are refused", plan_too_many;
         "examine-each", clause::MEDIA_EXAMINE, [Media], "each drive and library can be examined, and nobody else", examine;
     }
 }
@@ -136,4 +138,19 @@ async fn examine(stand: &Stand<'_>) -> Check {
         ensure!(flags.len() == health.alerts.len() && !flags.contains(&0), "{name:?} tells {:?}", health.alerts);
     }
     fails(tape.media.examine("nowhere-at-all").await, Kind::NotFound, "the health of an absent drive")
+}
+
+async fn plan_absent(stand: &Stand<'_>) -> Check {
+    // As it is: nothing has to be loaded to know what is on it.
+    let media = stand.media()?;
+    let order = media.plan_reading(stand.location, &[]).await.map_err(told)?;
+    ensure!(order.is_empty(), "no files have the order {order:?}");
+    let absent = ["kit/no-such-file".to_owned()];
+    fails(media.plan_reading(stand.location, &absent).await, Kind::NotFound, "the order of files that are not there")?;
+    fails(media.plan_reading("NOSUCH00", &[]).await, Kind::NotFound, "an order on a cartridge that nobody holds")
+}
+
+async fn plan_too_many(stand: &Stand<'_>) -> Check {
+    let many = vec!["kit/no-such-file".to_owned(); PLANNED_PATHS + 1];
+    fails(stand.media()?.plan_reading(stand.location, &many).await, Kind::Invalid, "a plan of more paths than one has")
 }
