@@ -115,7 +115,7 @@ impl Media for Shelf {
     }
 
     async fn list_libraries(&self) -> Outcome<Vec<LibraryInfo>> {
-        self.reached()?;
+        drop(self.reached()?);
         let (vendor, product) = ("STK".to_owned(), "L700".to_owned());
         Ok(vec![LibraryInfo { name: LIBRARY.to_owned(), vendor, product, extras: Vec::new() }])
     }
