@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::live::Sever;
+use super::prompt::acknowledge;
 
 /// What one connection shows of itself to whoever drives, watches or cuts it.
 #[derive(Debug, Default)]
@@ -66,6 +67,15 @@ pub(crate) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Transport {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Wire {
     transport: Transport,
@@ -88,10 +98,12 @@ impl Wire {
 
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let result = match &mut self.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
+        acknowledge(self.transport.socket(), buffer.filled().len() - before);
         if result.is_ready() {
             self.meter.touch();
         }

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-use super::prompt::Prompt;
+use super::reader::Reader;
 use crate::cord::Cord;
 use crate::dial::{Place, Transport, revoked};
 use crate::limits;
@@ -48,7 +48,7 @@ impl Connection {
         let (reader, side): (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) = match transport {
             Transport::Plain(stream) => {
                 let (reader, writer) = stream.into_split();
-                (Box::new(Prompt(reader)), Box::new(writer))
+                (Box::new(Reader(reader)), Box::new(writer))
             }
             Transport::Tls(stream) => {
                 let (reader, writer) = tokio::io::split(stream);

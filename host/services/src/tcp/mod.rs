@@ -3,7 +3,7 @@
 mod connection;
 mod connector;
 mod import;
-mod prompt;
+mod reader;
 mod wanted;
 
 pub use connection::Connection;
