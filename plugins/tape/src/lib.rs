@@ -36,7 +36,6 @@ mod local;
 mod medium;
 mod outside;
 mod plan;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "asked by the facet for files, which comes next"))]
 mod reading;
 mod record;
 mod refused;
@@ -48,6 +47,7 @@ mod tape;
 mod tests;
 mod transport;
 mod unit;
+mod volumes;
 mod ways;
 
 // The library is started by what starts it for the host's tests too: its files are compiled in here, as the crate around them needs half
@@ -77,7 +77,7 @@ mod vtl;
 mod world {
     #![allow(clippy::all, clippy::unwrap_used, clippy::panic, reason = "generated code")]
     #![allow(unsafe_code, unreachable_pub, unused, reason = "generated code")]
-    capstan_sdk::exports!("capstan:target/media-target", env!("CAPSTAN_WIT"));
+    capstan_sdk::exports!("capstan:target/tape-target", env!("CAPSTAN_WIT"));
     #[cfg(target_family = "wasm")]
     export!(Component with_types_in self);
     #[cfg(target_family = "wasm")]
@@ -87,16 +87,17 @@ mod world {
 use std::time::Instant;
 
 use capstan_sdk::content::Content;
+use capstan_sdk::failure::unsupported;
 use capstan_sdk::types::{
-    Consumption, Description, Element, ElementPage, Health, Library, Location, Medium, Place, Problem, Report, Spacing,
-    TapeDrive, Written,
+    Attributes, ByteRange, Consumption, Description, Element, ElementPage, Health, Library, Location, Medium, Node, NodePage,
+    Place, Problem, PutOptions, Report, Spacing, TapeDrive, Written,
 };
 use capstan_sdk::{Failure, FutureReader, NamedValue, Outcome, StreamReader, spawn_local};
 
 use crate::site::site;
 use crate::stream::Laying;
 use crate::tape::Spot;
-use crate::world::exports::capstan::target::{media as facet, target};
+use crate::world::exports::capstan::target::{files, media as facet, target};
 use crate::world::{wit_future, wit_stream};
 
 /// The component.
@@ -137,11 +138,12 @@ async fn probe() -> Outcome<Report> {
 
 /// A cartridge tells what is on it only in a drive, and to be asked it is not loaded.
 async fn usage(location: Option<&str>) -> Outcome<Consumption> {
-    if let Some(cartridge) = location {
-        let site = site().await?;
-        inventory::holder(&site, cartridge).await?;
-    }
-    Ok(Consumption { used: None, capacity: None, objects: None, extras: Vec::new() })
+    let Some(cartridge) = location else {
+        return Ok(Consumption { used: None, capacity: None, objects: None, extras: Vec::new() });
+    };
+    let site = site().await?;
+    inventory::holder(&site, cartridge).await?;
+    Ok(volumes::usage(cartridge))
 }
 
 impl facet::Guest for Tapes {
@@ -178,10 +180,11 @@ impl facet::Guest for Tapes {
     }
 
     async fn load(cartridge: String, drive: Option<String>, _attempt: String) -> Outcome<TapeDrive> {
-        robot::load(&cartridge, drive.as_deref()).await
+        volumes::load(&cartridge, drive.as_deref()).await
     }
 
     async fn unload(drive: String, _attempt: String) -> Outcome<()> {
+        volumes::close(&drive).await?;
         robot::unload(&drive).await
     }
 
@@ -194,7 +197,7 @@ impl facet::Guest for Tapes {
     }
 
     async fn plan_reading(cartridge: String, paths: Vec<String>) -> Outcome<Vec<u32>> {
-        plan::reading(&cartridge, &paths, &plan::Blocks).await
+        volumes::order(&cartridge, &paths).await
     }
 
     async fn position(drive: String) -> Outcome<Place> {
@@ -215,12 +218,13 @@ impl facet::Guest for Tapes {
         object: u64,
         length: u64,
     ) -> Outcome<(Place, StreamReader<u8>, FutureReader<Result<(), Failure>>)> {
+        let using = volumes::Using::of(&drive);
         let (place, reading) = stream::read(&drive, Spot::new(partition, object)?, length).await?;
         let (mut stream, reader) = wit_stream::new::<u8>();
         let (end, ended) = wit_future::new::<Result<(), Failure>>(|| Ok(()));
         spawn_local(async move {
             let outcome = reading.pour(&mut stream).await;
-            drop(stream);
+            drop((stream, using));
             // Whoever dropped the stream may not want to know.
             let _ = end.write(outcome).await;
         });
@@ -238,6 +242,8 @@ impl facet::Guest for Tapes {
         attempt: String,
     ) -> Outcome<Written> {
         let laying = Laying { at: Spot::new(partition, object)?, truncate, block, filemarks };
+        let _using = volumes::Using::of(&drive);
+        volumes::close(&drive).await?;
         medium::write(&drive, laying, content, &attempt).await
     }
 
@@ -246,6 +252,82 @@ impl facet::Guest for Tapes {
     }
 
     async fn format(drive: String, label: String, attempt: String, extras: Vec<NamedValue>) -> Outcome<Medium> {
-        medium::format(&drive, &label, &attempt, &extras).await
+        let _using = volumes::Using::of(&drive);
+        volumes::format(&drive, &label, &attempt, &extras).await
+    }
+}
+
+impl files::Guest for Tapes {
+    async fn list_locations() -> Outcome<Vec<Location>> {
+        inventory::locations().await
+    }
+
+    async fn stat(location: String, path: String) -> Outcome<Node> {
+        volumes::stat(&location, &path).await
+    }
+
+    async fn read_directory(location: String, path: String, after: Option<String>, limit: u32) -> Outcome<NodePage> {
+        volumes::page(&location, &path, after.as_deref(), limit).await
+    }
+
+    async fn read(
+        location: String,
+        path: String,
+        range: Option<ByteRange>,
+    ) -> Outcome<(Node, StreamReader<u8>, FutureReader<Result<(), Failure>>)> {
+        let (node, reading) = volumes::read(&location, &path, range).await?;
+        let (mut stream, reader) = wit_stream::new::<u8>();
+        let (end, ended) = wit_future::new::<Result<(), Failure>>(|| Ok(()));
+        spawn_local(async move {
+            let outcome = reading.pour(&mut stream).await;
+            drop(stream);
+            // Whoever dropped the stream may not want to know.
+            let _ = end.write(outcome).await;
+        });
+        Ok((node, reader, ended))
+    }
+
+    async fn write(location: String, path: String, content: &Content, attempt: String, options: PutOptions) -> Outcome<Node> {
+        volumes::write(&location, &path, content, &attempt, &options).await
+    }
+
+    async fn make_directory(location: String, path: String, _attempt: String) -> Outcome<()> {
+        volumes::make_directory(&location, &path).await
+    }
+
+    async fn remove(location: String, path: String, _attempt: String) -> Outcome<()> {
+        volumes::remove(&location, &path).await
+    }
+
+    async fn rename(location: String, path: String, to: String, replace: bool, _attempt: String) -> Outcome<()> {
+        volumes::rename(&location, &path, &to, replace).await
+    }
+
+    async fn set_attributes(location: String, path: String, attributes: Attributes, _attempt: String) -> Outcome<Node> {
+        volumes::set_attributes(&location, &path, &attributes).await
+    }
+
+    async fn make_link(location: String, path: String, target: String, _attempt: String) -> Outcome<Node> {
+        volumes::make_link(&location, &path, &target).await
+    }
+
+    async fn get_xattrs(location: String, path: String) -> Outcome<Vec<(String, Vec<u8>)>> {
+        volumes::xattrs(&location, &path).await
+    }
+
+    async fn set_xattr(location: String, path: String, name: String, value: Option<Vec<u8>>, _attempt: String) -> Outcome<()> {
+        volumes::set_xattr(&location, &path, &name, value.as_deref()).await
+    }
+
+    async fn get_acl(_location: String, _path: String) -> Outcome<String> {
+        Err(unsupported("files on tapes have no access control lists"))
+    }
+
+    async fn set_acl(_location: String, _path: String, _acl: String, _attempt: String) -> Outcome<()> {
+        Err(unsupported("files on tapes have no access control lists"))
+    }
+
+    async fn sync(location: String, path: String) -> Outcome<()> {
+        volumes::sync(&location, &path).await
     }
 }

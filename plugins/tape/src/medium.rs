@@ -31,17 +31,17 @@ const WRITTEN: &str = "mebibytes-written";
 const READ: &str = "mebibytes-read";
 
 /// The label of what is in, as the library reads it.
-async fn cartridge(site: &Site, drive: &Drive) -> Outcome<Option<String>> {
+pub(crate) async fn cartridge(site: &Site, drive: &Drive) -> Outcome<Option<String>> {
     Ok(server(site, &drive.name).await?.and_then(|(_, element)| shown(site, &element).cartridge))
 }
 
 /// Under what an attempt is kept.
-fn kept(drive: &Drive, cartridge: Option<&str>) -> String {
+pub(crate) fn kept(drive: &Drive, cartridge: Option<&str>) -> String {
     cartridge.map_or_else(|| format!("in {}", drive.name), str::to_owned)
 }
 
 /// A page of settings; none: the drive has no such page.
-async fn mode_page(tape: &mut Tape, page: u8) -> Outcome<(Vec<u8>, Option<Vec<u8>>)> {
+pub(crate) async fn mode_page(tape: &mut Tape, page: u8) -> Outcome<(Vec<u8>, Option<Vec<u8>>)> {
     for asked in [page, 0x3f] {
         let told = match tape.unit.ask(&mode::sense(asked, 0), Data::In(u32::from(mode::BYTES))).await {
             Ok(told) => told,
@@ -54,12 +54,12 @@ async fn mode_page(tape: &mut Tape, page: u8) -> Outcome<(Vec<u8>, Option<Vec<u8
     Err(unsupported(format!("{} tells no settings", tape.unit.subject)))
 }
 
-fn parameters<'a>(tape: &Tape, told: &'a [u8]) -> Outcome<Parameters<'a>> {
+pub(crate) fn parameters<'a>(tape: &Tape, told: &'a [u8]) -> Outcome<Parameters<'a>> {
     Parameters::read(told).map_err(|wrong| malformed(format!("{} tells settings that cannot be", tape.unit.subject), wrong.0))
 }
 
 /// What the cartridge's memory says; nothing where there is none.
-async fn memory(tape: &mut Tape, partition: u8) -> Outcome<Vec<Attribute>> {
+pub(crate) async fn memory(tape: &mut Tape, partition: u8) -> Outcome<Vec<Attribute>> {
     let told = match tape.unit.ask(&attribute::read(partition, 0), Data::In(attribute::BYTES)).await {
         Ok(told) => told,
         Err(Stop::Refused(_)) => return Ok(Vec::new()),
@@ -68,7 +68,7 @@ async fn memory(tape: &mut Tape, partition: u8) -> Outcome<Vec<Attribute>> {
     Ok(attribute::read_values(&told).unwrap_or_default())
 }
 
-fn number(memory: &[Attribute], id: u16) -> Option<u64> {
+pub(crate) fn number(memory: &[Attribute], id: u16) -> Option<u64> {
     memory.iter().find(|attribute| attribute.id == id)?.number()
 }
 
@@ -78,7 +78,7 @@ async fn log_page(tape: &mut Tape, page: u8) -> Outcome<Vec<u8>> {
 }
 
 /// Bytes of a partition: as the cartridge's memory has them, else as the drive counts them, else as its settings say.
-async fn room(tape: &mut Tape, partition: u8, memory: &[Attribute], page: Option<&Partitions>) -> Outcome<types::Partition> {
+pub(crate) async fn room(tape: &mut Tape, partition: u8, memory: &[Attribute], page: Option<&Partitions>) -> Outcome<types::Partition> {
     let told = |id| number(memory, id);
     let mut room = Room { remaining: told(id::REMAINING_CAPACITY), maximum: told(id::MAXIMUM_CAPACITY) };
     if room.maximum.is_none() {
@@ -110,7 +110,7 @@ async fn life(tape: &mut Tape, memory: &[Attribute]) -> Outcome<Vec<NamedValue>>
     Ok(counted.into_iter().filter_map(|(name, number)| Some(named(name, number?.to_string()))).collect())
 }
 
-async fn told(tape: &mut Tape, cartridge: Option<String>) -> Outcome<types::Medium> {
+pub(crate) async fn told(tape: &mut Tape, cartridge: Option<String>) -> Outcome<types::Medium> {
     tape.spot().await?;
     let limits = tape.limits().await?;
     let (settings, page) = mode_page(tape, Partitions::PAGE).await?;
@@ -193,10 +193,15 @@ fn written(partition: u8, laid: Laid) -> types::Written {
     types::Written { bytes: laid.bytes, place, near_end: laid.near_end, extras: Vec::new() }
 }
 
+/// How large the first of two partitions is to be, if that is said.
+pub(crate) fn index_gigabytes(extras: &[NamedValue]) -> Outcome<Option<u16>> {
+    let index = find(extras, INDEX).map(str::parse::<u16>).transpose();
+    index.map_err(|_| invalid(format!("\"{INDEX}\" is a number of gigabytes")))
+}
+
 pub(crate) async fn format(name: &str, label: &str, attempt: &str, extras: &[NamedValue]) -> Outcome<types::Medium> {
     let bytes = label::label(label)?;
-    let index = find(extras, INDEX).map(str::parse::<u16>).transpose();
-    let index = index.map_err(|_| invalid(format!("\"{INDEX}\" is a number of gigabytes")))?;
+    let index = index_gigabytes(extras)?;
     let site = site().await?;
     let drive = site.drive(name)?;
     let cartridge = cartridge(&site, drive).await?;
@@ -223,7 +228,7 @@ pub(crate) async fn format(name: &str, label: &str, attempt: &str, extras: &[Nam
 }
 
 /// One partition, or two of which the first has so many gigabytes.
-async fn partition(tape: &mut Tape, index: Option<u16>) -> Outcome<()> {
+pub(crate) async fn partition(tape: &mut Tape, index: Option<u16>) -> Outcome<()> {
     let (_, page) = mode_page(tape, Partitions::PAGE).await?;
     let page = page.and_then(|page| Partitions::read(&page).ok());
     let how = match (index, page) {

@@ -1,72 +1,24 @@
-//! In which order files of a cartridge are read soonest: as the drive recommends that it is in, or as they lie.
+//! In which order parts of a cartridge are read soonest, as the drive recommends that it is in.
 
 use capstan_iscsi::Data;
 use capstan_scsi::tape::order::{self, Limits, Segment};
 use capstan_sdk::Outcome;
-use capstan_sdk::failure::{invalid, not_found};
 
 use crate::device::Device;
-use crate::inventory::{drive_at, holder, of};
 use crate::outside;
-use crate::site::site;
 use crate::tape::Tape;
 use crate::unit::Stop;
 
-/// Paths of one plan.
-pub(crate) const PATHS: usize = 4096;
 /// How often a drive is asked that is still computing, and the pause.
 const TRIES: u32 = 20;
 const PAUSE_MS: u64 = 500;
 
-/// What lies where on a cartridge, by path.
-pub(crate) trait Contents {
-    fn extent(&self, path: &str) -> Option<Segment>;
-}
-
-/// Of a cartridge of which nothing is known but blocks and marks: it has no files.
-pub(crate) struct Blocks;
-
-impl Contents for Blocks {
-    fn extent(&self, _path: &str) -> Option<Segment> {
-        None
+/// Which extent comes when, from where the tape is: each once. None: the drive recommends nothing.
+pub(crate) async fn order(tape: &mut Tape, extents: &[Segment]) -> Outcome<Option<Vec<usize>>> {
+    if !(2..=most(tape).await?).contains(&extents.len()) {
+        return Ok(None);
     }
-}
-
-/// Indexes into `paths`, each once.
-pub(crate) async fn reading(cartridge: &str, paths: &[String], contents: &impl Contents) -> Outcome<Vec<u32>> {
-    if paths.len() > PATHS {
-        return Err(invalid(format!("{} paths are more than the {PATHS} of one plan", paths.len())));
-    }
-    let site = site().await?;
-    let robot = holder(&site, cartridge).await?;
-    let extent =
-        |path: &String| contents.extent(path).ok_or_else(|| not_found(format!("cartridge {cartridge:?} has no file {path:?}")));
-    let extents = paths.iter().map(extent).collect::<Outcome<Vec<Segment>>>()?;
-    if extents.is_empty() {
-        return Ok(Vec::new());
-    }
-    let inventory = of(robot).await?;
-    let drive = inventory.with(cartridge).and_then(|element| drive_at(&site, element)).and_then(|name| site.drive(name).ok());
-    let order = match drive {
-        Some(drive) => {
-            let mut taken = drive.take().await?;
-            let order = order(&mut taken.it, &extents).await?;
-            taken.give_back();
-            order
-        }
-        None => as_they_lie(&extents),
-    };
-    Ok(order.into_iter().filter_map(|index| u32::try_from(index).ok()).collect())
-}
-
-/// Which extent comes when, from where the tape is: each once.
-pub(crate) async fn order(tape: &mut Tape, extents: &[Segment]) -> Outcome<Vec<usize>> {
-    if (2..=most(tape).await?).contains(&extents.len())
-        && let Some(order) = recommended(&mut tape.unit, extents).await.map_err(|stop| stop.told(&tape.unit.subject))?
-    {
-        return Ok(order);
-    }
-    Ok(as_they_lie(extents))
+    recommended(&mut tape.unit, extents).await.map_err(|stop| stop.told(&tape.unit.subject))
 }
 
 /// How many extents the drive brings into order at once; 0: it does not.
@@ -112,13 +64,6 @@ async fn recommended(device: &mut impl Device, extents: &[Segment]) -> Result<Op
     Ok(None)
 }
 
-/// By partition and object.
-fn as_they_lie(extents: &[Segment]) -> Vec<usize> {
-    let mut order: Vec<(usize, &Segment)> = extents.iter().enumerate().collect();
-    order.sort_by_key(|(_, extent)| (extent.partition, extent.first));
-    order.into_iter().map(|(index, _)| index).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,13 +101,5 @@ mod tests {
         };
         assert_eq!(asked([2, 0, 1], 0), Some(vec![2, 0, 1]));
         assert_eq!(asked([1, 2, 0], 1), Some(vec![1, 2, 0]));
-    }
-
-    #[test]
-    fn without_a_recommendation_files_are_read_as_they_lie() {
-        let segment = |partition, first| Segment { partition, first, last: first };
-        let extents = [segment(1, 5), segment(0, 9), segment(1, 2), segment(1, 5)];
-        assert_eq!(as_they_lie(&extents), [1, 2, 0, 3]);
-        assert!(as_they_lie(&[]).is_empty());
     }
 }

@@ -140,7 +140,9 @@ pub(crate) async fn load(cartridge: &str, wanted: Option<&str>) -> Outcome<types
         site.drive(name)?;
     }
     let robot = holder(&site, cartridge).await?;
+    let mut was_in = false;
     let brought = bring(robot, cartridge, |inventory, from| {
+        was_in = from.kind == Kind::Drive;
         let into = |element: &Element| drive_at(&site, element).is_some_and(|name| wanted.is_none_or(|wanted| wanted == name));
         if from.kind == Kind::Drive {
             let there = drive_at(&site, from).unwrap_or("that the target does not lead to");
@@ -163,8 +165,10 @@ pub(crate) async fn load(cartridge: &str, wanted: Option<&str>) -> Outcome<types
     let drive = site.drive(name)?;
     let cleaner = element.as_ref().is_some_and(|element| is_cleaner(element.medium, cartridge));
     let mut taken = drive.take().await?;
-    // Another cartridge may be in than before.
-    taken.it.forget();
+    // Another cartridge is in than before.
+    if !was_in {
+        taken.it.forget();
+    }
     entry::name(&mut taken.it, drive, Some(&robot.name), Some(cartridge));
     if threaded(&mut taken.it, cleaner).await? {
         taken.it.hold().await?;

@@ -46,7 +46,7 @@ impl Source for Content {
 }
 
 /// The next object, as a reader finds it. Behind a block and a mark the tape stands behind it.
-enum Next {
+pub(crate) enum Next {
     Block(Vec<u8>),
     /// It has so many bytes, which is more than there is room for; the tape stands before it.
     TooLong(u32),
@@ -114,7 +114,7 @@ impl Reading {
 }
 
 /// Ends what was read ahead and is not wanted.
-async fn stop(tape: &mut Tape, ahead: &mut Ahead) {
+pub(crate) async fn stop(tape: &mut Tape, ahead: &mut Ahead) {
     if ahead.drain(&mut tape.unit).await {
         tape.lose();
     }
@@ -132,7 +132,7 @@ async fn rest(tape: &mut Tape, ahead: &mut Ahead) -> Outcome<()> {
 
 /// Reads the next block if it has no more than `left` bytes. Blocks may have any length: the last one's is tried first, and of a drive that
 /// is sent to places by their numbers several are read ahead as long as they have one length.
-async fn next(tape: &mut Tape, ahead: &mut Ahead, left: u64) -> Outcome<Next> {
+pub(crate) async fn next(tape: &mut Tape, ahead: &mut Ahead, left: u64) -> Outcome<Next> {
     let protected = tape.held().protected;
     let room = u32::try_from(left).unwrap_or(u32::MAX).min(longest(protected));
     let wanted = ahead.length().map_or(tape.guess.clamp(1, room), |length| length - extra(protected));

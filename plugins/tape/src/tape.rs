@@ -79,6 +79,8 @@ pub(crate) struct Tape {
     pub(crate) silent: bool,
     /// How many parts it brings into order at once; none: it was not asked yet.
     pub(crate) orders: Option<usize>,
+    /// The number of the mount of what is in; none: it was not mounted, or something happened since.
+    pub(crate) mount: Option<u64>,
 }
 
 impl Good for Tape {
@@ -102,6 +104,7 @@ impl Tape {
             named: false,
             silent: false,
             orders: None,
+            mount: None,
         }
     }
 
@@ -109,6 +112,7 @@ impl Tape {
     pub(crate) fn forget(&mut self) {
         (self.spot, self.end, self.met, self.limits, self.hold) = (None, None, None, None, None);
         (self.unit.upset, self.named, self.steady) = (false, false, false);
+        self.mount = None;
     }
 
     fn settle(&mut self) {

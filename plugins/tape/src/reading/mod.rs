@@ -17,4 +17,6 @@ mod way;
 
 pub(crate) use geometry::Geometry;
 pub(crate) use layout::{Layout, Spot};
-pub(crate) use order::{Wanted, order, seconds};
+#[cfg(test)]
+pub(crate) use order::seconds;
+pub(crate) use order::{Wanted, order};

@@ -74,6 +74,7 @@ pub(crate) fn order(layout: Option<&Layout>, block: u32, from: (u32, u64), wante
 }
 
 /// Seconds of all ways, without reading.
+#[cfg(test)]
 pub(crate) fn seconds(layout: &Layout, block: u32, from: (u32, u64), wanted: &[Wanted], order: &[u32]) -> f64 {
     let ways = Ways::new(layout, block, from, wanted);
     let tour: Vec<u32> = std::iter::once(0).chain(order.iter().map(|index| index.saturating_add(1))).collect();

@@ -3,7 +3,9 @@
 mod cartridges;
 mod devices;
 pub(crate) mod outside;
+mod simulated;
 mod streams;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -44,8 +46,17 @@ impl Target {
         Self::configured(library, json!({ "devices": devices }).to_string(), Vtl::SECRET)
     }
 
+    pub(crate) fn simulated(library: &simulated::Simulated) -> Self {
+        let (port, target) = (library.port, simulated::Simulated::TARGET);
+        let configuration = json!({ "host": "127.0.0.1", "port": port, "target": target }).to_string();
+        Self::at((port, target.to_owned()), configuration, "")
+    }
+
     fn configured(library: &Vtl, configuration: String, secret: &str) -> Self {
-        let portal = (library.port, Vtl::TARGET.to_owned());
+        Self::at((library.port, Vtl::TARGET.to_owned()), configuration, secret)
+    }
+
+    fn at(portal: (u16, String), configuration: String, secret: &str) -> Self {
         Self(Arc::new(Shared { configuration, secret: secret.to_owned(), portal, state: Mutex::default() }))
     }
 

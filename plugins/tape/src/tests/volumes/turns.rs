@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use capstan_sdk::Failure;
+
+use super::*;
+use crate::volumes::uses::Patience;
+
+#[test]
+fn two_cartridges_and_one_drive_take_turns() {
+    on_both(1, 3, LARGE, |_, target| {
+        let (one, other) = (Simulated::label(1), Simulated::label(2));
+        target.run(async || {
+            Patience { hold: Duration::ZERO, lease: Duration::ZERO, by_hand: Duration::ZERO }.set();
+            formatted(&other).await;
+            for round in 0..3 {
+                for cartridge in [&one, &other] {
+                    put(cartridge, &format!("{round}"), &noise(round, 600_000)).await.unwrap();
+                }
+                // Each was synced when it made room.
+                holds(&one, &format!("{round}"), &noise(round, 600_000)).await;
+            }
+        });
+        target.run(async || {
+            Patience { hold: Duration::ZERO, lease: Duration::ZERO, by_hand: Duration::ZERO }.set();
+            for cartridge in [&one, &other] {
+                assert_eq!(names(cartridge, "").await.len(), if cartridge == &one { 3 } else { 2 });
+            }
+            // What was written last was in the drive when the instance went.
+            holds(&other, "1", &noise(1, 600_000)).await;
+        });
+    });
+}
+
+#[test]
+fn a_cartridge_that_is_used_stays_and_who_waits_is_told_that_the_drives_are_full() {
+    let library = Simulated::start(1, true, 2, LARGE);
+    let target = Target::simulated(&library);
+    target.run(async || {
+        Patience { hold: Duration::from_secs(900), lease: Duration::from_secs(900), by_hand: Duration::from_secs(900) }.set();
+        formatted(&Simulated::label(1)).await;
+        put(&Simulated::label(1), "a", b"a").await.unwrap();
+        let failure = stat(&Simulated::label(2), "").await.unwrap_err();
+        assert!(matches!(&failure, Failure::Busy(_)) && failure.fault().code.as_deref() == Some("drives-full"), "{failure:?}");
+        holds(&Simulated::label(1), "a", b"a").await;
+    });
+}
+
+#[test]
+fn the_order_of_reading_names_each_file_once() {
+    on_both(1, 1, LARGE, |_, target| {
+        let cartridge = Simulated::label(1);
+        let c = cartridge.as_str();
+        target.run(async || {
+            let paths: Vec<String> = (0..5).map(|number| format!("{number}")).collect();
+            for path in &paths {
+                put(c, path, &noise(1, 600_000)).await.unwrap();
+            }
+            sync(c, "").await.unwrap();
+            let mut order = crate::volumes::order(c, &paths).await.unwrap();
+            order.sort_unstable();
+            assert_eq!(order, [0, 1, 2, 3, 4]);
+            assert!(crate::volumes::order(c, &[]).await.unwrap().is_empty());
+            assert!(matches!(crate::volumes::order(c, &["x".to_owned()]).await, Err(Failure::NotFound(_))));
+            assert!(matches!(crate::volumes::order("NOBODY", &paths).await, Err(Failure::NotFound(_))));
+        });
+    });
+}

@@ -1,0 +1,77 @@
+//! In which order files of a cartridge are read soonest: as its drive recommends, else as is reckoned from how its tape lies.
+
+use capstan_scsi::tape::order::Segment;
+use capstan_sdk::Outcome;
+use capstan_sdk::failure::{invalid, offline};
+
+use super::contents::Run;
+use super::{Inside, Mount, drive_of, paths};
+use crate::inventory::holder;
+use crate::plan;
+use crate::reading::{self, Geometry, Layout, Wanted};
+use crate::site::site;
+use crate::tape::Spot;
+
+/// Paths of one plan.
+const PATHS: usize = 4_096;
+
+/// Indexes into `files`, each once. Nothing is moved for it.
+pub(crate) async fn order(cartridge: &str, files: &[String]) -> Outcome<Vec<u32>> {
+    if files.len() > PATHS {
+        return Err(invalid(format!("{} paths are more than the {PATHS} of one plan", files.len())));
+    }
+    files.iter().try_for_each(|path| paths::check_inner(path))?;
+    let site = site().await?;
+    holder(&site, cartridge).await?;
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (drive, mount) = match drive_of(cartridge) {
+        Some((drive, inside @ Inside::Files(_))) => (drive, inside.files()?),
+        Some((_, inside)) => return inside.files().map(|_| Vec::new()),
+        None => return Err(offline(format!("cartridge {cartridge:?} is in no drive, and what lies where is not known"))),
+    };
+    let wanted = files.iter().map(|path| wanted(&mount, path)).collect::<Outcome<Vec<Wanted>>>()?;
+    let segments: Vec<Segment> = wanted.iter().map(segment).collect();
+    let mut taken = site.drive(&drive)?.take().await?;
+    let here = taken.it.here().unwrap_or(Spot { partition: 0, object: 0 });
+    let recommended = plan::order(&mut taken.it, &segments).await?;
+    taken.give_back();
+    Ok(match recommended {
+        Some(order) => order.into_iter().filter_map(|index| u32::try_from(index).ok()).collect(),
+        None => {
+            let block = mount.volume.borrow().files().block();
+            reading::order(layout(&mount).as_ref(), block, (u32::from(here.partition), here.object), &wanted)
+        }
+    })
+}
+
+/// The blocks of a file; one of no bytes has none, and lies at the beginning.
+fn wanted(mount: &Mount, path: &str) -> Outcome<Wanted> {
+    let volume = mount.volume.borrow();
+    let block = u64::from(volume.files().block()).max(1);
+    let runs = volume.files().runs(path, 0, u64::MAX)?;
+    let mut data = runs.iter().filter_map(|run| match run {
+        Run::Data { at, skip, bytes } => Some((*at, u64::from(*skip).saturating_add(*bytes).div_ceil(block))),
+        Run::Zeros { .. } => None,
+    });
+    let Some((first, blocks)) = data.next() else { return Ok(Wanted { partition: 0, object: 0, blocks: 0 }) };
+    let end = data.fold(first.object.saturating_add(blocks), |end, (at, blocks)| {
+        if at.partition == first.partition { end.max(at.object.saturating_add(blocks)) } else { end }
+    });
+    Ok(Wanted { partition: u32::from(first.partition), object: first.object, blocks: end.saturating_sub(first.object) })
+}
+
+fn segment(wanted: &Wanted) -> Segment {
+    let partition = u8::try_from(wanted.partition).unwrap_or(u8::MAX);
+    Segment { partition, first: wanted.object, last: wanted.object.saturating_add(wanted.blocks.saturating_sub(1)) }
+}
+
+fn layout(mount: &Mount) -> Option<Layout> {
+    let geometry = Geometry::of(mount.shape.density?)?;
+    let sizes = mount.shape.page.as_ref().map(|page| (0..mount.shape.partitions()).filter_map(|at| page.size(usize::from(at))));
+    let sizes: Vec<u64> = sizes.into_iter().flatten().collect();
+    // Of one partition all is its own.
+    let sizes = if sizes.len() > 1 { sizes } else { Vec::new() };
+    Some(Layout::new(geometry, None, &sizes, 1.0))
+}
