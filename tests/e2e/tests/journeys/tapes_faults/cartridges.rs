@@ -22,8 +22,8 @@ const SPREAD: [u64; 40] = [1 << 20; 40];
 const MANY: usize = 60;
 /// What the simulator writes down of a record.
 const ENTRY: u64 = 16;
-/// Nothing was lost that another run needs.
-const GOES_ON: &str = "";
+/// The host's own settings.
+const AS_ALWAYS: &str = "";
 
 #[test]
 fn a_cartridge_that_is_write_protected_is_not_written() {
@@ -50,6 +50,23 @@ fn what_does_not_fit_on_a_cartridge_that_ends_early_goes_to_the_next_one() {
     let used: BTreeSet<&String> = stored.values().flat_map(|file| &file.tapes).collect();
     assert_eq!(used, BTreeSet::from([&scene.label(VICTIM), &scene.label(SECOND)]));
     assert!(stored.values().all(|file| file.tapes.len() == 1), "a file is told to be on two tapes: {stored:#?}");
+    scene.others_are_well().unwrap();
+    scene.close().unwrap();
+}
+
+#[test]
+fn an_end_that_nobody_could_expect_loses_nothing_that_is_said_to_be_stored() {
+    let library = server_or_skip!(library(DRIVES, None));
+    let mut scene = Scene::set(library, DRIVES, &[VICTIM, SECOND], GIVES_UP_SOON).unwrap();
+    let first = scene.want(&small(FILES)).unwrap();
+    scene.is_done(&first).unwrap();
+    // It is in a drive, which has told how much room there is.
+    scene.arm_victim(&json!({ "kind": "early-end", "bytes": EARLY })).unwrap();
+    let shape = Shape { files: FILES, small: 1 << 10, large: SPREAD.to_vec(), odd: false };
+    let wanted = scene.want(&shape).unwrap();
+    scene.rig.cargo.act(wanted.task, "run").unwrap();
+    scene.goes_on(&wanted).unwrap();
+    scene.is_whole(&first).unwrap();
     scene.others_are_well().unwrap();
     scene.close().unwrap();
 }
@@ -97,7 +114,7 @@ fn cut_index(scene: &Scene, partition: u32) {
 #[test]
 fn an_index_that_is_not_whole_on_one_partition_is_made_good_by_the_other() {
     let library = server_or_skip!(library(1, None));
-    let mut scene = Scene::set(library, 1, &[VICTIM], GOES_ON).unwrap();
+    let mut scene = Scene::set(library, 1, &[VICTIM], AS_ALWAYS).unwrap();
     let mut all = Vec::new();
     for partition in [0, 1] {
         all.push(scene.want(&small(FILES)).unwrap());

@@ -9,7 +9,7 @@ use capstan_e2e::tape::{PATIENCE, Told};
 use capstan_test_servers::server_or_skip;
 use serde_json::{Value, json};
 
-use super::scene::{DRIVE, GIVES_UP_SOON, SECOND, Scene, VICTIM, library, small};
+use super::scene::{DRIVE, GIVES_UP_SOON, SECOND, Scene, VICTIM, library, library_with, small};
 
 const DRIVES: u16 = 2;
 const FILES: usize = 5;
@@ -103,6 +103,24 @@ fn a_drive_that_has_to_be_cleaned_says_so_and_works_on_once_it_was() {
     // By somebody at the library's panel: it has no cleaning cartridge.
     scene.clear().unwrap();
     scene.is_done(&wanted).unwrap();
+    scene.others_are_well().unwrap();
+    scene.close().unwrap();
+}
+
+#[test]
+fn a_drive_that_asks_for_cleaning_is_cleaned_where_the_library_can() {
+    let library = server_or_skip!(library_with(DRIVES, &["CLN001L1"]));
+    let mut scene = Scene::set(library, DRIVES, &[VICTIM], GIVES_UP_SOON).unwrap();
+    // It works on, and says so to whoever asks how it is.
+    scene.arm(&json!({ "drive": 0 }), &json!({ "kind": "cleaning-needed", "now": false }), 0, None).unwrap();
+    let wanted = scene.want(&small(FILES)).unwrap();
+    scene.is_done(&wanted).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while scene.order(&json!({ "order": "faults" })).unwrap() != json!([]) {
+        assert!(Instant::now() < until, "nobody has cleaned the drive");
+        sleep(PAUSE);
+    }
+    scene.is_whole(&wanted).unwrap();
     scene.others_are_well().unwrap();
     scene.close().unwrap();
 }

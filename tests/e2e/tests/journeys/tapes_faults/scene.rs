@@ -49,6 +49,15 @@ pub(super) fn library(drives: u16, times: Option<f64>) -> anyhow::Result<Library
     Library::portal(&plan(drives, CARTRIDGES, times))
 }
 
+/// The same with more cartridges, of these labels; in it nobody waits.
+pub(super) fn library_with(drives: u16, more: &[&str]) -> anyhow::Result<Library> {
+    let mut plan = plan(drives, CARTRIDGES, None);
+    if let Some(cartridges) = plan.get_mut("cartridges").and_then(Value::as_array_mut) {
+        cartridges.extend(more.iter().map(|label| json!({ "barcode": label })));
+    }
+    Library::portal(&plan)
+}
+
 impl Scene {
     /// All tapes formatted but the last; files on the bystander.
     pub(super) fn set(library: Library, drives: u16, victims: &[u16], settings: &str) -> anyhow::Result<Self> {
@@ -157,14 +166,10 @@ impl Scene {
     pub(super) fn rehearse(&mut self, shape: &Shape) -> anyhow::Result<u64> {
         let wanted = self.want(shape)?;
         let before = self.commands()?;
-        self.is_done_quietly(&wanted)?;
+        self.rig.cargo.run(wanted.task, PATIENCE)?;
         let after = self.commands()?;
         let each = before.iter().zip(&after).map(|(before, after)| after.saturating_sub(*before));
         each.max().context("a library without drives")
-    }
-
-    fn is_done_quietly(&self, wanted: &Wanted) -> anyhow::Result<()> {
-        self.rig.cargo.run(wanted.task, PATIENCE).map(drop)
     }
 
     /// Given to each drive since the library runs.
