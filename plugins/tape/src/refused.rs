@@ -16,6 +16,7 @@ pub(crate) fn failure(refusal: &Refusal, subject: &str) -> Failure {
             return unavailable(format!("something happened to {subject} meanwhile"))
                 .code(ATTENTION)
                 .retry(Retry::AtOnce)
+                .next_step("Do it again; if it comes again, look who else uses the device.")
                 .detail(refusal.to_string());
         }
         Reason::BecomingReady => {
@@ -23,7 +24,9 @@ pub(crate) fn failure(refusal: &Refusal, subject: &str) -> Failure {
         }
         Reason::NotReady => unavailable(format!("{subject} is not ready")).next_step("Look at the device."),
         Reason::NoMedium => offline(format!("nothing is in {subject}")).retry(Retry::Never).next_step("Load a cartridge."),
-        Reason::Busy => busy(format!("{subject} has too much to do")),
+        Reason::Busy => {
+            busy(format!("{subject} has too much to do")).next_step("Wait; if it stays so, look who else uses the device.")
+        }
         Reason::Reserved => busy(format!("another host has reserved {subject}"))
             .code("reserved")
             .next_step("Let the other host unload the drive, or release it there."),

@@ -39,6 +39,7 @@ pub enum Stand<'a> {
     NasPath(&'a str),
     NasPool(&'a str),
     CloudPool(&'a str),
+    TapePool(&'a str),
 }
 
 impl Stand<'_> {
@@ -48,6 +49,7 @@ impl Stand<'_> {
             Self::NasPath(_) => "primary_nas",
             Self::NasPool(_) => "secondary_nas",
             Self::CloudPool(_) => "secondary_cloud",
+            Self::TapePool(_) => "secondary_tape",
         }
     }
 
@@ -55,7 +57,7 @@ impl Stand<'_> {
     fn input(self, path: &str) -> Value {
         match self {
             Self::Container(given) | Self::NasPath(given) => json!({ path: given }),
-            Self::NasPool(pool) | Self::CloudPool(pool) => json!({ "pool_name": pool }),
+            Self::NasPool(pool) | Self::CloudPool(pool) | Self::TapePool(pool) => json!({ "pool_name": pool }),
         }
     }
 }
@@ -145,7 +147,25 @@ impl Cargo {
 
     /// A task that copies from one to the other.
     pub fn carry(&self, name: &str, from: Stand<'_>, to: Stand<'_>) -> anyhow::Result<i64> {
-        self.make_task(name, "copy", (from.kind(), &from.input("file_path")), (to.kind(), &to.input("folder_path")))
+        self.transfer(name, "copy", from, to)
+    }
+
+    /// `action` is copy or move.
+    pub fn transfer(&self, name: &str, action: &str, from: Stand<'_>, to: Stand<'_>) -> anyhow::Result<i64> {
+        self.make_task(name, action, (from.kind(), &from.input("file_path")), (to.kind(), &to.input("folder_path")))
+    }
+
+    /// A maintenance task; each of `sources` names a tape or a pool, `options` are types and values.
+    pub fn maintenance(&self, action: &str, sources: &[Value], options: &[(&str, &str)]) -> anyhow::Result<i64> {
+        let task = json!({ "name": action, "workflow_type": "maintenance", "workflow_action": action });
+        let task = id(&self.client.post("/api/v2/tasks", &task)?)?;
+        for source in sources {
+            self.client.post(&format!("/api/v2/tasks/{task}/task_sources"), source)?;
+        }
+        for (kind, value) in options {
+            self.client.post(&format!("/api/v2/tasks/{task}/task_options"), &json!({ "type": kind, "value": value }))?;
+        }
+        Ok(task)
     }
 
     /// Each end: its type and what names it.

@@ -33,6 +33,8 @@ pub struct HostOptions {
     pub plugins: Option<PathBuf>,
     /// None: the machine's.
     pub clock: Option<WrongClock>,
+    /// More variables of its environment.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// A running host; dropping it kills it.
@@ -88,6 +90,7 @@ impl Host {
         }
         command.env("CAPSTAN_ADMIN_USER", USER).env("CAPSTAN_ADMIN_PASSWORD", PASSWORD);
         command.envs(options.clock.iter().flat_map(WrongClock::environment));
+        command.envs(options.environment.iter().map(|(name, value)| (name, value)));
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().context("cannot start capstan")?;
         let output = process.stdout.take().context("the output of capstan")?;

@@ -9,6 +9,7 @@ pub mod drives;
 mod harbour;
 mod host;
 mod outcomes;
+pub mod tape;
 mod tour;
 mod tree;
 

@@ -68,15 +68,7 @@ fn tape(client: &Client, number: u16) -> Value {
 }
 
 fn maintenance(client: &Client, action: &str, ends: &[Value], options: &[(&str, &str)]) -> i64 {
-    let task = json!({ "name": action, "workflow_type": "maintenance", "workflow_action": action });
-    let task = id(&client.post("/api/v2/tasks", &task).unwrap());
-    for end in ends {
-        client.post(&format!("/api/v2/tasks/{task}/task_sources"), end).unwrap();
-    }
-    for (kind, value) in options {
-        client.post(&format!("/api/v2/tasks/{task}/task_options"), &json!({ "type": kind, "value": value })).unwrap();
-    }
-    task
+    Cargo::new(client.clone()).maintenance(action, ends, options).unwrap()
 }
 
 #[test]
