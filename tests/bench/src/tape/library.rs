@@ -18,6 +18,8 @@ use crate::share::Share;
 
 pub(super) const LABEL: &str = "CAP001L9";
 const SERIAL: &str = "BENCH00001";
+/// Bytes of the simulator's tape that a record takes beside its data.
+const OVERHEAD: u64 = 4;
 
 /// An object of a partition, numbered from 0.
 pub(super) type Place = (u8, u64);
@@ -118,7 +120,7 @@ impl<'r> Library<'r> {
             last.and_then(|last| last.get(member)).and_then(Value::as_u64).with_context(|| format!("no {member} in {cartridge}"))
         };
         let (records, filemarks) = (number("records")?, number("filemarks")?);
-        Ok(Partition { size: number("size")?, bytes: number("bytes")?, blocks: records.saturating_sub(filemarks) })
+        Ok(Partition { size: number("size")?, bytes: number("bytes")?, records, filemarks })
     }
 }
 
@@ -127,13 +129,16 @@ pub(super) struct Partition {
     pub size: u64,
     /// Bytes that are written.
     pub bytes: u64,
-    blocks: u64,
+    /// Blocks and filemarks.
+    records: u64,
+    filemarks: u64,
 }
 
 impl Partition {
     /// Bytes of its blocks. All but some are full, and a format's blocks are powers of two.
     pub(super) fn block(&self) -> u64 {
-        (self.bytes / self.blocks.max(1)).next_power_of_two()
+        let data = self.bytes.saturating_sub(self.records * OVERHEAD);
+        (data / self.records.saturating_sub(self.filemarks).max(1)).next_power_of_two()
     }
 }
 

@@ -72,8 +72,8 @@ pub(super) fn run(runtime: &Runtime, arguments: &[String]) -> anyhow::Result<()>
     load(runtime, media.as_ref(), FILES)?;
     for round in 1..=rounds {
         // The cartridge has room for one.
-        let formatted = media.format(OURS, &Vtl::label(FILES), &format!("format-{round}"), Vec::new());
-        runtime.block_on(formatted).map_err(failed).context("format")?;
+        let (label, attempt) = (Vtl::label(FILES), format!("format-{round}"));
+        runtime.block_on(media.format(OURS, &label, &attempt, Vec::new())).map_err(failed).context("format")?;
         copied(runtime, &share, (room.path(), &from), size, &mut file)?;
         by(&mut native, size, &mut theirs)?;
     }
@@ -106,8 +106,8 @@ fn natively(library: &Vtl) -> anyhow::Result<Native> {
 }
 
 fn load(runtime: &Runtime, media: &dyn Media, cartridge: u16) -> anyhow::Result<()> {
-    let loaded = media.load(&Vtl::label(cartridge), Some(OURS), &format!("load-{cartridge}"));
-    runtime.block_on(loaded).map_err(failed).context("load")?;
+    let (label, attempt) = (Vtl::label(cartridge), format!("load-{cartridge}"));
+    runtime.block_on(media.load(&label, Some(OURS), &attempt)).map_err(failed).context("load")?;
     Ok(())
 }
 

@@ -9,8 +9,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use capstan_iscsi::{
     Algorithm, Answered, Chap, ChapQuestion, Command, Data, DigestUse, Event, Isid, Outcome, Repeat, Session, Settings,
 };
-use capstan_scsi::tape::{self, ended};
-use capstan_scsi::{changer, primary, status};
+use capstan_scsi::{changer, primary, status, tape};
 use capstan_test_servers::Vtl;
 use crc_fast::CrcAlgorithm;
 
@@ -37,7 +36,7 @@ impl Native {
         let mut settings = Settings::new(INITIATOR, Vtl::TARGET, isid);
         (settings.header_digest, settings.data_digest) = (DigestUse::Preferred, DigestUse::Preferred);
         settings.chap = Some(Chap { name: Vtl::USER.to_owned(), algorithms: vec![Algorithm::Md5] });
-        let session = Session::new(settings).map_err(|why| anyhow!("{why}"))?.with_crc32c(crc32c);
+        let session = Session::new(settings)?.with_crc32c(crc32c);
         let stream = TcpStream::connect(("127.0.0.1", library.port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -48,12 +47,12 @@ impl Native {
     }
 
     fn login(&mut self) -> anyhow::Result<()> {
-        self.session.connect(None).map_err(|why| anyhow!("{why}"))?;
+        self.session.connect(None)?;
         loop {
             match self.event()? {
                 Event::Chap(question) => {
                     let digest = proof(&question);
-                    self.session.chap_digest(&digest).map_err(|why| anyhow!("{why}"))?;
+                    self.session.chap_digest(&digest)?;
                 }
                 Event::Ready(_) => return Ok(()),
                 _ => {}
@@ -75,12 +74,12 @@ impl Native {
             let mut piece = vec![0; PIECE];
             let read = self.stream.read(&mut piece)?;
             ensure!(read > 0, "the library closed the connection");
-            self.session.receive(piece.get(..read).unwrap_or_default()).map_err(|why| anyhow!("{why}"))?;
+            self.session.receive(piece.get(..read).unwrap_or_default())?;
         }
     }
 
     fn give(&mut self, cdb: &[u8], data: Data) -> anyhow::Result<Answered> {
-        let given = self.session.submit(Command::new(self.lun, cdb, data, Repeat::Never)).map_err(|why| anyhow!("{why}"))?;
+        let given = self.session.submit(Command::new(self.lun, cdb, data, Repeat::Never))?;
         loop {
             match self.event()? {
                 Event::Done(tag, Outcome::Answered(answered)) if tag == given => return Ok(answered),
@@ -121,7 +120,8 @@ impl Native {
             let cdb = tape::write(bytes).context("a block that is too long")?;
             // New memory for each, as the plugin has it.
             let answered = self.give(&cdb, Data::Out(vec![7; usize::try_from(bytes)?]))?;
-            let ended = ended(answered.status, &answered.sense, bytes).map_err(|why| anyhow!("a write ended with {why:?}"))?;
+            let ended =
+                tape::ended(answered.status, &answered.sense, bytes).map_err(|why| anyhow!("a write ended with {why:?}"))?;
             ensure!(ended.is_written(), "a write ended with {ended:?}");
             left -= u64::from(bytes);
         }
