@@ -67,7 +67,7 @@ pub(super) fn run(runtime: &Runtime, arguments: &[String]) -> anyhow::Result<()>
     let room = tempfile::Builder::new().prefix("capstan-bench-").tempdir_in("/dev/shm")?;
     let from = room.path().join("from");
     std::fs::create_dir(&from)?;
-    std::fs::write(from.join("file"), vec![7; usize::try_from(size)?])?;
+    std::fs::write(from.join("file"), vec![7_u8; usize::try_from(size)?])?;
     runtime.block_on(media.unload(OURS, "unload")).map_err(failed)?;
     load(runtime, media.as_ref(), FILES)?;
     for round in 1..=rounds {
