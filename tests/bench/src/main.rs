@@ -28,6 +28,7 @@ mod start;
 mod swap;
 mod swift;
 mod table;
+mod tape;
 
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 16] = [
+const BENCHES: [(&str, &str, Bench); 17] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
@@ -54,6 +55,12 @@ const BENCHES: [(&str, &str, Bench); 16] = [
         "drives",
         "drives over REST, against cp, qemu-img and qemu-storage-daemon (create list clone nbd dssd across peer; --gib N --data-mib N)",
         drives::run,
+    ),
+    (
+        "tape",
+        "recalls and streams on a tape library's simulator, and tgt's library against a native client (recall stream loopback; --files N \
+         --mebibytes N)",
+        tape::run,
     ),
     ("scan", "a tree into the catalogue, against find -printf; a primary pool on NFS, against nfs-ls -R", scan::run),
 ];

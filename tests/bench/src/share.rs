@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use capstan_domain::job::Verify;
-use capstan_domain::ports::Connection;
+use capstan_domain::ports::{Connection, Files, Media};
 use capstan_mover::{
     Control, Counters, Destination, FileTree, Limits as MoverLimits, LocalTree, Options, Source, Transfer, Tree,
 };
@@ -86,26 +86,45 @@ impl Share {
         Ok(Self { connection, location: location.to_owned(), _room: room })
     }
 
-    fn tree(&self) -> anyhow::Result<Arc<dyn Tree>> {
-        let files = self.connection.files().context("the plugin has no files")?;
-        Ok(Arc::new(FileTree::new("share", None, self.location.as_str(), "", files, &self.connection.capabilities())))
+    pub(crate) fn files(&self) -> anyhow::Result<Arc<dyn Files>> {
+        self.connection.files().context("the plugin has no files")
+    }
+
+    pub(crate) fn media(&self) -> anyhow::Result<Arc<dyn Media>> {
+        self.connection.media().context("the plugin has no media")
+    }
+
+    /// As a job has it.
+    pub(crate) fn tree(&self) -> anyhow::Result<Arc<dyn Tree>> {
+        let tree = FileTree::new("share", None, self.location.as_str(), "", self.files()?, &self.connection.capabilities());
+        Ok(Arc::new(tree.planned_by(self.connection.media())))
     }
 
     /// Up from this directory, and down into a new one.
     pub(crate) fn round(&self, runtime: &Runtime, from: &Path, room: &Path, amount: f64, lane: &mut Lane) -> anyhow::Result<()> {
-        let local = |id: &str, path: &Path| LocalTree::open(id, path).map_err(failed).map(|tree| Arc::new(tree) as Arc<dyn Tree>);
         let served = Served::start();
-        lane.up.push(amount / carried(runtime, local("from", from)?, self.tree()?)?.as_secs_f64());
+        lane.up.push(amount / carried(runtime, whole(local("from", from)?), self.tree()?)?.as_secs_f64());
         served.stop(amount, &mut lane.burden);
         let to = tempfile::Builder::new().prefix("to-").tempdir_in(room)?;
-        lane.down.push(amount / carried(runtime, self.tree()?, local("to", to.path())?)?.as_secs_f64());
+        lane.down.push(amount / carried(runtime, whole(self.tree()?), local("to", to.path())?)?.as_secs_f64());
         Ok(())
     }
 }
 
-fn carried(runtime: &Runtime, from: Arc<dyn Tree>, to: Arc<dyn Tree>) -> anyhow::Result<Duration> {
+/// A directory of the host. `id`: another for each tree of a transfer.
+pub(crate) fn local(id: &str, path: &Path) -> anyhow::Result<Arc<dyn Tree>> {
+    Ok(Arc::new(LocalTree::open(id, path).map_err(failed)?))
+}
+
+/// All of a tree.
+pub(crate) fn whole(tree: Arc<dyn Tree>) -> Vec<Source> {
+    vec![Source { tree, path: String::new(), place_at: String::new() }]
+}
+
+/// The mover's time for it; the destination's word is believed.
+pub(crate) fn carried(runtime: &Runtime, sources: Vec<Source>, to: Arc<dyn Tree>) -> anyhow::Result<Duration> {
     let transfer = Transfer {
-        sources: vec![Source { tree: from, path: String::new(), place_at: String::new() }],
+        sources,
         destinations: vec![Destination { trees: vec![to] }],
         ledger: Arc::new(Forgetful),
         control: Control::default(),

@@ -97,6 +97,12 @@ impl TapeSimulator {
         self.begin()
     }
 
+    /// The same, with what another plan says of drives and time.
+    pub fn restart_with(&mut self, plan: &Value) -> anyhow::Result<()> {
+        std::fs::write(self.data.path().join("plan.json"), serde_json::to_vec(plan)?)?;
+        self.restart()
+    }
+
     fn begin(&mut self) -> anyhow::Result<()> {
         let control = self.control();
         if control.as_os_str().len() > PATH_BYTES {

@@ -4,7 +4,7 @@ use crate::{plugins, workspace};
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     plugins::run()?;
-    let packages = ["--package", "capstan", "--package", "capstan-bench"];
+    let packages = ["--package", "capstan", "--package", "capstan-bench", "--package", "capstan-tape-simulator"];
     workspace::run(workspace::cargo(["build", "--locked", "--release", "--bins"]).args(packages))?;
     let release = workspace::target().join("release");
     workspace::run(

@@ -114,24 +114,26 @@ impl Drop for Spool {
     }
 }
 
-/// Source by source, each in the order it is best read in.
+/// Tree by tree, each in the order it is best read in: files that were named one by one may lie on one tape.
 async fn in_order(run: &Run, entries: Vec<Entry>) -> Vec<Entry> {
+    let sources = &run.transfer.sources;
     let (mut ordered, mut rest) = (Vec::with_capacity(entries.len()), entries);
-    for (index, source) in run.transfer.sources.iter().enumerate() {
-        let (of_source, others): (Vec<Entry>, Vec<Entry>) = rest.into_iter().partition(|entry| entry.task.source == index);
+    for tree in sources.iter().map(|source| &source.tree) {
+        let is_of = |entry: &Entry| sources.get(entry.task.source).is_some_and(|source| source.tree.id() == tree.id());
+        let (of_tree, others): (Vec<Entry>, Vec<Entry>) = rest.into_iter().partition(is_of);
         rest = others;
-        if of_source.is_empty() || !source.tree.sequential() {
-            ordered.extend(of_source);
+        if of_tree.is_empty() || !tree.sequential() {
+            ordered.extend(of_tree);
             continue;
         }
-        let items: Vec<Item> = of_source.iter().map(|entry| entry.task.item.clone()).collect();
-        let order = source.tree.reading_order(&items).await.unwrap_or_else(|failure| {
-            tracing::warn!(%failure, tree = source.tree.id(), "files are read in the order of their names");
+        let items: Vec<Item> = of_tree.iter().map(|entry| entry.task.item.clone()).collect();
+        let order = tree.reading_order(&items).await.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, tree = tree.id(), "files are read in the order of their names");
             Vec::new()
         });
-        let mut of_source: Vec<Option<Entry>> = of_source.into_iter().map(Some).collect();
-        ordered.extend(order.into_iter().filter_map(|at| of_source.get_mut(at)?.take()));
-        ordered.extend(of_source.into_iter().flatten());
+        let mut of_tree: Vec<Option<Entry>> = of_tree.into_iter().map(Some).collect();
+        ordered.extend(order.into_iter().filter_map(|at| of_tree.get_mut(at)?.take()));
+        ordered.extend(of_tree.into_iter().flatten());
     }
     ordered
 }

@@ -189,6 +189,26 @@ async fn a_recall_reads_each_file_once_in_the_order_they_lie_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_are_named_one_by_one_are_read_in_the_order_they_lie_in() {
+    let (from, back) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+    let files = plant(from.path(), 20);
+    let tape = MemoryTape::new();
+    archive(from.path(), &tape, &MemoryLedger::new()).run().await.expect("up");
+    tape.revive(true);
+    let mut down = recall(&tape, back.path(), &MemoryLedger::new());
+    let whole = down.sources.remove(0);
+    let named = |(name, _): &(String, Vec<u8>)| Source { path: format!("in/{name}"), place_at: name.clone(), ..whole.clone() };
+    down.sources = files.iter().rev().map(named).collect();
+    let summary = down.run().await.expect("down");
+    assert_eq!(counts(&summary), (22, 0, 0));
+    let places: Vec<u64> = tape.calls("read").iter().map(|path| tape.place(path)).collect();
+    assert!(places.len() == 22 && places.is_sorted(), "{:?}", tape.calls("read"));
+    for (name, content) in &files {
+        assert!(fs::read(back.path().join(name)).expect("came back") == *content, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recall_goes_around_files_that_cannot_be_read() {
     let (from, back) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
     plant(from.path(), 10);
