@@ -86,7 +86,7 @@ async fn put(catalogue: &Catalogue, library: &Library, barcode: &str) -> Locatio
 }
 
 async fn tape_pool(catalogue: &Catalogue, role: PoolRole, members: &[LocationId]) -> Pool {
-    let new = NewPool { name: format!("{role:?}"), comment: None, content: PoolContent::Tape, role, attributes: json!({}) };
+    let new = NewPool { name: format!("{role:?}"), comment: None, content: PoolContent::Tape, role, protects_full: false, attributes: json!({}) };
     catalogue.create_pool(&new, members).await.unwrap()
 }
 
