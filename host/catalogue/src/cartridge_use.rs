@@ -69,7 +69,8 @@ pub(crate) fn idle_since(before: &str, cartridge: &str) -> String {
 
 /// A job does not run any more, as it is.
 pub(crate) async fn end_uses(connection: &mut Connection, job: JobId) -> Outcome<()> {
-    let used = sql("UPDATE cartridges SET used = $2 WHERE location IN (SELECT u.location FROM cartridge_uses u WHERE u.job = $1)");
+    let used =
+        sql("UPDATE cartridges SET used = $2 WHERE location IN (SELECT u.location FROM cartridge_uses u WHERE u.job = $1)");
     connection.run(used.bind(job).bind(Timestamp::now())).await?;
     connection.run(sql("DELETE FROM cartridge_uses WHERE job = $1").bind(job)).await.map(|_| ())
 }

@@ -84,17 +84,18 @@ impl Catalogue {
     /// primary gets a tree; one that no longer is keeps it, out of sight of scans.
     pub async fn update_pool(&self, pool: &Pool, members: Option<&[LocationId]>) -> Outcome<Pool> {
         let id = pool.id;
-        let update =
-            sql("UPDATE pools SET name = $2, comment = $3, content = $4, role = $5, attributes = $6, updated = $7, protect_full = $8 \
-                 WHERE id = $1")
-                .bind(id)
-                .bind(&pool.name)
-                .bind(pool.comment.clone())
-                .bind(word(&pool.content))
-                .bind(word(&pool.role))
-                .bind(json(&pool.attributes))
-                .bind(Timestamp::now())
-                .bind(pool.protects_full);
+        let update = sql(
+            "UPDATE pools SET name = $2, comment = $3, content = $4, role = $5, attributes = $6, updated = $7, protect_full = $8 \
+                 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(&pool.name)
+        .bind(pool.comment.clone())
+        .bind(word(&pool.content))
+        .bind(word(&pool.role))
+        .bind(json(&pool.attributes))
+        .bind(Timestamp::now())
+        .bind(pool.protects_full);
         let role = pool.role;
         let members = members.map(<[LocationId]>::to_vec);
         self.write(move |connection| {

@@ -1,10 +1,10 @@
 //! Tape drives of libraries. They come and go by inventories; people name them, and take them out of use.
 
-use capstan_domain::{Failure, Outcome};
 use capstan_domain::ids::{LocationId, Reference, TapeDriveId};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::tape_drive::TapeDrive;
 use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
 use crate::cartridge_use::idle_since;
@@ -29,7 +29,11 @@ const TAPE_DRIVES: Select = Select {
         Field("revision", Type::Text, "t.revision"),
         Field("element", Type::Integer, "t.element"),
         Field("state", Type::Text, "t.state"),
-        Field("status", Type::Text, "CASE WHEN t.state IN ('ok', 'cleaning', 'cleaning-needed') THEN 'online' ELSE 'offline' END"),
+        Field(
+            "status",
+            Type::Text,
+            "CASE WHEN t.state IN ('ok', 'cleaning', 'cleaning-needed') THEN 'online' ELSE 'offline' END",
+        ),
         Field("full", Type::Flag, "CASE WHEN t.cartridge IS NULL THEN 0 ELSE 1 END"),
         Field("cartridge", Type::Text, "t.cartridge"),
         Field("loads", Type::Integer, "t.loads"),

@@ -114,7 +114,8 @@ impl CatalogueLedger {
         let mut found: HashMap<(usize, String), Vec<(Tree, String)>> = HashMap::new();
         for (index, side) in self.sources.iter().enumerate().filter(|(_, side)| side.catalogued.is_none()) {
             let Some(location) = side.location() else { continue };
-            let copied = settled.iter().filter(|one| one.source == index && one.copies.iter().any(|copy| copy.location.is_some()));
+            let copied =
+                settled.iter().filter(|one| one.source == index && one.copies.iter().any(|copy| copy.location.is_some()));
             let keys: Vec<String> = copied.filter_map(|one| side.tree.key(&one.item).ok()).collect();
             for from in self.catalogue.copied_from(location, &keys).await? {
                 found.entry((index, from.key)).or_default().push((from.tree, from.path));

@@ -37,7 +37,14 @@ pub(crate) fn info(name: &str) -> LocationInfo {
 }
 
 pub(crate) async fn pool(catalogue: &Catalogue, name: &str, role: PoolRole) -> Pool {
-    let new = NewPool { name: name.to_owned(), comment: None, content: PoolContent::Cloud, role, protects_full: false, attributes: json!({}) };
+    let new = NewPool {
+        name: name.to_owned(),
+        comment: None,
+        content: PoolContent::Cloud,
+        role,
+        protects_full: false,
+        attributes: json!({}),
+    };
     catalogue.create_pool(&new, &[]).await.unwrap()
 }
 

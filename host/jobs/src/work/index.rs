@@ -44,7 +44,8 @@ impl Deed for Reading<'_> {
         let (mut bytes, mut unread) = (0_u64, None);
         let mut told = Told::new(self.engine, self.job, cartridge);
         for plot in &ground.plots {
-            let mut reader = Reader { reading: self, cartridge, ground: &ground, plot, home: None, shown: HashSet::new(), bytes: 0 };
+            let mut reader =
+                Reader { reading: self, cartridge, ground: &ground, plot, home: None, shown: HashSet::new(), bytes: 0 };
             let mut contents = Contents::of(plot, ROUND);
             while let Some(round) = contents.next(self.control).await? {
                 unread = unread.or(reader.round(round, &mut told).await?);
