@@ -8,7 +8,7 @@ use capstan_domain::{Failure, Kind, Outcome};
 
 pub use capstan_catalogue::StoredIn;
 
-/// Spaces, and primary pools, whose tops are asked for by number; with more, the slower way by path is taken.
+/// Spaces, and pools, whose tops are asked for by number; with more, the slower way by path is taken.
 const ROOTS_NAMED: u32 = 4_000;
 
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl Entries {
         }
     }
 
-    /// "/space/folder/file" or "/primary pool/…": the first name is a space, else a primary pool.
+    /// "/space/folder/file" or "/pool/…": the first name is a space, else a pool with a tree.
     pub async fn resolve_path(&self, absolute: &str) -> Outcome<Entry> {
         let missing = || Failure::not_found(format!("nothing is known at {absolute}")).with_code("not-found");
         let path = absolute.trim_matches('/');
@@ -59,8 +59,8 @@ impl Entries {
         let tree = match space {
             Some(space) => Tree::Space(space.id),
             None => {
-                let pools = named(Listing::first(1)).with("role", Operator::Equal, "primary");
-                Tree::Pool(self.catalogue.pools(&pools).await?.items.first().ok_or_else(missing)?.id)
+                let pools = self.catalogue.pools(&named(Listing::first(1))).await?;
+                Tree::Pool(pools.items.first().filter(|pool| pool.root.is_some()).ok_or_else(missing)?.id)
             }
         };
         // Level by level: each name is one look into an index, however large the tree is.
@@ -73,8 +73,8 @@ impl Entries {
     /// Numbers of the tops of all trees, by which they are found through an index; none when there are too many to name.
     async fn roots(&self) -> Outcome<Option<Vec<Number>>> {
         let spaces = self.catalogue.spaces(&Listing::first(ROOTS_NAMED)).await?;
-        let primary = Listing::first(ROOTS_NAMED).with("role", Operator::Equal, "primary");
-        let pools = self.catalogue.pools(&primary).await?;
+        let planted = Listing::first(ROOTS_NAMED).with("root_number", Operator::Greater, 0);
+        let pools = self.catalogue.pools(&planted).await?;
         if spaces.count.max(pools.count) > u64::from(ROOTS_NAMED) {
             return Ok(None);
         }

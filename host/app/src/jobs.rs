@@ -49,6 +49,17 @@ struct RunOptions {
     tapes: TapeOptions,
 }
 
+impl RunOptions {
+    fn transfer(self) -> TransferOptions {
+        TransferOptions {
+            bandwidth: self.bandwidth,
+            storage_class: self.storage_class,
+            overwrite: self.overwrite,
+            rename: self.rename,
+        }
+    }
+}
+
 impl Default for RunOptions {
     fn default() -> Self {
         Self { verify: None, bandwidth: None, storage_class: None, overwrite: true, rename: false, tapes: TapeOptions::default() }
@@ -167,12 +178,7 @@ impl Jobs {
                     destinations,
                     remove_source: definition.action == "move",
                     verify: options.verify.unwrap_or(self.verify),
-                    options: TransferOptions {
-                        bandwidth: options.bandwidth,
-                        storage_class: options.storage_class,
-                        overwrite: options.overwrite,
-                        rename: options.rename,
-                    },
+                    options: options.transfer(),
                 })
             }
             "scan" => {
@@ -181,11 +187,21 @@ impl Jobs {
             }
             "erase" => {
                 some(&sources, "source")?;
+                if tapes::are_whole_tapes(&self.catalogue, &sources).await? {
+                    let asked = options(&definition.options)?.tapes;
+                    return tapes::work(&self.catalogue, definition, (sources, Vec::new()), asked).await;
+                }
                 Ok(Work::Erase { places: sources })
             }
-            "format" | "ejection" | "get_index" => {
+            "format" | "ejection" | "get_index" | "check_consistency" => {
                 let asked = options(&definition.options)?.tapes;
-                tapes::work(&self.catalogue, definition, [sources, destinations].concat(), asked).await
+                tapes::work(&self.catalogue, definition, (sources, destinations), asked).await
+            }
+            "duplication" => {
+                let options = options(&definition.options)?;
+                let barcodes = options.tapes.barcodes.clone();
+                let transfer = options.transfer();
+                tapes::duplication(&self.catalogue, definition, (sources, destinations), &barcodes, transfer).await
             }
             other => Err(Failure::unsupported(format!("this host does not do '{other}'")).with_code("action")),
         }

@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use capstan_catalogue::Catalogue;
+use capstan_domain::cartridge::FULL;
 use capstan_domain::entry::Tree as Entries;
+use capstan_domain::failure::Retry;
 use capstan_domain::ids::{PoolId, SpaceId, TargetId};
 use capstan_domain::job::Place;
 use capstan_domain::location::Location;
 use capstan_domain::pool::PoolRole;
 use capstan_domain::ports::Connection;
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 use capstan_jobs::{Ground, Places, Plot};
 use capstan_mover::names::{checked, join};
 use capstan_mover::{FileTree, LocalTree, ObjectTree, Tree};
@@ -61,6 +63,9 @@ impl Places for Grounds {
             Place::Pool { pool, path } => self.pool_destination(*pool, checked(path)?).await,
             Place::Location { location, path } => {
                 let (location, path) = (self.catalogue.location(*location).await?, checked(path)?);
+                if let Some(failure) = self.unwritable(&location).await? {
+                    return Err(failure);
+                }
                 let (catalogued, shown) = self.shown(&location).await?;
                 let shown_under = if catalogued.is_some() { join(&shown, path) } else { path.to_owned() };
                 let tree = self.tree(&location, path).await?;
@@ -105,12 +110,48 @@ impl Grounds {
                 plots.push(Plot { tree, path: String::new(), shown_under: join(&location.name, rest) });
             }
         } else {
+            let mut refused = None;
             for location in &members {
+                if let Some(failure) = self.unwritable(location).await? {
+                    refused.get_or_insert(failure);
+                    continue;
+                }
                 let tree = self.tree(location, path).await?;
                 plots.push(Plot { tree, path: String::new(), shown_under: path.to_owned() });
             }
+            if let Some(failure) = refused.filter(|_| plots.is_empty()) {
+                let message = format!("no tape of the pool can be written to: {}", failure.message);
+                return Err(Failure { message, ..failure });
+            }
         }
         Ok(Ground { plots, catalogued: primary.then_some(Entries::Pool(pool)) })
+    }
+
+    /// Why nothing is written to a location: it is a tape that is full, protected, or away.
+    async fn unwritable(&self, location: &Location) -> Outcome<Option<Failure>> {
+        let cartridge = match self.catalogue.cartridge(location.id).await {
+            Ok(cartridge) => cartridge,
+            Err(failure) if failure.kind == Kind::NotFound => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let barcode = &cartridge.barcode;
+        let refused = |kind, message, code: &str, next: &str| {
+            let failure = Failure::new(kind, message).with_code(code).with_retry(Retry::Never).with_next_step(next);
+            Ok(Some(failure))
+        };
+        if cartridge.write_protect.iter().any(|why| why == FULL) {
+            let message = format!("tape {barcode} is full");
+            return refused(Kind::NoSpace, message, "tape-full", "put another tape into the pool");
+        }
+        if !cartridge.write_protect.is_empty() {
+            let message = format!("tape {barcode} is write-protected: {}", cartridge.write_protect.join(", "));
+            return refused(Kind::Denied, message, "write-protected", "set the tape's switch, or put another tape into the pool");
+        }
+        if !cartridge.known || cartridge.ejected {
+            let message = format!("tape {barcode} is not in its library");
+            return refused(Kind::Offline, message, "outside", "put it into the library, or another tape into the pool");
+        }
+        Ok(None)
     }
 
     /// Whether the pool is primary, and its locations; a pool without one is no place.

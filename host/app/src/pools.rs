@@ -29,6 +29,7 @@ pub struct PoolChange {
     pub comment: Option<Option<String>>,
     pub content: Option<PoolContent>,
     pub role: Option<PoolRole>,
+    pub protects_full: Option<bool>,
     pub attributes: Option<Value>,
     /// Exactly these from then on.
     pub locations: Option<Vec<Number>>,
@@ -78,6 +79,7 @@ impl Pools {
         }
         pool.content = change.content.unwrap_or(pool.content);
         pool.role = change.role.unwrap_or(pool.role);
+        pool.protects_full = change.protects_full.unwrap_or(pool.protects_full);
         pool.attributes = change.attributes.unwrap_or(pool.attributes);
         let members = match change.locations {
             None => None,

@@ -192,6 +192,8 @@ impl Settings {
             given.complete_scan_hours.map_or(limits.complete_every, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.inventory =
             given.inventory_minutes.map_or(limits.inventory, |minutes| Duration::from_secs(minutes.max(1).saturating_mul(60)));
+        limits.idle_drive =
+            given.idle_drive_minutes.map_or(limits.idle_drive, |minutes| Duration::from_secs(minutes.max(1).saturating_mul(60)));
         limits.mechanics_wait =
             given.mechanics_wait_hours.map_or(limits.mechanics_wait, |hours| Duration::from_secs(hours.saturating_mul(3600)));
         limits.transfer = self.mover_limits();
@@ -225,7 +227,9 @@ pub struct JobSettings {
     pub complete_scan_hours: Option<u64>,
     /// Minutes between two looks at what a tape library holds; something that was carried by the host is looked for at once.
     pub inventory_minutes: Option<u64>,
-    /// Hours a job may wait for a drive or a mail slot of a tape library to come free, from its start; then it has failed.
+    /// Minutes after which a cartridge that no job uses is taken out of its drive.
+    pub idle_drive_minutes: Option<u64>,
+    /// Hours a job may wait for a drive, a mail slot or a cartridge of a tape library to come free, from its start; then it has failed.
     pub mechanics_wait_hours: Option<u64>,
 }
 

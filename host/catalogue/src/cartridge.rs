@@ -1,14 +1,15 @@
 //! Cartridges: locations that are tapes, with what is known of the tape. Where they lie is `inventory`'s.
 
-use capstan_domain::cartridge::{Cartridge, Format, Reading, SWITCH};
+use capstan_domain::cartridge::{Cartridge, FULL, Format, Reading, SWITCH};
 use capstan_domain::failure::Kind;
-use capstan_domain::ids::{LibraryId, LocationId, PoolId, Reference};
+use capstan_domain::ids::{LibraryId, LocationId, Number, PoolId, Reference};
 use capstan_domain::job::PathOutcome;
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
+use crate::adopt::forget_contentless;
 use crate::connection::Connection;
 use crate::failure::missing;
 use crate::find::find;
@@ -24,7 +25,7 @@ pub(crate) const CARTRIDGES: Select = Select {
     columns: "t.id, t.number, t.target, c.library, b.number, b.name, b.serial, t.name, t.pool, p.number, t.file_count, t.file_bytes, \
               t.present, c.element, c.element_kind, c.place, c.home, c.medium, c.generation, c.write_protect, c.locked, c.scratch, \
               c.ejected, c.need_to_check, c.format, c.volume, c.capacity, c.remaining, c.loads, c.came, c.moved, c.measured, \
-              c.maintained, c.updated",
+              c.used, c.maintained, c.updated",
     from: "locations t JOIN cartridges c ON c.location = t.id LEFT JOIN libraries b ON b.id = c.library \
            LEFT JOIN pools p ON p.id = t.pool",
     fields: &[
@@ -114,6 +115,7 @@ fn read(row: &mut Row) -> Outcome<Cartridge> {
         came: row.take()?,
         moved: row.take()?,
         measured: row.take()?,
+        used: row.take()?,
         maintained: row.take()?,
         updated: row.take()?,
     })
@@ -123,12 +125,12 @@ fn reasons(text: &str) -> Vec<String> {
     text.split(BETWEEN).filter(|reason| !reason.is_empty()).map(str::to_owned).collect()
 }
 
-/// With the cartridge's own switch as it was seen.
-fn with_switch(text: &str, set: bool) -> String {
+/// With one of the reasons as it is now.
+fn with_reason(text: &str, which: &str, holds: bool) -> String {
     let mut reasons = reasons(text);
-    reasons.retain(|reason| reason != SWITCH);
-    if set {
-        reasons.push(SWITCH.to_owned());
+    reasons.retain(|reason| reason != which);
+    if holds {
+        reasons.push(which.to_owned());
     }
     reasons.join(&BETWEEN.to_string())
 }
@@ -169,7 +171,12 @@ impl Catalogue {
     pub async fn forget_cartridge(&self, cartridge: LocationId) -> Outcome<()> {
         self.write(move |connection| {
             Box::pin(async move {
+                let only_there = sql("SELECT r.entry FROM replicas r JOIN entries e ON e.number = r.entry \
+                     JOIN trees f ON f.number = e.tree WHERE r.location = $1 AND e.resident = 0 AND f.pool IS NOT NULL");
+                let rows = connection.all(only_there.bind(cartridge)).await?;
+                let entries: Vec<Number> = rows.into_iter().map(|mut row| row.take()).collect::<Outcome<_>>()?;
                 connection.run(sql("DELETE FROM replicas WHERE location = $1").bind(cartridge)).await?;
+                forget_contentless(connection, &entries).await?;
                 let none = sql("UPDATE locations SET file_count = 0, file_bytes = 0 WHERE id = $1");
                 connection.run(none.bind(cartridge)).await?;
                 let unknown =
@@ -195,6 +202,7 @@ impl Catalogue {
                 if connection.run(update).await? == 0 {
                     return Err(missing("tape"));
                 }
+                protect(connection, cartridge, FULL, false).await?;
                 if let Some(reading) = formatted.reading {
                     put_reading(connection, cartridge, reading).await?;
                 }
@@ -242,6 +250,22 @@ impl Catalogue {
         self.change("tape", sql(check).bind(cartridge).bind(Timestamp::now())).await
     }
 
+    /// A write found no room on it. Where its pool says so it is not written to any more until it is formatted: answers whether.
+    pub async fn record_full(&self, cartridge: LocationId) -> Outcome<bool> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let query = sql("SELECT count(*) FROM cartridges c JOIN locations t ON t.id = c.location \
+                                 JOIN pools p ON p.id = t.pool WHERE c.location = $1 AND p.protect_full = 1");
+                let protects = connection.value::<i64>(query.bind(cartridge)).await? > 0;
+                if protects {
+                    protect(connection, cartridge, FULL, true).await?;
+                }
+                Ok(protects)
+            })
+        })
+        .await
+    }
+
     /// One that is gone from its library, in no pool, and that no copy is recorded on; else `Conflict` "in-use".
     pub async fn delete_cartridge(&self, cartridge: LocationId) -> Outcome<()> {
         self.write(move |connection| {
@@ -265,18 +289,23 @@ impl Catalogue {
     }
 }
 
-async fn put_reading(connection: &mut Connection, cartridge: LocationId, reading: Reading) -> Outcome<()> {
+async fn protect(connection: &mut Connection, cartridge: LocationId, why: &str, holds: bool) -> Outcome<()> {
     let query = sql("SELECT write_protect FROM cartridges WHERE location = $1").bind(cartridge);
     let Some(mut row) = connection.one(query).await? else { return Err(missing("tape")) };
-    let protect = with_switch(&row.take::<String>()?, reading.write_protected);
+    let reasons = with_reason(&row.take::<String>()?, why, holds);
+    let update = sql("UPDATE cartridges SET write_protect = $2, updated = $3 WHERE location = $1");
+    connection.run(update.bind(cartridge).bind(reasons).bind(Timestamp::now())).await.map(|_| ())
+}
+
+async fn put_reading(connection: &mut Connection, cartridge: LocationId, reading: Reading) -> Outcome<()> {
+    protect(connection, cartridge, SWITCH, reading.write_protected).await?;
     let update = sql("UPDATE cartridges SET capacity = COALESCE($2, capacity), remaining = COALESCE($3, remaining), \
-                      loads = CASE WHEN loads < $4 THEN $4 ELSE loads END, write_protect = $5, measured = $6, updated = $6 \
+                      loads = CASE WHEN loads < $4 THEN $4 ELSE loads END, measured = $5, updated = $5 \
                       WHERE location = $1")
     .bind(cartridge)
     .bind(reading.capacity)
     .bind(reading.remaining)
     .bind(reading.loads.unwrap_or_default())
-    .bind(protect)
     .bind(Timestamp::now());
     connection.run(update).await.map(|_| ())
 }
@@ -287,10 +316,11 @@ mod tests {
 
     #[test]
     fn the_switch_of_a_cartridge_is_one_reason_among_others() {
-        assert_eq!(with_switch("", false), "");
-        assert_eq!(with_switch("", true), "switch");
-        assert_eq!(with_switch("full,switch", true), "full,switch");
-        assert_eq!(with_switch("full,switch", false), "full");
+        assert_eq!(with_reason("", SWITCH, false), "");
+        assert_eq!(with_reason("", SWITCH, true), "switch");
+        assert_eq!(with_reason("full,switch", SWITCH, true), "full,switch");
+        assert_eq!(with_reason("full,switch", SWITCH, false), "full");
+        assert_eq!(with_reason("full,switch", FULL, false), "switch");
         assert_eq!(reasons("full,switch"), ["full", "switch"]);
     }
 }

@@ -96,6 +96,7 @@ fn kind_word(work: &Work) -> &'static str {
         Work::FormatCartridges { .. } => "format_cartridges",
         Work::EjectCartridges { .. } => "eject_cartridges",
         Work::ReadIndexes { .. } => "read_indexes",
+        Work::CheckCartridges { .. } => "check_cartridges",
     }
 }
 

@@ -7,11 +7,13 @@
 //! One file a noun, each an `impl Catalogue`. An update writes the whole record back, or of a drive or a snapshot, which a job may
 //! change at the same time, what it is given; `updated` is set here.
 
+mod adopt;
 mod answers;
 mod api_key;
 mod attachment;
 mod audit;
 mod cartridge;
+mod cartridge_use;
 mod connection;
 mod crawl;
 mod crawl_folders;
@@ -53,6 +55,7 @@ mod queue;
 mod queue_plans;
 mod quota;
 mod record;
+mod recorded;
 mod replica;
 mod scan;
 mod secret;
@@ -85,7 +88,9 @@ use crate::quota::Admitted;
 use crate::seek::Seeks;
 use crate::writer::Writer;
 
+pub use crate::adopt::Adopted;
 pub use crate::cartridge::Formatted;
+pub use crate::cartridge_use::CARTRIDGE_BUSY;
 pub use crate::crawl::{Crawl, Missing};
 pub use crate::crawl_folders::KnownFolder;
 pub use crate::job::Holder;
@@ -96,6 +101,7 @@ pub use crate::outcome::Tally;
 pub use crate::queue::Release;
 pub use crate::quota::{Admission, Asked, Key};
 pub use crate::record::Record;
+pub use crate::recorded::{CopiedFrom, ReadBack, Recorded};
 pub use crate::replica::{Held, NewReplica, StoredIn};
 pub use crate::select::WINDOW;
 pub use crate::target::SealedSecret;

@@ -11,6 +11,7 @@ use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
+use crate::cartridge_use::end_uses;
 use crate::connection::{Connection, Flavour};
 use crate::find::find;
 use crate::job::{JOBS, read, set_state};
@@ -151,6 +152,7 @@ fn with_progress(query: Query, progress: &Progress) -> Query {
 }
 
 async fn settle(connection: &mut Connection, id: JobId, release: Release) -> Outcome<()> {
+    end_uses(connection, id).await?;
     match release {
         Release::Finished { state, failure, answer } => {
             let finish = sql("UPDATE jobs SET finished = $2, failure = $3, answer = $4 WHERE id = $1");

@@ -8,15 +8,17 @@ use capstan_domain::ids::{LocationId, Number, ReplicaId};
 use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
+use crate::adopt::forget_contentless;
 use crate::connection::Connection;
 use crate::paths::{CHUNK, Memory, numbers};
 use crate::query::{Row, Value, sql, tuples};
 use crate::text_key::text_key;
 use crate::tree::{TreeRow, tree_row};
 
-const COLUMNS: &str = "r.id, e.id, r.location, r.name, r.size, r.etag, r.version, r.blake3, r.subtrees, r.verified, r.created";
+pub(crate) const COLUMNS: &str =
+    "r.id, e.id, r.location, r.name, r.size, r.etag, r.version, r.blake3, r.subtrees, r.verified, r.created";
 
-fn read(row: &mut Row) -> Outcome<Replica> {
+pub(crate) fn read(row: &mut Row) -> Outcome<Replica> {
     Ok(Replica {
         id: row.take()?,
         entry: row.take()?,
@@ -227,12 +229,16 @@ async fn sizes(connection: &mut Connection, chunk: &[(Number, &NewReplica)]) -> 
 pub(crate) async fn forget_replicas(connection: &mut Connection, location: LocationId, keys: &[String]) -> Outcome<()> {
     for chunk in keys.chunks(CHUNK) {
         let marks: Vec<String> = (2..chunk.len() + 2).map(|at| format!("${at}")).collect();
-        let text = format!("DELETE FROM replicas WHERE location = $1 AND name_key IN ({}) RETURNING size", marks.join(", "));
+        let text =
+            format!("DELETE FROM replicas WHERE location = $1 AND name_key IN ({}) RETURNING size, entry", marks.join(", "));
         let (mut files, mut bytes): (i64, i64) = (0, 0);
+        let mut entries: Vec<Number> = Vec::new();
         for mut row in connection.all(sql(text).bind(location).bind_all(chunk.iter().map(|key| text_key(&[key])))).await? {
             files += 1;
             bytes += row.take::<i64>()?;
+            entries.push(row.take()?);
         }
+        forget_contentless(connection, &entries).await?;
         if files > 0 {
             let count = sql("UPDATE locations SET file_count = file_count - $2, file_bytes = file_bytes - $3 WHERE id = $1");
             connection.run(count.bind(location).bind(files).bind(bytes)).await?;

@@ -1,20 +1,21 @@
 //! Tape drives of libraries. They come and go by inventories; people name them, and take them out of use.
 
-use capstan_domain::Outcome;
-use capstan_domain::ids::{Reference, TapeDriveId};
+use capstan_domain::ids::{LocationId, Reference, TapeDriveId};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::tape_drive::TapeDrive;
 use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
+use crate::cartridge_use::idle_since;
 use crate::failure::missing;
 use crate::find::find;
-use crate::query::{Row, json, sql};
+use crate::query::{Row, json, json_option, sql};
 use crate::select::{Field, Select, Type};
 
 const TAPE_DRIVES: Select = Select {
     columns: "t.id, t.number, t.target, t.library, b.number, t.name, t.serial, t.vendor, t.product, t.revision, t.element, t.state, \
-              t.ready, t.cartridge, t.loads, t.registered, t.attributes, t.seen, t.created, t.updated",
+              t.ready, t.cartridge, t.loads, t.registered, t.cleaned, t.cleaning_failure, t.attributes, t.seen, t.created, t.updated",
     from: "tape_drives t JOIN libraries b ON b.id = t.library",
     fields: &[
         Field("id", Type::Id, "t.id"),
@@ -28,7 +29,11 @@ const TAPE_DRIVES: Select = Select {
         Field("revision", Type::Text, "t.revision"),
         Field("element", Type::Integer, "t.element"),
         Field("state", Type::Text, "t.state"),
-        Field("status", Type::Text, "CASE WHEN t.state IN ('ok', 'cleaning') THEN 'online' ELSE 'offline' END"),
+        Field(
+            "status",
+            Type::Text,
+            "CASE WHEN t.state IN ('ok', 'cleaning', 'cleaning-needed') THEN 'online' ELSE 'offline' END",
+        ),
         Field("full", Type::Flag, "CASE WHEN t.cartridge IS NULL THEN 0 ELSE 1 END"),
         Field("cartridge", Type::Text, "t.cartridge"),
         Field("loads", Type::Integer, "t.loads"),
@@ -58,6 +63,8 @@ fn read(row: &mut Row) -> Outcome<TapeDrive> {
         cartridge: row.take()?,
         loads: row.take()?,
         registered: row.take()?,
+        cleaned: row.take()?,
+        cleaning_failure: row.json_option()?,
         attributes: row.json()?,
         seen: row.take()?,
         created: row.take()?,
@@ -94,5 +101,44 @@ impl Catalogue {
             })
         })
         .await
+    }
+
+    /// Drives that hold a cartridge which nobody used since `before`, with its location.
+    pub async fn idle_tape_drives(&self, before: Timestamp, limit: u32) -> Outcome<Vec<(TapeDrive, LocationId)>> {
+        let text = format!(
+            "SELECT {}, c.location FROM {} JOIN locations l ON l.target = t.target AND l.name = t.cartridge \
+             JOIN cartridges c ON c.location = l.id WHERE t.registered = 1 AND t.state <> 'absent' AND {} \
+             ORDER BY t.number LIMIT {limit}",
+            TAPE_DRIVES.columns,
+            TAPE_DRIVES.from,
+            idle_since("$1", "c")
+        );
+        let rows = self.read().await?.all(sql(text).bind(before)).await?;
+        rows.into_iter().map(|mut row| Ok((read(&mut row)?, row.take()?))).collect()
+    }
+
+    /// Empty drives that ask to be cleaned, and for which that was not tried since `before`.
+    pub async fn dirty_tape_drives(&self, before: Timestamp, limit: u32) -> Outcome<Vec<TapeDrive>> {
+        let text = format!(
+            "{} WHERE t.registered = 1 AND t.state = 'cleaning-needed' AND t.cartridge IS NULL \
+             AND (t.cleaned IS NULL OR t.cleaned < $1) ORDER BY t.number LIMIT {limit}",
+            TAPE_DRIVES.text()
+        );
+        let rows = self.read().await?.all(sql(text).bind(before)).await?;
+        rows.into_iter().map(|mut row| read(&mut row)).collect()
+    }
+
+    /// Begins a cleaning: of several hosts one may, and only that one gets true.
+    pub async fn begin_cleaning(&self, drive: &TapeDrive) -> Outcome<bool> {
+        let begin = sql("UPDATE tape_drives SET cleaned = $2 WHERE id = $1 AND cleaned IS NOT DISTINCT FROM $3");
+        let begin = begin.bind(drive.id).bind(Timestamp::now()).bind(drive.cleaned);
+        self.write(move |connection| Box::pin(async move { Ok(connection.run(begin).await? > 0) })).await
+    }
+
+    /// What a cleaning came to. A drive that was cleaned asks for it no more, until an inventory says otherwise.
+    pub async fn record_cleaning(&self, drive: TapeDriveId, failure: Option<&Failure>) -> Outcome<()> {
+        let state = if failure.is_none() { "'ok'" } else { "state" };
+        let text = format!("UPDATE tape_drives SET state = {state}, cleaning_failure = $2, updated = $3 WHERE id = $1");
+        self.change("tape drive", sql(text).bind(drive).bind(json_option(failure)).bind(Timestamp::now())).await
     }
 }

@@ -38,6 +38,8 @@ pub enum Format {
 
 /// Why a cartridge is not written to: its own switch is set.
 pub const SWITCH: &str = "switch";
+/// Why a cartridge is not written to: it was found full, in a pool that keeps such cartridges as they are.
+pub const FULL: &str = "full";
 
 /// A cartridge with what its location tells.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,6 +94,8 @@ pub struct Cartridge {
     pub moved: Timestamp,
     /// When capacity and remaining were read.
     pub measured: Option<Timestamp>,
+    /// When work with it ended last.
+    pub used: Option<Timestamp>,
     /// When it was formatted, or its index was read.
     pub maintained: Option<Timestamp>,
     pub updated: Timestamp,

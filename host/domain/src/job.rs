@@ -16,7 +16,8 @@ pub struct Definition {
     pub comment: Option<String>,
     /// "active_archive", "data_migration", …; the dialect checks it.
     pub workflow: String,
-    /// "copy", "move", "scan", "erase", "format", "ejection", "get_index".
+    /// "copy", "move", "scan", "erase", "format", "ejection", "get_index", "duplication",
+    /// "check_consistency".
     pub action: String,
     /// False keeps the scheduler off it.
     pub active: bool,
@@ -196,8 +197,15 @@ pub enum Work {
     EjectCartridges {
         cartridges: Vec<crate::ids::LocationId>,
     },
-    /// Reads what is on cartridges, and counts it.
+    /// Reads which files are on cartridges, and records those that nobody knew.
     ReadIndexes {
+        cartridges: Vec<crate::ids::LocationId>,
+        /// Where these become entries; none: in the pool of each cartridge.
+        #[serde(default)]
+        into: Option<Place>,
+    },
+    /// Reads the files on cartridges and compares them with what is recorded.
+    CheckCartridges {
         cartridges: Vec<crate::ids::LocationId>,
     },
 }
@@ -207,9 +215,12 @@ impl Work {
     /// to the long one.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Transfer { .. } | Self::Erase { .. } | Self::Scan { .. } | Self::Rescan { .. } | Self::ReadIndexes { .. } => {
-                Lane::Long
-            }
+            Self::Transfer { .. }
+            | Self::Erase { .. }
+            | Self::Scan { .. }
+            | Self::Rescan { .. }
+            | Self::ReadIndexes { .. }
+            | Self::CheckCartridges { .. } => Lane::Long,
             Self::Probe { .. }
             | Self::Drive { .. }
             | Self::SyncLocations { .. }
@@ -308,8 +319,9 @@ mod tests {
             options: TransferOptions::default(),
         };
         let (erase, scan) = (Work::Erase { places: Vec::new() }, Work::Scan { places: Vec::new() });
-        let index = Work::ReadIndexes { cartridges: Vec::new() };
-        for work in [transfer, erase, scan, index, Work::Rescan { pool: PoolId::new() }] {
+        let index = Work::ReadIndexes { cartridges: Vec::new(), into: None };
+        let check = Work::CheckCartridges { cartridges: Vec::new() };
+        for work in [transfer, erase, scan, index, check, Work::Rescan { pool: PoolId::new() }] {
             assert_eq!(work.lane(), Lane::Long, "{work:?}");
         }
     }

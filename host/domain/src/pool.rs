@@ -35,7 +35,9 @@ pub struct Pool {
     pub comment: Option<String>,
     pub content: PoolContent,
     pub role: PoolRole,
-    /// The root entry of a primary pool in the file catalogue.
+    /// Of tapes: one that was found full is not written to any more.
+    pub protects_full: bool,
+    /// The root entry in the file catalogue: of a primary pool, and of one of tapes that hold files which were found there.
     pub root: Option<EntryId>,
     pub root_number: Option<Number>,
     pub attributes: serde_json::Value,
@@ -80,5 +82,6 @@ pub struct NewPool {
     pub comment: Option<String>,
     pub content: PoolContent,
     pub role: PoolRole,
+    pub protects_full: bool,
     pub attributes: serde_json::Value,
 }

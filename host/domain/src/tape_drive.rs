@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
 use crate::ids::{LibraryId, Number, TapeDriveId, TargetId};
 use crate::time::Timestamp;
 
@@ -13,6 +14,8 @@ pub enum DriveState {
     /// It does not answer, or says that it is broken.
     Failed,
     Cleaning,
+    /// It asks for a cleaning cartridge.
+    CleaningNeeded,
     /// The last inventory did not find it.
     Absent,
 }
@@ -43,6 +46,10 @@ pub struct TapeDrive {
     pub loads: u64,
     /// False: the host leaves it to others.
     pub registered: bool,
+    /// When a cleaning cartridge was last put in.
+    pub cleaned: Option<Timestamp>,
+    /// Why that did not clean it.
+    pub cleaning_failure: Option<Failure>,
     pub attributes: serde_json::Value,
     pub seen: Timestamp,
     pub created: Timestamp,
@@ -52,6 +59,6 @@ pub struct TapeDrive {
 impl TapeDrive {
     /// It answered at the last look.
     pub fn is_online(&self) -> bool {
-        matches!(self.state, DriveState::Ok | DriveState::Cleaning)
+        matches!(self.state, DriveState::Ok | DriveState::Cleaning | DriveState::CleaningNeeded)
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 
+use crate::idle_drives;
 use crate::inventories;
 use crate::leftovers;
 use crate::limits::Limits;
@@ -98,6 +99,7 @@ impl Jobs {
             tokio::spawn(scheduler::watch(engine.clone())),
             tokio::spawn(leftovers::watch(engine.clone())),
             tokio::spawn(inventories::watch(engine.clone())),
+            tokio::spawn(idle_drives::watch(engine.clone())),
         ];
         Self { engine, loops: Arc::new(tokio::sync::Mutex::new(loops)) }
     }

@@ -109,7 +109,23 @@ impl CatalogueLedger {
         self.destinations.get(copy.destination)?.get(copy.tree)
     }
 
-    fn add(&self, settled: Settled, record: &mut Gathered) {
+    /// Of a source that the catalogue keeps no entries of: those that have a copy at its location, whose files these are.
+    async fn of_location(&self, settled: &[Settled]) -> Outcome<HashMap<(usize, String), Vec<(Tree, String)>>> {
+        let mut found: HashMap<(usize, String), Vec<(Tree, String)>> = HashMap::new();
+        for (index, side) in self.sources.iter().enumerate().filter(|(_, side)| side.catalogued.is_none()) {
+            let Some(location) = side.location() else { continue };
+            let copied =
+                settled.iter().filter(|one| one.source == index && one.copies.iter().any(|copy| copy.location.is_some()));
+            let keys: Vec<String> = copied.filter_map(|one| side.tree.key(&one.item).ok()).collect();
+            for from in self.catalogue.copied_from(location, &keys).await? {
+                found.entry((index, from.key)).or_default().push((from.tree, from.path));
+            }
+        }
+        Ok(found)
+    }
+
+    /// `of_location`: the entries that a file of the source is a copy of, where the source keeps none.
+    fn add(&self, settled: Settled, of_location: &[(Tree, String)], record: &mut Gathered) {
         let source = self.sources.get(settled.source);
         let path = source.map_or_else(|| settled.item.path.clone(), |side| side.shown(&settled.item.path));
         if settled.blake3.is_some() || !settled.copies.is_empty() {
@@ -125,7 +141,7 @@ impl CatalogueLedger {
             // A replica is of the entry it was copied from, and of the entry it is in a catalogued destination.
             let of_source = source.and_then(|side| Some((side.catalogued?, path.clone())));
             let of_destination = side.catalogued.map(|tree| (tree, side.shown(&copy.path)));
-            for (tree, path) in of_source.into_iter().chain(of_destination) {
+            for (tree, path) in of_source.into_iter().chain(of_destination).chain(of_location.iter().cloned()) {
                 record.replicas.entry(tree).or_default().push(NewReplica {
                     path,
                     location,
@@ -235,11 +251,24 @@ impl Ledger for CatalogueLedger {
         self.admission.admit(tree, &asked).await
     }
 
+    async fn found_full(&self, destination: usize, tree: usize) -> Outcome<()> {
+        let side = self.destinations.get(destination).and_then(|sides| sides.get(tree));
+        if let Some(location) = side.and_then(Side::location)
+            && self.catalogue.record_full(location).await?
+        {
+            tracing::info!(%location, "a tape is full; nothing more is written to it");
+        }
+        Ok(())
+    }
+
     async fn record(&self, settled: Vec<Settled>) -> Outcome<()> {
         let mut record = Gathered::default();
         let keys: Vec<Key> = settled.iter().map(|settled| (settled.source, settled.item.path.clone())).collect();
+        let of_location = self.of_location(&settled).await?;
         for settled in settled {
-            self.add(settled, &mut record);
+            let key = self.sources.get(settled.source).and_then(|side| side.tree.key(&settled.item).ok());
+            let entries = key.and_then(|key| of_location.get(&(settled.source, key))).map(Vec::as_slice).unwrap_or_default();
+            self.add(settled, entries, &mut record);
         }
         self.admission.record(&keys, record.into_record()).await
     }

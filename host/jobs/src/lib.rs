@@ -7,6 +7,7 @@
 mod by_hand;
 mod calendar;
 mod engine;
+mod idle_drives;
 mod inventories;
 mod ledger;
 mod leftovers;

@@ -21,7 +21,11 @@ pub struct Limits {
     pub schedule: Duration,
     /// Between two inventories of a tape library that nobody asked for.
     pub inventory: Duration,
-    /// How long a job may wait for a drive or a mail slot of a tape library to come free, from its start; then it has failed.
+    /// How long a cartridge stays in its drive that no job uses.
+    pub idle_drive: Duration,
+    /// Between two tries to clean a drive that asks for it.
+    pub cleaning_pause: Duration,
+    /// How long a job may wait for a drive, a mail slot or a cartridge of a tape library to come free, from its start; then it has failed.
     pub mechanics_wait: Duration,
     /// Between two looks for what ended jobs left at their targets, when no job ended meanwhile.
     pub leftovers: Duration,
@@ -64,6 +68,8 @@ impl Default for Limits {
             poll: Duration::from_secs(2),
             schedule: Duration::from_secs(5),
             inventory: Duration::from_secs(5 * 60),
+            idle_drive: Duration::from_secs(10 * 60),
+            cleaning_pause: Duration::from_secs(6 * 60 * 60),
             mechanics_wait: Duration::from_secs(24 * 60 * 60),
             leftovers: Duration::from_secs(60),
             attempts: 8,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use capstan_catalogue::Release;
+use capstan_catalogue::{CARTRIDGE_BUSY, Release};
 use capstan_domain::context::JobContext;
 use capstan_domain::failure::Retry;
 use capstan_domain::job::{Job, JobState, Lane, Progress, Request, Work};
@@ -166,7 +166,7 @@ pub(crate) fn may_wait(engine: &Engine, job: &Job, failure: &Failure) -> bool {
     if failure.code.as_deref() == Some(RECALLED) {
         return within(engine.limits.cold_wait);
     }
-    if matches!(failure.code.as_deref(), Some(DRIVES_FULL | MAIL_SLOTS_FULL)) {
+    if matches!(failure.code.as_deref(), Some(DRIVES_FULL | MAIL_SLOTS_FULL | CARTRIDGE_BUSY)) {
         return within(engine.limits.mechanics_wait);
     }
     if outlasts(&job.work, failure) {

@@ -140,6 +140,12 @@ pub trait Ledger: Send + Sync {
         Ok(files.iter().map(|_| Ok(())).collect())
     }
 
+    /// A tree of a destination took nothing more because it is full. Only of sequential trees, whose room does not come back.
+    async fn found_full(&self, destination: usize, tree: usize) -> Outcome<()> {
+        let _ = (destination, tree);
+        Ok(())
+    }
+
     /// Entries, replicas and outcomes in one transaction; durable when it answers (D1, D2). The same path again replaces its outcome.
     async fn record(&self, settled: Vec<Settled>) -> Outcome<()>;
 

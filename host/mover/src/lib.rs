@@ -19,6 +19,7 @@ pub mod measured;
 pub mod names;
 pub mod object;
 pub mod progress;
+mod read_whole;
 mod resumable;
 #[cfg(test)]
 mod testing;
@@ -33,7 +34,9 @@ pub use held::Held;
 pub use item::{Found, Identity, Item, ItemKind};
 pub use ledger::{Copied, Evidence, Known, Ledger, PartRecord, QUOTA, Settled, UploadKey, UploadRecord, Wanted};
 pub use local::LocalTree;
+pub use measured::Digest;
 pub use object::ObjectTree;
 pub use progress::Counters;
+pub use read_whole::read_whole;
 pub use transfer::{Destination, Limits, Options, RECALLED, Source, Summary, Transfer};
 pub use tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree};

@@ -113,6 +113,11 @@ pub trait Tree: Send + Sync + 'static {
         read.into_iter().map(|read| read.map(|small| (small.item, digest::of(&small.bytes)))).collect()
     }
 
+    /// The BLAKE3 that the target keeps beside each of these, one answer per item, in order; none: it keeps none. Nothing is read for it.
+    async fn kept_hashes(&self, items: &[Item]) -> Vec<Outcome<Option<Value>>> {
+        items.iter().map(|item| Ok(item.blake3)).collect()
+    }
+
     /// Reading fails with `Conflict`, code "source-changed", once the file is no longer the one that was opened.
     async fn open(&self, item: &Item) -> Outcome<Opened>;
 

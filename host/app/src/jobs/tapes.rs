@@ -1,17 +1,18 @@
 //! Work on tapes as a definition has it: which ones are meant, and what is to become of them.
 //!
 //! A tape is named as an end, of either direction, or is in a pool that is; a list of barcodes leaves the others of that pool alone. An
-//! end that is a scratch pool is where formatted tapes go.
+//! end that is a scratch pool is where formatted tapes go, and a container as a destination is where files become entries that were found
+//! on tapes. Of a duplication the ends have the direction that they say.
 
 use std::collections::BTreeSet;
 
 use capstan_catalogue::Catalogue;
 use capstan_domain::cartridge::Cartridge;
 use capstan_domain::ids::{LocationId, PoolId};
-use capstan_domain::job::{Definition, Place, Work};
+use capstan_domain::job::{Definition, Place, TransferOptions, Verify, Work};
 use capstan_domain::listing::{Filter, Listing, Operator};
 use capstan_domain::pool::{PoolContent, PoolRole};
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// Tapes of one run; more are refused.
@@ -34,10 +35,13 @@ pub struct TapeOptions {
 pub(super) async fn work(
     catalogue: &Catalogue,
     definition: &Definition,
-    ends: Vec<Place>,
+    (sources, mut destinations): (Vec<Place>, Vec<Place>),
     options: TapeOptions,
 ) -> Outcome<Work> {
-    let meant = meant(catalogue, ends, &options.barcodes).await?;
+    let reads_index = definition.action == "get_index";
+    let into = destinations.iter().position(|place| reads_index && matches!(place, Place::Space { .. }));
+    let into = into.map(|at| destinations.remove(at));
+    let meant = meant(catalogue, [sources, destinations].concat(), &options.barcodes).await?;
     if meant.cartridges.is_empty() {
         return Err(Failure::invalid(format!("{} names no tape", definition.name)).with_code("blank"));
     }
@@ -47,7 +51,9 @@ pub(super) async fn work(
     let cartridges = meant.cartridges;
     Ok(match definition.action.as_str() {
         "ejection" => Work::EjectCartridges { cartridges },
-        "get_index" => Work::ReadIndexes { cartridges },
+        "get_index" => Work::ReadIndexes { cartridges, into },
+        "check_consistency" => Work::CheckCartridges { cartridges },
+        "erase" => Work::FormatCartridges { cartridges, scratch: None, force: true },
         _ => {
             let scratch = match (meant.scratch, options.to_scratch) {
                 (Some(pool), _) => Some(pool),
@@ -57,6 +63,58 @@ pub(super) async fn work(
             Work::FormatCartridges { cartridges, scratch, force: options.force }
         }
     })
+}
+
+/// A copy of all that is on the source's tapes, each file at its path.
+pub(super) async fn duplication(
+    catalogue: &Catalogue,
+    definition: &Definition,
+    (sources, destinations): (Vec<Place>, Vec<Place>),
+    barcodes: &[String],
+    options: TransferOptions,
+) -> Outcome<Work> {
+    if sources.is_empty() || destinations.is_empty() {
+        let what = if sources.is_empty() { "source" } else { "destination" };
+        return Err(Failure::invalid(format!("{} has no {what}", definition.name)).with_code("blank"));
+    }
+    let from = meant(catalogue, sources, barcodes).await?.cartridges;
+    if from.is_empty() || from.len() > TAPES_MAX {
+        return Err(Failure::invalid(format!("{} names no tape, or more than {TAPES_MAX}", definition.name)).with_code("blank"));
+    }
+    let to = meant(catalogue, destinations.clone(), &[]).await?.cartridges;
+    if to.is_empty() {
+        return Err(Failure::invalid(format!("the destination of {} has no tape", definition.name)).with_code("blank"));
+    }
+    if from.iter().any(|tape| to.contains(tape)) {
+        return Err(Failure::invalid(format!("{} would copy a tape onto itself", definition.name))
+            .with_code("destination-in-source")
+            .with_next_step("name a tape, or a pool, that is no source"));
+    }
+    let sources = from.into_iter().map(|location| Place::Location { location, path: String::new() }).collect();
+    // A copy of a copy is only worth what was read back of it.
+    Ok(Work::Transfer { sources, destinations, remove_source: false, verify: Verify::ReadBack, options })
+}
+
+/// Whether these places are tapes as a whole, or pools of tapes.
+pub(super) async fn are_whole_tapes(catalogue: &Catalogue, places: &[Place]) -> Outcome<bool> {
+    let mut whole = 0;
+    for place in places {
+        whole += usize::from(match place {
+            Place::Location { location, path } if path.is_empty() => match catalogue.cartridge(*location).await {
+                Ok(_) => true,
+                Err(failure) if failure.kind == Kind::NotFound => false,
+                Err(failure) => return Err(failure),
+            },
+            Place::Pool { pool, path } if path.is_empty() => catalogue.pool(*pool).await?.content == PoolContent::Tape,
+            _ => false,
+        });
+    }
+    if whole > 0 && whole < places.len() {
+        return Err(Failure::invalid("tapes that are erased as a whole are not erased together with anything else")
+            .with_code("invalid")
+            .with_next_step("make a task for the tapes, and another one for the files"));
+    }
+    Ok(whole > 0)
 }
 
 #[derive(Default)]

@@ -54,6 +54,7 @@ async fn a_tree_goes_into_a_plugin_and_comes_back() {
         comment: None,
         content: PoolContent::Cloud,
         role: PoolRole::ActiveArchive,
+        protects_full: false,
         attributes: json!({}),
     };
     let pool = host.app.pools.create(&host.admin, new, vec![locations[0].number]).await.unwrap();

@@ -41,7 +41,14 @@ async fn pool(host: &Host, role: PoolRole) -> Pool {
     let sync = host.app.jobs.sync_locations(&host.admin, target.id).await.unwrap();
     assert_eq!(host.ended(sync.id).await.state, JobState::Done);
     let locations = host.app.locations.list(Listing::first(10)).await.unwrap().items;
-    let new = NewPool { name: "p".into(), comment: None, content: PoolContent::Cloud, role, attributes: json!({}) };
+    let new = NewPool {
+        name: "p".into(),
+        comment: None,
+        content: PoolContent::Cloud,
+        role,
+        protects_full: false,
+        attributes: json!({}),
+    };
     host.app.pools.create(&host.admin, new, vec![locations[0].number]).await.unwrap()
 }
 

@@ -22,4 +22,5 @@ mod snapshots;
 mod states;
 mod tags;
 mod tapes;
+mod tapes_at_work;
 mod writes;

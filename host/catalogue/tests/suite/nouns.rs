@@ -37,7 +37,14 @@ pub(crate) fn info(name: &str) -> LocationInfo {
 }
 
 pub(crate) async fn pool(catalogue: &Catalogue, name: &str, role: PoolRole) -> Pool {
-    let new = NewPool { name: name.to_owned(), comment: None, content: PoolContent::Cloud, role, attributes: json!({}) };
+    let new = NewPool {
+        name: name.to_owned(),
+        comment: None,
+        content: PoolContent::Cloud,
+        role,
+        protects_full: false,
+        attributes: json!({}),
+    };
     catalogue.create_pool(&new, &[]).await.unwrap()
 }
 
@@ -117,6 +124,7 @@ async fn taken(catalogue: &Catalogue, _: &Base) {
         comment: None,
         content: PoolContent::Nas,
         role: PoolRole::Scratch,
+        protects_full: false,
         attributes: json!({}),
     };
     catalogue.create_pool(&again, &[]).await.unwrap();
@@ -176,6 +184,7 @@ async fn membership(catalogue: &Catalogue, _: &Base) {
         comment: None,
         content: PoolContent::Cloud,
         role: PoolRole::ActiveArchive,
+        protects_full: false,
         attributes: json!({}),
     };
     let p = catalogue.create_pool(&new("p"), &[l[0].id, l[1].id]).await.unwrap();
@@ -286,6 +295,7 @@ async fn nul(catalogue: &Catalogue, _: &Base) {
         comment: None,
         content: PoolContent::Nas,
         role: PoolRole::Scratch,
+        protects_full: false,
         attributes: json!({}),
     };
     assert_eq!(catalogue.create_pool(&new, &[]).await.unwrap_err().kind, Kind::Invalid);

@@ -29,7 +29,7 @@ on_both! {
     a_copy_on_a_tape_is_told_from_others => holders,
 }
 
-async fn library(catalogue: &Catalogue, name: &str) -> Library {
+pub(crate) async fn library(catalogue: &Catalogue, name: &str) -> Library {
     let target = target(catalogue, &format!("target of {name}")).await;
     let new = NewLibrary {
         target: target.id,
@@ -42,7 +42,7 @@ async fn library(catalogue: &Catalogue, name: &str) -> Library {
     catalogue.create_library(&new, Some(Timestamp(1))).await.unwrap()
 }
 
-fn seen(barcode: &str, kind: ElementKind, address: u32) -> SeenCartridge {
+pub(crate) fn seen(barcode: &str, kind: ElementKind, address: u32) -> SeenCartridge {
     SeenCartridge {
         barcode: barcode.to_owned(),
         address,
@@ -55,7 +55,7 @@ fn seen(barcode: &str, kind: ElementKind, address: u32) -> SeenCartridge {
     }
 }
 
-fn drive(serial: &str, cartridge: Option<&str>) -> SeenDrive {
+pub(crate) fn drive(serial: &str, cartridge: Option<&str>) -> SeenDrive {
     SeenDrive {
         serial: serial.to_owned(),
         vendor: "IBM".to_owned(),
@@ -68,7 +68,7 @@ fn drive(serial: &str, cartridge: Option<&str>) -> SeenDrive {
     }
 }
 
-fn holding(cartridges: &[SeenCartridge]) -> Inventory {
+pub(crate) fn holding(cartridges: &[SeenCartridge]) -> Inventory {
     Inventory {
         vendor: "STK".to_owned(),
         product: "L700".to_owned(),
@@ -80,17 +80,24 @@ fn holding(cartridges: &[SeenCartridge]) -> Inventory {
     }
 }
 
-async fn put(catalogue: &Catalogue, library: &Library, barcode: &str) -> LocationId {
+pub(crate) async fn put(catalogue: &Catalogue, library: &Library, barcode: &str) -> LocationId {
     catalogue.record_inventory(library, holding(&[seen(barcode, ElementKind::Slot, 256)])).await.unwrap();
     catalogue.cartridge(barcode).await.unwrap().location
 }
 
-async fn tape_pool(catalogue: &Catalogue, role: PoolRole, members: &[LocationId]) -> Pool {
-    let new = NewPool { name: format!("{role:?}"), comment: None, content: PoolContent::Tape, role, attributes: json!({}) };
+pub(crate) async fn tape_pool(catalogue: &Catalogue, role: PoolRole, members: &[LocationId]) -> Pool {
+    let new = NewPool {
+        name: format!("{role:?}"),
+        comment: None,
+        content: PoolContent::Tape,
+        role,
+        protects_full: false,
+        attributes: json!({}),
+    };
     catalogue.create_pool(&new, members).await.unwrap()
 }
 
-async fn job(catalogue: &Catalogue) -> Job {
+pub(crate) async fn job(catalogue: &Catalogue) -> Job {
     let work = Work::EjectCartridges { cartridges: Vec::new() };
     catalogue.create_job(&NewJob { definition: None, name: "j".to_owned(), work }, None).await.unwrap()
 }

@@ -88,5 +88,6 @@ fn work(work: &Work) -> &'static str {
         Work::FormatCartridges { .. } => "format_cartridges",
         Work::EjectCartridges { .. } => "eject_cartridges",
         Work::ReadIndexes { .. } => "read_indexes",
+        Work::CheckCartridges { .. } => "check_cartridges",
     }
 }

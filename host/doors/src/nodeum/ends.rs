@@ -134,8 +134,9 @@ impl Door {
         if let Some(space) = spaces.items.into_iter().next() {
             return Ok(Place::Space { space: space.id, path });
         }
-        let pools = self.app.pools.list(named().with("role", Operator::Equal, "primary")).await.map_err(error)?;
-        match pools.items.into_iter().next() {
+        let pools = self.app.pools.list(named()).await.map_err(error)?;
+        // One of tapes has a tree too once files were found there that nothing else knew.
+        match pools.items.into_iter().find(|pool| pool.root.is_some()) {
             Some(pool) => Ok(Place::Pool { pool: pool.id, path }),
             None => Err(Error::because(attribute, Code::NotFound, format!("There is no container or primary pool {head}"))),
         }

@@ -1,4 +1,4 @@
-//! Files: entries of spaces and primary pools, and where their copies are.
+//! Files: entries of spaces and pools, and where their copies are.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,6 @@ use capstan_app::entries::{EntryScope, StoredIn};
 use capstan_domain::entry::{Entry, EntryKind, Tree};
 use capstan_domain::ids::Number;
 use capstan_domain::listing::{self, Filter};
-use capstan_domain::pool::PoolRole;
 
 use super::Door;
 use super::failures::{error, missing};
@@ -165,9 +164,10 @@ impl Files for Door {
     async fn index(&self, _: &Caller, of: FilesOf, given: Listing) -> Answer<Page<File>> {
         let asked = listing(&given, COLUMNS)?;
         if let FilesOf::Pool(at) = &of
-            && self.pool(at).await?.role != PoolRole::Primary
+            && self.pool(at).await?.root.is_none()
         {
-            // Only a primary pool has a tree of its own; what lies in others is listed where it came from.
+            // Primary pools have a tree of their own, and pools of tapes on which files were found that nothing else knew; what lies in
+            // others is listed where it came from.
             return Ok(Page::empty());
         }
         let scope = self.scope(&of).await?;

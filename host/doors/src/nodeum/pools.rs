@@ -185,6 +185,7 @@ impl Pools for Door {
             comment: input.comment,
             content: words::content(content),
             role: words::pool_role(kind),
+            protects_full: kept.tape_write_protect_when_full == Some(true),
             attributes: attributes::write(&Value::Null, &kept)?,
         };
         let created =
@@ -207,6 +208,7 @@ impl Pools for Door {
             comment: input.comment.map(Some),
             content: input.content.map(words::content),
             role: input.kind.map(words::pool_role),
+            protects_full: kept.tape_write_protect_when_full,
             attributes: Some(attributes::write(&old.attributes, &kept)?),
             locations: members,
         };

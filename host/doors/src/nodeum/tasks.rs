@@ -79,16 +79,16 @@ impl Kept {
 
 /// What this host does, so that a task that could never run is refused when it is made.
 fn check(input: &TaskInput) -> Answer<()> {
-    use WorkflowAction::{Copy, Ejection, Erase, Format, GetIndex, Move, Scan};
+    use WorkflowAction::{CheckConsistency, Copy, Duplication, Ejection, Erase, Format, GetIndex, Move, Scan};
     if let Some(action) = input.workflow_action
-        && !matches!(action, Copy | Move | Scan | Erase | Format | Ejection | GetIndex)
+        && !matches!(action, Copy | Move | Scan | Erase | Format | Ejection | GetIndex | Duplication | CheckConsistency)
     {
-        let done = "copy, move, scan and erase, and with tapes format, ejection and get_index";
+        let done = "copy, move, scan and erase, and with tapes format, ejection, get_index, duplication and check_consistency";
         let message = format!("This host does not do {}; it does {done}", word(action));
         return Err(Error::because("workflow_action", Code::Invalid, message));
     }
     if input.workflow_type.is_some_and(|kind| kind != WorkflowType::Maintenance)
-        && let Some(action @ (Format | Ejection | GetIndex)) = input.workflow_action
+        && let Some(action @ (Format | Ejection | GetIndex | Duplication | CheckConsistency)) = input.workflow_action
     {
         let message = format!("{} is done by a task of type maintenance", word(action));
         return Err(Error::because("workflow_type", Code::Invalid, message));

@@ -1,7 +1,8 @@
 //! One deed on each cartridge of a list, one after the other.
 //!
 //! What became of a cartridge is recorded under its barcode, in one transaction with what the deed changed: a run that goes on after a
-//! crash leaves alone what is done. Where a drive or a mail slot has to come free, the job waits, and frees its worker.
+//! crash leaves alone what is done. A deed may tell of paths on it besides. Where a drive or a mail slot has to come free, or another job
+//! works with the cartridge, the job waits, and frees its worker.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
@@ -35,6 +36,11 @@ pub(crate) const MAIL_SLOTS_FULL: &str = "mail-slots-full";
 
 #[async_trait]
 pub(super) trait Deed: Sync {
+    /// Whether nobody else may work with the cartridge meanwhile.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
     /// Done and recorded when it answers.
     async fn on(&self, cartridge: &Cartridge, media: &dyn Media) -> Outcome<()>;
 }
@@ -78,7 +84,9 @@ async fn work(
         counters.files_finalized.store(good, Relaxed);
         counters.files_failed.store(bad, Relaxed);
     }
-    Ok(End::of_paths(good, bad))
+    // Also of paths on them, and of earlier runs.
+    let tally = engine.catalogue.tally(job.id).await?;
+    Ok(End::of_paths(tally.done + tally.unchanged, tally.failed + tally.skipped))
 }
 
 /// The outer failure is the job's, which waits or ends; the inner one is this cartridge's.
@@ -97,7 +105,7 @@ async fn one(
     if before.contains(&cartridge.barcode) {
         return Ok(Ok(()));
     }
-    match act(engine, &cartridge, deed).await {
+    match act(engine, job, &cartridge, deed).await {
         Ok(()) => Ok(Ok(())),
         Err(failure) if failure.kind == Kind::Cancelled => Err(failure),
         Err(failure) if failure.retry != Retry::Never && may_wait(engine, job, &failure) => Err(failure),
@@ -105,7 +113,7 @@ async fn one(
     }
 }
 
-async fn act(engine: &Engine, cartridge: &Cartridge, deed: &dyn Deed) -> Outcome<()> {
+async fn act(engine: &Engine, job: &Job, cartridge: &Cartridge, deed: &dyn Deed) -> Outcome<()> {
     if !cartridge.known {
         return Err(Failure::new(Kind::Offline, format!("tape {} is not in its library", cartridge.barcode))
             .with_code("outside")
@@ -116,7 +124,10 @@ async fn act(engine: &Engine, cartridge: &Cartridge, deed: &dyn Deed) -> Outcome
     let media = connection.media().ok_or_else(|| {
         Failure::unsupported(format!("the plugin of tape {} serves no tape library", cartridge.barcode)).with_code("no-media")
     })?;
-    deed.on(cartridge, media.as_ref()).await
+    engine.catalogue.hold_cartridges(job.id, &[cartridge.location], deed.is_alone()).await?;
+    let done = deed.on(cartridge, media.as_ref()).await;
+    engine.catalogue.let_go_of_cartridge(job.id, cartridge.location).await?;
+    done
 }
 
 /// Barcodes that an earlier run of this job was done with.

@@ -18,6 +18,10 @@ pub(super) struct Ejection<'a> {
 
 #[async_trait]
 impl Deed for Ejection<'_> {
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     async fn on(&self, cartridge: &Cartridge, media: &dyn Media) -> Outcome<()> {
         let library = library_of(cartridge)?;
         // As it is now: what the last inventory saw may be minutes old.

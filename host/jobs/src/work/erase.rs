@@ -1,14 +1,18 @@
 //! Erase: the caller's word, obeyed. Files first, then the folders they leave empty.
 //!
+//! A path in a pool of several cartridges or buckets is erased where it stands; it is gone, and an error, where it stands nowhere. From a
+//! cartridge a file goes with its name; the room it took comes back with a format.
+//!
 //! A file is removed before its outcome is recorded: dying between the two leaves an entry for a file that is gone, and the next run
 //! removes what is gone already with success.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use capstan_catalogue::Record;
-use capstan_domain::Outcome;
+use capstan_domain::ids::LocationId;
 use capstan_domain::job::{Job, PathOutcome, PathState, Place};
 use capstan_domain::time::Timestamp;
+use capstan_domain::{Kind, Outcome};
 use capstan_mover::{Control, Counters, Found, Item, ItemKind};
 use tokio::sync::mpsc;
 
@@ -27,10 +31,25 @@ pub(super) async fn erase(engine: &Engine, job: &Job, places: &[Place], control:
     let (mut good, mut bad) = (0, 0);
     for place in places {
         let ground = engine.places.source(place).await?;
+        let locations: Vec<LocationId> = ground.plots.iter().filter_map(|plot| plot.tree.location()).collect();
+        engine.catalogue.hold_cartridges(job.id, &locations, true).await?;
+        let (mut absent, several) = (None, ground.plots.len() > 1 && ground.catalogued.is_none());
+        let mut is_anywhere = false;
         for plot in &ground.plots {
-            let (gone, stayed) = clear(engine, job, plot, &side(&ground, plot), control, counters).await?;
-            good += gone;
-            bad += stayed;
+            match clear(engine, job, plot, &side(&ground, plot), control, counters).await {
+                Ok((gone, stayed)) => {
+                    is_anywhere = true;
+                    good += gone;
+                    bad += stayed;
+                }
+                Err(failure) if several && failure.kind == Kind::NotFound => absent = Some(failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        // Where something was put into drives for it, places are others by now.
+        engine.catalogue.ask_inventory(&locations).await?;
+        if let Some(failure) = absent.filter(|_| !is_anywhere) {
+            return Err(failure);
         }
     }
     counters.walked.store(1, Relaxed);

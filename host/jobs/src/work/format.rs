@@ -31,6 +31,10 @@ pub(super) struct Formatting<'a> {
 
 #[async_trait]
 impl Deed for Formatting<'_> {
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     async fn on(&self, cartridge: &Cartridge, media: &dyn Media) -> Outcome<()> {
         self.allowed(cartridge)?;
         let (catalogue, barcode) = (&self.engine.catalogue, cartridge.barcode.as_str());

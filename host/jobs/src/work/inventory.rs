@@ -161,6 +161,7 @@ fn drive(drive: &TapeDriveInfo) -> SeenDrive {
         state: match extra(&drive.extras, "state") {
             Some("failed") => DriveState::Failed,
             Some("cleaning") => DriveState::Cleaning,
+            Some("cleaning-needed") => DriveState::CleaningNeeded,
             _ => DriveState::Ok,
         },
         ready: drive.ready,

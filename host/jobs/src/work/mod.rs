@@ -1,6 +1,8 @@
 //! What a job does, one kind a file.
 
 mod cartridges;
+mod check;
+mod contents;
 mod drive;
 mod eject;
 mod erase;
@@ -102,8 +104,12 @@ pub(crate) fn perform(
                 let deed = eject::Ejection { engine: &engine, job: &job };
                 cartridges::each(&engine, &job, &cartridges, &control, &counters, &deed).await
             }
-            Work::ReadIndexes { cartridges } => {
-                let deed = index::Reading { engine: &engine, job: &job };
+            Work::ReadIndexes { cartridges, into } => {
+                let deed = index::Reading { engine: &engine, job: &job, control: &control, into: into.as_ref() };
+                cartridges::each(&engine, &job, &cartridges, &control, &counters, &deed).await
+            }
+            Work::CheckCartridges { cartridges } => {
+                let deed = check::Checking { engine: &engine, job: &job, control: &control, counters: &counters };
                 cartridges::each(&engine, &job, &cartridges, &control, &counters, &deed).await
             }
         }

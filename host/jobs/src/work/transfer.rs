@@ -65,6 +65,8 @@ pub(super) async fn transfer(
         },
         limits: engine.limits.transfer.clone(),
     };
+    // Nobody takes away meanwhile, or empties, what is read and written here.
+    engine.catalogue.hold_cartridges(job.id, &locations, false).await?;
     let moved = transfer.run().await;
     // What lies on tapes may have been carried for it, also where it broke off.
     engine.catalogue.ask_inventory(&locations).await?;

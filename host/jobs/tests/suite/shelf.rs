@@ -30,6 +30,10 @@ pub(crate) struct State {
     pub(crate) away: bool,
     /// Barcodes whose formats fail.
     pub(crate) broken: Vec<String>,
+    /// Drives that ask to be cleaned.
+    pub(crate) dirty: Vec<String>,
+    /// Cleaning cartridges that clean no more.
+    pub(crate) used_up: Vec<String>,
 }
 
 impl Shelf {
@@ -84,7 +88,11 @@ fn drive(state: &State, name: &str) -> TapeDriveInfo {
         element: Some(address_of(name)),
         ready: cartridge.is_some(),
         cartridge,
-        extras: Vec::new(),
+        extras: if state.dirty.iter().any(|dirty| dirty == name) {
+            vec![("state".to_owned(), "cleaning-needed".to_owned())]
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -163,6 +171,15 @@ impl Media for Shelf {
     async fn load(&self, cartridge: &str, named: Option<&str>, _: &str) -> Outcome<TapeDriveInfo> {
         let mut state = self.reached()?;
         let name = named.unwrap_or(DRIVES[0].0).to_owned();
+        if cartridge.starts_with("CLN") {
+            // It goes home by itself.
+            state.did.push(format!("clean {name} {cartridge}"));
+            if state.used_up.iter().any(|used_up| used_up == cartridge) {
+                return Err(Failure::new(Kind::Other, "it does not clean").with_code("cleaning-failed").with_retry(Retry::Never));
+            }
+            state.dirty.retain(|dirty| *dirty != name);
+            return Ok(drive(&state, &name));
+        }
         state.carry(cartridge, address_of(&name))?;
         state.did.push(format!("load {cartridge} {name}"));
         Ok(drive(&state, &name))

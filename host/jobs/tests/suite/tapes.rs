@@ -1,122 +1,14 @@
 //! Work on tapes: inventories that come by themselves, formats and ejections, and what they leave alone.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use async_trait::async_trait;
-use capstan_catalogue::Catalogue;
-use capstan_domain::cartridge::{Cartridge, Format};
-use capstan_domain::ids::{JobId, LocationId, TargetId};
-use capstan_domain::job::{Job, JobState, NewJob, PathState, Place, Work};
-use capstan_domain::library::{FoundLibrary, Library, NewLibrary};
+use capstan_domain::cartridge::Format;
+use capstan_domain::ids::LocationId;
+use capstan_domain::job::{JobState, PathState, Work};
+use capstan_domain::library::FoundLibrary;
 use capstan_domain::listing::Listing;
-use capstan_domain::ports::{Connection, ElementKind};
-use capstan_domain::target::NewTarget;
-use capstan_domain::time::Timestamp;
-use capstan_domain::{Failure, Outcome};
-use capstan_jobs::{Ground, Jobs, Limits, Places};
-use serde_json::json;
+use capstan_domain::ports::ElementKind;
 
-use crate::shelf::{LIBRARY, MAIL_SLOT, SLOTS, Shelf};
-use crate::world::{NoProbes, limits};
-
-/// How long anything may take, on whatever machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct OneShelf(Shelf);
-
-#[async_trait]
-impl Places for OneShelf {
-    async fn source(&self, _: &Place) -> Outcome<Ground> {
-        Err(Failure::unsupported("this world has only tapes"))
-    }
-
-    async fn destination(&self, _: &Place) -> Outcome<Ground> {
-        Err(Failure::unsupported("this world has only tapes"))
-    }
-
-    async fn connect(&self, _: TargetId) -> Outcome<Arc<dyn Connection>> {
-        Ok(Arc::new(self.0.clone()))
-    }
-}
-
-struct World {
-    catalogue: Catalogue,
-    jobs: Jobs,
-    shelf: Shelf,
-    library: Library,
-    _kept: tempfile::TempDir,
-}
-
-impl World {
-    /// Its library was seen once.
-    async fn with(barcodes: &[&str]) -> Self {
-        let kept = tempfile::tempdir().unwrap();
-        let url = kept.path().join("catalogue.db");
-        let catalogue = Catalogue::open(url.to_str().unwrap(), capstan_catalogue::Options::default()).await.unwrap();
-        let shelf = Shelf::with(barcodes);
-        let target = NewTarget {
-            name: "t".to_owned(),
-            plugin: "tape".to_owned(),
-            pinned: None,
-            configuration: json!({}),
-            attributes: json!({}),
-            secrets: Vec::new(),
-            owner: None,
-        };
-        let target = catalogue.create_target(TargetId::new(), &target, Vec::new(), Vec::new()).await.unwrap();
-        let new = NewLibrary {
-            target: target.id,
-            name: "l".to_owned(),
-            serial: LIBRARY.to_owned(),
-            vendor: String::new(),
-            product: String::new(),
-            attributes: json!({}),
-        };
-        let library = catalogue.create_library(&new, Some(Timestamp::now())).await.unwrap();
-        let limits = Limits { mechanics_wait: Duration::ZERO, ..limits() };
-        let (places, probes) = (Arc::new(OneShelf(shelf.clone())), Arc::new(NoProbes::default()));
-        let jobs = Jobs::start(catalogue.clone(), places, probes, limits);
-        let world = Self { catalogue, jobs, shelf, library, _kept: kept };
-        world.until(async |world| world.catalogue.library("l").await.unwrap().is_online()).await;
-        world
-    }
-
-    async fn until(&self, reached: impl AsyncFn(&Self) -> bool) {
-        let start = Instant::now();
-        while !reached(self).await {
-            assert!(start.elapsed() < PATIENCE, "it did not come about");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn tape(&self, barcode: &str) -> Cartridge {
-        self.catalogue.cartridge(barcode).await.unwrap()
-    }
-
-    async fn tapes(&self, barcodes: &[&str]) -> Vec<LocationId> {
-        let mut locations = Vec::new();
-        for barcode in barcodes {
-            locations.push(self.tape(barcode).await.location);
-        }
-        locations
-    }
-
-    async fn ended(&self, work: Work) -> Job {
-        let job = self.jobs.submit(&NewJob { definition: None, name: "j".to_owned(), work }).await.unwrap().id;
-        self.until(async |world| world.catalogue.job(job).await.unwrap().state.is_final()).await;
-        self.catalogue.job(job).await.unwrap()
-    }
-
-    async fn outcomes(&self, job: JobId) -> Vec<(String, PathState, Option<String>)> {
-        let page = self.catalogue.outcomes(job, &Listing::first(10)).await.unwrap();
-        page.items.into_iter().map(|one| (one.path, one.state, one.failure.and_then(|failure| failure.code))).collect()
-    }
-
-    fn did(&self) -> Vec<String> {
-        self.shelf.state().did.clone()
-    }
-}
+use crate::shelf::{LIBRARY, MAIL_SLOT, SLOTS};
+use crate::tape_world::World;
 
 fn format(cartridges: Vec<LocationId>) -> Work {
     Work::FormatCartridges { cartridges, scratch: None, force: false }

@@ -175,6 +175,7 @@ impl World {
             comment: None,
             content: PoolContent::Nas,
             role: PoolRole::Primary,
+            protects_full: false,
             attributes: serde_json::json!({}),
         };
         let pool = self.catalogue.create_pool(&new, &[]).await.unwrap();

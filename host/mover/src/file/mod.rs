@@ -1,6 +1,7 @@
 //! A share as a tree, through the files port: NAS shares, directories behind a plugin.
 
 mod content;
+mod kept_hash;
 mod large;
 mod order;
 mod small;
@@ -19,7 +20,7 @@ use capstan_domain::{Failure, Outcome};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::control::Control;
-use crate::digest::BLOCK;
+use crate::digest::{BLOCK, Value};
 use crate::held::Held;
 use crate::item::{Found, Identity, Item, ItemKind};
 use crate::ledger::Ledger;
@@ -251,6 +252,14 @@ impl Tree for FileTree {
             async move { inner.read_one(&item, limit).await }
         });
         each(reads).await
+    }
+
+    async fn kept_hashes(&self, items: &[Item]) -> Vec<Outcome<Option<Value>>> {
+        let looks = items.iter().cloned().map(|item| {
+            let inner = Arc::clone(&self.inner);
+            async move { kept_hash::of(&inner, &item).await }
+        });
+        each(looks).await
     }
 
     async fn open(&self, item: &Item) -> Outcome<Opened> {

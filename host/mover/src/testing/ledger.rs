@@ -32,6 +32,7 @@ struct State {
     settled: BTreeMap<(usize, String), Settled>,
     uploads: BTreeMap<UploadKey, UploadRecord>,
     evidence: BTreeMap<String, Evidence>,
+    full: Vec<(usize, usize)>,
     crash: Option<Crash>,
     parts_saved: usize,
 }
@@ -60,6 +61,11 @@ impl MemoryLedger {
 
     pub(crate) fn uploads(&self) -> Vec<UploadRecord> {
         self.lock().uploads.values().cloned().collect()
+    }
+
+    /// Destination and tree of each that was found full.
+    pub(crate) fn full(&self) -> Vec<(usize, usize)> {
+        self.lock().full.clone()
     }
 
     pub(crate) fn set_evidence(&self, path: &str, evidence: Evidence) {
@@ -97,6 +103,14 @@ impl Ledger for MemoryLedger {
     async fn evidence(&self, _source: usize, items: &[Item]) -> Outcome<Vec<Option<Evidence>>> {
         let state = self.lock();
         Ok(items.iter().map(|item| state.evidence.get(&item.path).cloned()).collect())
+    }
+
+    async fn found_full(&self, destination: usize, tree: usize) -> Outcome<()> {
+        let mut state = self.lock();
+        if !state.full.contains(&(destination, tree)) {
+            state.full.push((destination, tree));
+        }
+        Ok(())
     }
 
     async fn record(&self, settled: Vec<Settled>) -> Outcome<()> {

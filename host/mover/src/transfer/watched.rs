@@ -43,6 +43,10 @@ impl Ledger for Watched {
         self.watch(self.ledger.admit(destination, files).await)
     }
 
+    async fn found_full(&self, destination: usize, tree: usize) -> Outcome<()> {
+        self.watch(self.ledger.found_full(destination, tree).await)
+    }
+
     async fn record(&self, settled: Vec<Settled>) -> Outcome<()> {
         self.watch(self.ledger.record(settled).await)
     }

@@ -187,10 +187,10 @@ fn what_cannot_be_done_with_tapes_is_told() {
         assert_eq!(answer.json()["details"][attribute][0]["error"], code, "{path} {body}: {}", answer.text);
     };
     let task = |kind: &str, action: &str| json!({"name": "t", "workflow_type": kind, "workflow_action": action});
-    for action in ["duplication", "check_consistency", "full_backup"] {
-        refused("POST", "/api/v2/tasks", task("maintenance", action), "workflow_action", "invalid");
+    refused("POST", "/api/v2/tasks", task("maintenance", "full_backup"), "workflow_action", "invalid");
+    for action in ["format", "duplication", "check_consistency"] {
+        refused("POST", "/api/v2/tasks", task("data_exchange", action), "workflow_type", "invalid");
     }
-    refused("POST", "/api/v2/tasks", task("data_exchange", "format"), "workflow_type", "invalid");
     refused("POST", "/api/v2/tape_libraries", json!({"serial": "nobody"}), "serial", "not_found");
     refused("POST", "/api/v2/tape_libraries", json!({"device": "target:nobody"}), "device", "not_found");
     refused("POST", "/api/v2/tape_libraries", json!({"device": "ftp://x"}), "device", "invalid");

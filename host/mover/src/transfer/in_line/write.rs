@@ -48,6 +48,7 @@ pub(super) async fn into(
         let last = number + 1 == trees.len();
         let mut writing = Writing { run, at: (index, number), tree, last, laid: Vec::new(), full: None, refused: 0, ended };
         let rest = writing.all(std::mem::take(&mut waiting)).await;
+        let is_full = writing.full.is_some() || writing.refused > 0;
         let (laid, full) = (writing.laid, writing.full);
         match synced(run, tree, &laid).await {
             Ok(()) => good.extend(prove::all(run, (index, number), tree, laid, ended).await),
@@ -56,6 +57,11 @@ pub(super) async fn into(
                 left.extend(rest);
                 return good;
             }
+        }
+        // A ledger that fails has ended the transfer.
+        if is_full && run.ledger().found_full(index, number).await.is_err() {
+            left.extend(rest);
+            return good;
         }
         match full {
             Some(failure) if last => ended.extend(rest.into_iter().map(|entry| (entry.task, Err(failure.clone())))),

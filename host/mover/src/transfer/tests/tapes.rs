@@ -311,3 +311,21 @@ async fn a_pool_of_tapes_and_others_is_refused() {
     run.destinations = vec![Destination { trees: vec![tape.tree("A00001"), local(to.path())] }];
     assert_eq!(run.run().await.expect_err("refused").code.as_deref(), Some("mixed-pool"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tape_tells_the_hashes_of_its_files_without_being_read() {
+    let from = tempfile::tempdir().expect("dir");
+    let files = plant(from.path(), 5);
+    let (tape, ledger) = (MemoryTape::new(), MemoryLedger::new());
+    archive(from.path(), &tape, &ledger).run().await.expect("up");
+    tape.revive(true);
+    let tree = tape.tree("A00001");
+    let mut items = Vec::new();
+    for (name, _) in &files {
+        items.push(tree.stat(&format!("in/{name}")).await.expect("a look").expect("a file"));
+    }
+    let kept: Vec<_> = tree.kept_hashes(&items).await.into_iter().map(|hash| hash.expect("a hash")).collect();
+    let expected: Vec<_> = files.iter().map(|(_, content)| Some(*blake3::hash(content).as_bytes())).collect();
+    assert_eq!(kept, expected);
+    assert_eq!(tape.calls("read"), Vec::<String>::new());
+}

@@ -135,6 +135,7 @@ async fn what_does_not_fit_goes_onto_the_next_tape() {
     let summary = run.run().await.expect("run");
     assert_eq!(counts(&summary), (22, 0, 0));
     assert!(first.files() > 0 && second.files() > 0);
+    assert_eq!(ledger.full(), [(0, 0)], "it is told which of them is full");
     for (name, content) in &files {
         let copy = ledger.settled(name).expect("settled").copies.remove(0);
         let tape = if copy.tree == 0 { &first } else { &second };
@@ -153,6 +154,7 @@ async fn what_fits_onto_the_last_tape_is_recorded_and_the_rest_fails() {
     assert_eq!(summary.done + summary.failed, files.len() as u64, "each has an outcome: {summary:?}");
     let failure = ledger.settled("large-1").and_then(|settled| settled.failure).expect("failure");
     assert_eq!(failure.kind, Kind::NoSpace);
+    assert_eq!(ledger.full(), [(0, 0)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
