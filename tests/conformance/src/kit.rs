@@ -37,6 +37,8 @@ pub struct Kit {
     main_id: TargetId,
     /// Of the main target, as it was opened or restarted last.
     settings: Mutex<TargetSettings>,
+    /// Held by the case that works with what there is one of.
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// Where the plugin's bytes go, if they go over a network.
     pub endpoint: Result<Endpoint, String>,
 }
@@ -129,7 +131,19 @@ impl Kit {
         let main_id = settings.id;
         let main = Opened::new(patient.runtime.open_target(settings.clone()));
         let settings = Mutex::new(settings);
-        Ok(Self { file, size, patient, impatient, states, secrets, main, main_id, settings, endpoint })
+        Ok(Self {
+            file,
+            size,
+            patient,
+            impatient,
+            states,
+            secrets,
+            main,
+            main_id,
+            settings,
+            turn: tokio::sync::Mutex::default(),
+            endpoint,
+        })
     }
 
     pub fn description(&self) -> &Description {

@@ -23,6 +23,8 @@ const START: Duration = Duration::from_secs(20);
 const ORDER: Duration = Duration::from_secs(60);
 /// Bytes of an answer to an order.
 const ANSWER: u64 = 16 << 20;
+/// Below this lie devices: who takes a path for one looks at that.
+const DEVICES: &str = "/dev/shm";
 /// A socket's path has room for so many bytes.
 const PATH_BYTES: usize = 107;
 
@@ -32,6 +34,7 @@ pub struct TapeSimulator {
     pub port: u16,
     process: Option<Keeper>,
     data: TempDir,
+    devices: TempDir,
 }
 
 impl TapeSimulator {
@@ -43,7 +46,8 @@ impl TapeSimulator {
     pub fn start(plan: &Value) -> anyhow::Result<Self> {
         let data = TempDir::with_prefix("capstan-tape-")?;
         std::fs::write(data.path().join("plan.json"), serde_json::to_vec(plan)?)?;
-        let mut library = Self { port: free_port()?, process: None, data };
+        let devices = TempDir::with_prefix_in("capstan-tape-", DEVICES)?;
+        let mut library = Self { port: free_port()?, process: None, data, devices };
         library.begin()?;
         Ok(library)
     }
@@ -55,7 +59,7 @@ impl TapeSimulator {
 
     /// The devices are `sg0`, `sg1`, … in it, in the order of logical unit numbers.
     pub fn devices(&self) -> PathBuf {
-        self.data.path().join("dev")
+        self.devices.path().to_owned()
     }
 
     /// For a program that is to see the devices.

@@ -85,8 +85,8 @@ fn numbers(counters: &NamedValues, names: &[&str]) -> anyhow::Result<Vec<(String
     let known: Vec<_> = counters.iter().filter(|(name, _)| names.contains(&name.as_str())).collect();
     let once: BTreeSet<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
     ensure!(once.len() == known.len(), "a counter is told twice: {counters:?}");
-    let number = |(name, value): &(String, String)| {
-        let number = value.parse().with_context(|| format!("the counter {name:?} is {value:?}"))?;
+    let number = |(name, value): &(String, String)| -> anyhow::Result<(String, u64)> {
+        let number = value.parse::<u64>().with_context(|| format!("the counter {name:?} is {value:?}"))?;
         Ok((name.clone(), number))
     };
     known.into_iter().map(number).collect()

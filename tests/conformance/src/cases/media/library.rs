@@ -135,10 +135,6 @@ async fn drives_stand(stand: &Stand<'_>) -> Check {
         let all = everything(stand).await?;
         let drives = tape.media.list_drives().await.map_err(told)?;
         for drive in &drives {
-            ensure!(
-                !drive.ready || drive.cartridge.is_some() || drive.library.is_none(),
-                "{drive:?} is ready without a cartridge"
-            );
             let Some(library) = &drive.library else { continue };
             let stands = |(of, element): &&(String, ElementInfo)| of == library && Some(element.address) == drive.element;
             let (_, element) = all.iter().find(stands).with_context(|| format!("{drive:?} stands in no element"))?;
@@ -146,6 +142,7 @@ async fn drives_stand(stand: &Stand<'_>) -> Check {
                 element.kind == ElementKind::Drive && element.drive.as_ref() == Some(&drive.name),
                 "{drive:?} stands in {element:?}"
             );
+            ensure!(!drive.ready || element.full, "{drive:?} is ready, and nothing is in it");
             ensure!(element.cartridge == drive.cartridge, "{drive:?} has another cartridge than {element:?}");
         }
         let names: BTreeSet<&str> = drives.iter().map(|drive| drive.name.as_str()).collect();
@@ -154,16 +151,18 @@ async fn drives_stand(stand: &Stand<'_>) -> Check {
     Ok(())
 }
 
+/// What lies at each address of a library.
+async fn lying(stand: &Stand<'_>, library: &str) -> anyhow::Result<Vec<(u32, bool, Option<String>)>> {
+    let all = elements(stand, library, 1_000).await?;
+    Ok(all.into_iter().map(|element| (element.address, element.full, element.cartridge)).collect())
+}
+
 async fn inventory_stays(stand: &Stand<'_>) -> Check {
     let (tape, library, _) = shelved(stand).await?;
-    let lying = async || {
-        let all = elements(stand, &library, 1_000).await?;
-        anyhow::Ok(all.into_iter().map(|element| (element.address, element.full, element.cartridge)).collect::<Vec<_>>())
-    };
-    let before = lying().await?;
+    let before = lying(stand, &library).await?;
     for attempt in ["inventory", "inventory", "another inventory"] {
         tape.media.take_inventory(&library, &stand.key(attempt)).await.map_err(told)?;
-        let after = lying().await?;
+        let after = lying(stand, &library).await?;
         ensure!(after == before, "an inventory made {after:?} of {before:?}");
     }
     Ok(())

@@ -11,7 +11,7 @@ pub mod stream;
 
 use anyhow::{Context, ensure};
 use capstan_domain::ports::{Laying, Media, TapePlace, Written};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 
 use crate::case::Case;
 use crate::content::{collect, seeded, seeded_bytes};
@@ -31,8 +31,6 @@ const NO_CARTRIDGE: &str = "NOSUCH00";
 /// More than any case writes.
 const ALL: u64 = 64 << 20;
 
-static TURN: Mutex<()> = Mutex::const_new(());
-
 pub fn all() -> Vec<Case> {
     let groups = [library::all(), robot::all(), loading::all(), drive::all(), stream::all(), marks::all(), lasting::all()];
     groups.into_iter().flatten().collect()
@@ -48,12 +46,12 @@ pub(crate) struct Tape<'a> {
     pub media: &'a dyn Media,
     pub drive: String,
     stand: &'a Stand<'a>,
-    _turn: MutexGuard<'static, ()>,
+    _turn: MutexGuard<'a, ()>,
 }
 
 /// As it is.
 pub(crate) async fn loaded<'a>(stand: &'a Stand<'a>) -> anyhow::Result<Tape<'a>> {
-    let turn = TURN.lock().await;
+    let turn = stand.kit()?.turn.lock().await;
     let media = stand.media()?;
     let drive = media.load(stand.location, None, &stand.key("load")).await.map_err(told).context("load")?;
     ensure!(
