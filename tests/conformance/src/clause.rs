@@ -86,7 +86,13 @@ clauses! {
     DRIVE_ATTACH = "wit/README.md#drives-attach";
     DRIVE_DETACH = "wit/README.md#drives-detach";
     // media
+    MEDIA_ABSENT = "wit/README.md#media-absent";
+    MEDIA_DRIVES = "wit/README.md#media-list-drives";
     MEDIA_ELEMENTS = "wit/README.md#media-list-elements";
+    MEDIA_INVENTORY = "wit/README.md#media-take-inventory";
+    MEDIA_MOVE = "wit/README.md#media-move-cartridge";
+    MEDIA_EJECT = "wit/README.md#media-eject-cartridge";
+    MEDIA_ADMIT = "wit/README.md#media-admit-cartridge";
     MEDIA_LOAD = "wit/README.md#media-load";
     MEDIA_UNLOAD = "wit/README.md#media-unload";
     MEDIA_INSPECT = "wit/README.md#media-inspect";
@@ -98,6 +104,7 @@ clauses! {
     MEDIA_WRITE = "wit/README.md#media-write";
     MEDIA_SYNCHRONIZE = "wit/README.md#media-synchronize";
     MEDIA_FORMAT = "wit/README.md#media-format";
+    MEDIA_VALUES = "wit/CAPABILITIES.md#media";
     // imports
     CONTENT = "wit/README.md#import-content";
     JOB = "wit/README.md#import-job";

@@ -1,6 +1,6 @@
 //! The plugin under test with its target: one host that is patient as in production, one that is not, for what must take long.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -35,6 +35,10 @@ pub struct Kit {
     pub secrets: Vec<(String, SecretText)>,
     pub main: Opened,
     main_id: TargetId,
+    /// Of the main target, as it was opened or restarted last.
+    settings: Mutex<TargetSettings>,
+    /// Held by the case that works with what there is one of.
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// Where the plugin's bytes go, if they go over a network.
     pub endpoint: Result<Endpoint, String>,
 }
@@ -125,8 +129,21 @@ impl Kit {
         patient.runtime.check(&settings).await.map_err(|failure| NotLoaded::Usage(told(failure)))?;
         let endpoint = Endpoint::find(&patient.description.grants, file.front.as_ref(), &file.configuration);
         let main_id = settings.id;
-        let main = Opened::new(patient.runtime.open_target(settings));
-        Ok(Self { file, size, patient, impatient, states, secrets, main, main_id, endpoint })
+        let main = Opened::new(patient.runtime.open_target(settings.clone()));
+        let settings = Mutex::new(settings);
+        Ok(Self {
+            file,
+            size,
+            patient,
+            impatient,
+            states,
+            secrets,
+            main,
+            main_id,
+            settings,
+            turn: tokio::sync::Mutex::default(),
+            endpoint,
+        })
     }
 
     pub fn description(&self) -> &Description {
@@ -146,6 +163,21 @@ impl Kit {
     pub async fn for_job(&self, job: &JobContext) -> anyhow::Result<Opened> {
         let connection = job.scope(async { self.patient.runtime.connection(self.main_id) }).await;
         Ok(Opened::new(connection.context("the main target is not open")?))
+    }
+
+    /// New instances serve the main target, as when another version takes over: nothing is left but what the target holds and what was kept
+    /// in state. Calls that are under way end before.
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        let settings = {
+            let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+            // Pinned to the version it runs anyway, or not any more: to the runtime that is another way to be served.
+            settings.pinned = match settings.pinned {
+                None => Some(self.patient.version.version.clone()),
+                Some(_) => None,
+            };
+            settings.clone()
+        };
+        self.patient.runtime.update_target(settings).await.map_err(told).context("restart")
     }
 
     /// The target once more: other instances, with the same state.

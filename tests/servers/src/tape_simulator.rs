@@ -23,6 +23,8 @@ const START: Duration = Duration::from_secs(20);
 const ORDER: Duration = Duration::from_secs(60);
 /// Bytes of an answer to an order.
 const ANSWER: u64 = 16 << 20;
+/// Below this lie devices: who takes a path for one looks at that.
+const DEVICES: &str = "/dev/shm";
 /// A socket's path has room for so many bytes.
 const PATH_BYTES: usize = 107;
 /// The path of a device begins with /dev/, and here everybody may make one.
@@ -46,7 +48,11 @@ impl TapeSimulator {
     pub fn start(plan: &Value) -> anyhow::Result<Self> {
         let data = TempDir::with_prefix("capstan-tape-")?;
         std::fs::write(data.path().join("plan.json"), serde_json::to_vec(plan)?)?;
+<<<<<<< HEAD
         let devices = TempDir::with_prefix_in("capstan-tape-", DEVICES).context("no room for devices")?;
+=======
+        let devices = TempDir::with_prefix_in("capstan-tape-", DEVICES)?;
+>>>>>>> 704b1d47c70387ab9e4e4572a4188eb17b3316fb
         let mut library = Self { port: free_port()?, process: None, data, devices };
         library.begin()?;
         Ok(library)

@@ -12,6 +12,11 @@ use serde_json::Value;
 const MEMORY: &str = "location = \"main\"\n[configuration]\nlocations = [\"main\"]\n";
 
 fn check(component: &Path, target: &str, arguments: &[&str]) -> Output {
+    check_in(component, target, arguments, &[])
+}
+
+/// The same, with more in its environment.
+pub(crate) fn check_in(component: &Path, target: &str, arguments: &[&str], environment: &[(&str, String)]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("target.toml");
     std::fs::write(&file, target).unwrap();
@@ -20,11 +25,12 @@ fn check(component: &Path, target: &str, arguments: &[&str]) -> Output {
         .arg("--target")
         .arg(file)
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
         .output()
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -1,35 +1,34 @@
-//! What lies where, and what is carried.
+//! What lies where, and which drives stand there.
 
 use std::collections::BTreeSet;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{ElementInfo, ElementKind, PLANNED_PATHS};
+use capstan_domain::ports::{ElementInfo, ElementKind};
 
-use super::loaded;
+use super::{NOWHERE, Tape, loaded};
 use crate::case::{Case, Want};
 use crate::stand::Stand;
 use crate::store::MOST_PAGES;
 use crate::{Check, clause, fails, group, told};
 
+/// Bytes of a cartridge's label.
+const LABEL_BYTES: usize = 32;
+
 pub fn all() -> Vec<Case> {
     use Want::Media;
     group! { "media";
         "elements-paged", clause::PAGES, [Media], "pages of any length show the same elements, in order", paged;
-        "elements-absent-library", clause::MEDIA_ELEMENTS, [Media], "the elements of an absent library are not found", absent_library;
+        "elements-hold-one", clause::MEDIA_ELEMENTS, [Media], "a cartridge lies in one element, which is full and shows its label", hold_one;
+        "elements-absent-library", clause::MEDIA_ABSENT, [Media], "the elements of an absent library are not found", absent_library;
         "locations-lie-somewhere", clause::MEDIA_ELEMENTS, [Media], "the locations are the cartridges that the libraries show", lie_somewhere;
-        "load-shown", clause::MEDIA_LOAD, [Media], "a loaded cartridge is shown in its drive, and nowhere else", load_shown;
-        "load-again", clause::MEDIA_LOAD, [Media], "a cartridge that is in a drive is loaded already", load_again;
-        "load-absent", clause::MEDIA_LOAD, [Media], "a cartridge that nobody holds is not found", load_absent;
-        "unload-empties", clause::MEDIA_UNLOAD, [Media], "an unloaded drive is empty, and may be unloaded again", unload_empties;
-        "inspect-what-is-in", clause::MEDIA_INSPECT, [Media], "what is in a drive is told by its label", inspect;
-        "plan-absent", clause::MEDIA_PLAN, [Media], "files that a cartridge does not have are not found, and no files need no order", plan_absent;
-        "plan-too-many", clause::MEDIA_PLAN, [Media], "more paths than a plan has are refused", plan_too_many;
-        "examine-each", clause::MEDIA_EXAMINE, [Media], "each drive and library can be examined, and nobody else", examine;
+        "drives-stand", clause::MEDIA_DRIVES, [Media], "a drive stands in the element that names it, with the same cartridge or none", drives_stand;
+        "inventory-stays", clause::MEDIA_INVENTORY, [Media], "after an inventory everything lies where it lay", inventory_stays;
+        "inventory-absent-library", clause::MEDIA_ABSENT, [Media], "the inventory of an absent library is not found", inventory_absent;
     }
 }
 
-async fn elements(stand: &Stand<'_>, library: &str, limit: u32) -> anyhow::Result<Vec<ElementInfo>> {
+pub(super) async fn elements(stand: &Stand<'_>, library: &str, limit: u32) -> anyhow::Result<Vec<ElementInfo>> {
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let page = stand.media()?.list_elements(library, after.as_deref(), limit).await.map_err(told)?;
@@ -42,7 +41,7 @@ async fn elements(stand: &Stand<'_>, library: &str, limit: u32) -> anyhow::Resul
     anyhow::bail!("the listing does not end")
 }
 
-async fn libraries(stand: &Stand<'_>) -> anyhow::Result<Vec<String>> {
+pub(super) async fn libraries(stand: &Stand<'_>) -> anyhow::Result<Vec<String>> {
     Ok(stand.media()?.list_libraries().await.map_err(told)?.into_iter().map(|library| library.name).collect())
 }
 
@@ -61,7 +60,7 @@ async fn paged(stand: &Stand<'_>) -> Check {
 }
 
 async fn absent_library(stand: &Stand<'_>) -> Check {
-    fails(stand.media()?.list_elements("nowhere-at-all", None, 10).await, Kind::NotFound, "the elements of an absent library")
+    fails(stand.media()?.list_elements(NOWHERE, None, 10).await, Kind::NotFound, "the elements of an absent library")
 }
 
 async fn lie_somewhere(stand: &Stand<'_>) -> Check {
@@ -77,80 +76,98 @@ async fn lie_somewhere(stand: &Stand<'_>) -> Check {
     Ok(())
 }
 
-async fn load_shown(stand: &Stand<'_>) -> Check {
-    let tape = loaded(stand).await?;
-    let mut shown = Vec::new();
+/// Every element, and the library it is of.
+async fn everything(stand: &Stand<'_>) -> anyhow::Result<Vec<(String, ElementInfo)>> {
+    let mut all = Vec::new();
     for library in libraries(stand).await? {
-        let all = elements(stand, &library, 1_000).await?;
-        shown.extend(all.into_iter().filter(|element| element.cartridge.as_deref() == Some(stand.location)));
+        let elements = elements(stand, &library, 1_000).await?;
+        all.extend(elements.into_iter().map(|element| (library.clone(), element)));
     }
-    let [element] = &shown[..] else { anyhow::bail!("{:?} lies at {shown:?}", stand.location) };
-    ensure!(element.full && element.drive.as_deref() == Some(tape.drive.as_str()), "{:?} is in {element:?}", stand.location);
-    let drives = tape.media.list_drives().await.map_err(told)?;
-    let drive = drives.into_iter().find(|drive| drive.name == tape.drive);
-    ensure!(
-        drive.as_ref().is_some_and(|drive| drive.ready && drive.element == Some(element.address)),
-        "the drive is listed as {drive:?}"
-    );
+    Ok(all)
+}
+
+/// Where the kit's cartridge lies, and in which library: in one element, which is full.
+pub(super) async fn lies(stand: &Stand<'_>) -> anyhow::Result<(String, ElementInfo)> {
+    let mut found = everything(stand).await?;
+    found.retain(|(_, element)| element.cartridge.as_deref() == Some(stand.location));
+    ensure!(found.len() == 1 && found.iter().all(|(_, element)| element.full), "{:?} lies at {found:?}", stand.location);
+    found.pop().context("the cartridge lies nowhere")
+}
+
+/// The kit's cartridge in its slot, and nothing is carried meanwhile.
+pub(super) async fn shelved<'a>(stand: &'a Stand<'a>) -> anyhow::Result<(Tape<'a>, String, ElementInfo)> {
+    let tape = loaded(stand).await?;
+    tape.media.unload(&tape.drive, &stand.key("shelve")).await.map_err(told).context("unload")?;
+    let (library, element) = lies(stand).await?;
+    ensure!(element.kind == ElementKind::Slot, "an unloaded cartridge lies in {element:?}");
+    Ok((tape, library, element))
+}
+
+async fn hold_one(stand: &Stand<'_>) -> Check {
+    // In a drive first, then in its slot.
+    for unloaded in [false, true] {
+        let tape = loaded(stand).await?;
+        if unloaded {
+            tape.media.unload(&tape.drive, &stand.key("unload")).await.map_err(told)?;
+        }
+        let mut labels = BTreeSet::new();
+        for (library, element) in everything(stand).await? {
+            let Some(label) = &element.cartridge else {
+                let unreadable = element.extras.contains(&("label".to_owned(), "unreadable".to_owned()));
+                ensure!(!element.full || unreadable, "{library:?} does not say why there is no label: {element:?}");
+                continue;
+            };
+            let plain = (1..=LABEL_BYTES).contains(&label.len()) && label.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+            ensure!(plain && element.full, "{library:?} shows {element:?}");
+            ensure!(labels.insert(label.clone()), "{label:?} lies twice, once as {element:?}");
+        }
+        lies(stand).await?;
+    }
     Ok(())
 }
 
-async fn load_again(stand: &Stand<'_>) -> Check {
-    let tape = loaded(stand).await?;
-    for (drive, attempt) in [(None, "again"), (Some(tape.drive.as_str()), "by name")] {
-        let again = tape.media.load(stand.location, drive, &stand.key(attempt)).await.map_err(told)?;
-        ensure!(again.name == tape.drive && again.ready, "another load answers {again:?}");
+async fn drives_stand(stand: &Stand<'_>) -> Check {
+    for unloaded in [false, true] {
+        let tape = loaded(stand).await?;
+        if unloaded {
+            tape.media.unload(&tape.drive, &stand.key("unload")).await.map_err(told)?;
+        }
+        let all = everything(stand).await?;
+        let drives = tape.media.list_drives().await.map_err(told)?;
+        for drive in &drives {
+            let Some(library) = &drive.library else { continue };
+            let stands = |(of, element): &&(String, ElementInfo)| of == library && Some(element.address) == drive.element;
+            let (_, element) = all.iter().find(stands).with_context(|| format!("{drive:?} stands in no element"))?;
+            ensure!(
+                element.kind == ElementKind::Drive && element.drive.as_ref() == Some(&drive.name),
+                "{drive:?} stands in {element:?}"
+            );
+            ensure!(!drive.ready || element.full, "{drive:?} is ready, and nothing is in it");
+            ensure!(element.cartridge == drive.cartridge, "{drive:?} has another cartridge than {element:?}");
+        }
+        let names: BTreeSet<&str> = drives.iter().map(|drive| drive.name.as_str()).collect();
+        ensure!(names.len() == drives.len() && names.contains(tape.drive.as_str()), "the drives are {drives:?}");
     }
     Ok(())
 }
 
-async fn load_absent(stand: &Stand<'_>) -> Check {
-    fails(stand.media()?.load("NOSUCH00", None, &stand.key("load")).await, Kind::NotFound, "a cartridge that nobody holds")
+/// What lies at each address of a library.
+async fn lying(stand: &Stand<'_>, library: &str) -> anyhow::Result<Vec<(u32, bool, Option<String>)>> {
+    let all = elements(stand, library, 1_000).await?;
+    Ok(all.into_iter().map(|element| (element.address, element.full, element.cartridge)).collect())
 }
 
-async fn unload_empties(stand: &Stand<'_>) -> Check {
-    let tape = loaded(stand).await?;
-    for attempt in ["unload", "unload again"] {
-        tape.media.unload(&tape.drive, &stand.key(attempt)).await.map_err(told)?;
-        fails(tape.media.inspect(&tape.drive).await, Kind::Offline, "the medium of an empty drive")?;
+async fn inventory_stays(stand: &Stand<'_>) -> Check {
+    let (tape, library, _) = shelved(stand).await?;
+    let before = lying(stand, &library).await?;
+    for attempt in ["inventory", "inventory", "another inventory"] {
+        tape.media.take_inventory(&library, &stand.key(attempt)).await.map_err(told)?;
+        let after = lying(stand, &library).await?;
+        ensure!(after == before, "an inventory made {after:?} of {before:?}");
     }
-    let drives = tape.media.list_drives().await.map_err(told)?;
-    let empty = drives.iter().any(|drive| drive.name == tape.drive && !drive.ready && drive.cartridge.is_none());
-    ensure!(empty, "an unloaded drive is listed among {drives:?}");
     Ok(())
 }
 
-async fn inspect(stand: &Stand<'_>) -> Check {
-    let tape = loaded(stand).await?;
-    let medium = tape.media.inspect(&tape.drive).await.map_err(told)?;
-    ensure!(medium.cartridge.as_deref() == Some(stand.location), "{medium:?} is in the drive");
-    ensure!(!medium.partitions.is_empty(), "a medium without a partition: {medium:?}");
-    fails(tape.media.inspect("nowhere-at-all").await, Kind::NotFound, "the medium of an absent drive")
-}
-
-async fn examine(stand: &Stand<'_>) -> Check {
-    let tape = loaded(stand).await?;
-    let mut names = libraries(stand).await?;
-    names.push(tape.drive.clone());
-    for name in names {
-        let health = tape.media.examine(&name).await.map_err(told)?;
-        let flags: BTreeSet<u32> = health.alerts.iter().map(|alert| alert.flag).collect();
-        ensure!(flags.len() == health.alerts.len() && !flags.contains(&0), "{name:?} tells {:?}", health.alerts);
-    }
-    fails(tape.media.examine("nowhere-at-all").await, Kind::NotFound, "the health of an absent drive")
-}
-
-async fn plan_absent(stand: &Stand<'_>) -> Check {
-    // As it is: nothing has to be loaded to know what is on it.
-    let media = stand.media()?;
-    let order = media.plan_reading(stand.location, &[]).await.map_err(told)?;
-    ensure!(order.is_empty(), "no files have the order {order:?}");
-    let absent = ["kit/no-such-file".to_owned()];
-    fails(media.plan_reading(stand.location, &absent).await, Kind::NotFound, "the order of files that are not there")?;
-    fails(media.plan_reading("NOSUCH00", &[]).await, Kind::NotFound, "an order on a cartridge that nobody holds")
-}
-
-async fn plan_too_many(stand: &Stand<'_>) -> Check {
-    let many = vec!["kit/no-such-file".to_owned(); PLANNED_PATHS + 1];
-    fails(stand.media()?.plan_reading(stand.location, &many).await, Kind::Invalid, "a plan of more paths than one has")
+async fn inventory_absent(stand: &Stand<'_>) -> Check {
+    fails(stand.media()?.take_inventory(NOWHERE, &stand.key("inventory")).await, Kind::NotFound, "an absent library's inventory")
 }

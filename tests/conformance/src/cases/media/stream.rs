@@ -4,7 +4,7 @@ use anyhow::ensure;
 use capstan_domain::failure::Kind;
 use capstan_domain::ports::{Laying, Spacing};
 
-use super::{ALL, BLOCK, FIRST, LABEL, Tape, blank, is_at};
+use super::{ALL, BLOCK, FIRST, LABEL, ONE, Tape, blank, is_at};
 use crate::case::{Case, Want};
 use crate::content::{breaking, seeded};
 use crate::stand::Stand;
@@ -13,7 +13,7 @@ use crate::{Check, clause, fails, fails_as, group, told};
 pub fn all() -> Vec<Case> {
     use Want::Media;
     group! { "media";
-        "format-label", clause::MEDIA_FORMAT, [Media], "a formatted tape has its label, a mark, and nothing behind it", label;
+        "format-label", clause::MEDIA_FORMAT, [Media], "a formatted tape has its label, a mark, and nothing behind it, and stands there", label;
         "format-again", clause::MEDIA_FORMAT, [Media], "the same attempt to format leaves what was written since", format_again;
         "format-takes-all", clause::MEDIA_FORMAT, [Media], "another attempt to format leaves nothing", format_takes_all;
         "write-then-read", clause::MEDIA_WRITE, [Media], "what is written is read, of every length", write_then_read;
@@ -32,10 +32,9 @@ pub fn all() -> Vec<Case> {
     }
 }
 
-const ONE: u64 = BLOCK as u64;
-
 async fn label(stand: &Stand<'_>) -> Check {
     let tape = blank(stand).await?;
+    tape.stands(FIRST, None).await?;
     let bytes = tape.read(0, ALL).await.map_err(told)?;
     ensure!(bytes.len() == 80 && bytes.starts_with(format!("VOL1{LABEL}").as_bytes()), "the label is {bytes:?}");
     tape.stands(FIRST, Some("filemark")).await?;
@@ -179,12 +178,12 @@ async fn beyond(stand: &Stand<'_>) -> Check {
     Ok(())
 }
 
-async fn spaced(tape: &Tape<'_>, by: Spacing, count: i64, object: u64, met: Option<&str>) -> Check {
+pub(super) async fn spaced(tape: &Tape<'_>, by: Spacing, count: i64, object: u64, met: Option<&str>) -> Check {
     is_at(&tape.media.space(&tape.drive, by, count).await.map_err(told)?, object, met)
 }
 
 /// Two files of three blocks: objects 2, 3, 4 and the mark 5; 6, 7, 8 and the mark 9.
-async fn two_files<'a>(stand: &'a Stand<'a>) -> anyhow::Result<Tape<'a>> {
+pub(super) async fn two_files<'a>(stand: &'a Stand<'a>) -> anyhow::Result<Tape<'a>> {
     let tape = blank(stand).await?;
     let second = tape.put(FIRST, 3 * ONE, 1).await?;
     tape.put(second, 3 * ONE, 2).await?;
