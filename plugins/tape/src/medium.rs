@@ -78,7 +78,12 @@ async fn log_page(tape: &mut Tape, page: u8) -> Outcome<Vec<u8>> {
 }
 
 /// Bytes of a partition: as the cartridge's memory has them, else as the drive counts them, else as its settings say.
-pub(crate) async fn room(tape: &mut Tape, partition: u8, memory: &[Attribute], page: Option<&Partitions>) -> Outcome<types::Partition> {
+pub(crate) async fn room(
+    tape: &mut Tape,
+    partition: u8,
+    memory: &[Attribute],
+    page: Option<&Partitions>,
+) -> Outcome<types::Partition> {
     let told = |id| number(memory, id);
     let mut room = Room { remaining: told(id::REMAINING_CAPACITY), maximum: told(id::MAXIMUM_CAPACITY) };
     if room.maximum.is_none() {

@@ -46,16 +46,20 @@ async fn bring(
     let mut taken = robot.take().await?;
     let inventory = Inventory::take(&mut taken.it).await?;
     let from = inventory.with(cartridge);
-    let from = from.ok_or_else(|| not_found(format!("{} holds no cartridge {cartridge:?}", robot.subject())))?;
-    let to = match choose(&inventory, from)? {
-        None => {
-            let at = from.address;
+    let from = from.ok_or_else(|| not_found(format!("{} holds no cartridge {cartridge:?}", robot.subject())));
+    let chosen = from.and_then(|from| Ok((from.address, choose(&inventory, from)?)));
+    let (from, to) = match chosen {
+        Ok((from, Some(to))) => (from, to),
+        Ok((at, None)) => {
             taken.give_back();
             return Ok((inventory, at));
         }
-        Some(to) => to,
+        Err(failure) => {
+            taken.give_back();
+            return Err(failure);
+        }
     };
-    shift(&mut taken.it, from.address, to).await?;
+    shift(&mut taken.it, from, to).await?;
     let inventory = Inventory::take(&mut taken.it).await?;
     taken.give_back();
     Ok((inventory, to))
@@ -224,6 +228,11 @@ async fn emptied(tape: &mut Tape) -> Outcome<()> {
             // Nothing is in, or it is out of the drive's hands already.
             Err(stop) if stop.is_empty() => break,
             Err(Stop::Refused(Refusal { reason: Reason::NotReady | Reason::CleaningFailed, .. })) => break,
+            // For an earlier session of this host, perhaps, whose place this one takes.
+            Err(Stop::Refused(Refusal { reason: Reason::Reserved, .. })) if tries == 1 => {
+                tape.hold().await?;
+                tape.allow_removal().await?;
+            }
             Err(Stop::Refused(Refusal { reason: Reason::RemovalPrevented, .. }))
                 if tries < UNLOAD_TRIES && !outside::cancelled() =>
             {

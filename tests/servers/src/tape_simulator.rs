@@ -48,11 +48,7 @@ impl TapeSimulator {
     pub fn start(plan: &Value) -> anyhow::Result<Self> {
         let data = TempDir::with_prefix("capstan-tape-")?;
         std::fs::write(data.path().join("plan.json"), serde_json::to_vec(plan)?)?;
-<<<<<<< HEAD
         let devices = TempDir::with_prefix_in("capstan-tape-", DEVICES).context("no room for devices")?;
-=======
-        let devices = TempDir::with_prefix_in("capstan-tape-", DEVICES)?;
->>>>>>> 704b1d47c70387ab9e4e4572a4188eb17b3316fb
         let mut library = Self { port: free_port()?, process: None, data, devices };
         library.begin()?;
         Ok(library)

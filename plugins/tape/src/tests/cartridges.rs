@@ -3,7 +3,7 @@ use capstan_sdk::types::ElementKind;
 
 use super::{DRIVE, Target, code, library_or_skip};
 use crate::vtl::Vtl;
-use crate::{health, inventory, medium, plan, robot};
+use crate::{health, inventory, medium, robot};
 
 const OTHER: &str = Vtl::DRIVE_NAMES[1];
 
@@ -141,32 +141,4 @@ fn a_cartridge_in_use_stays_in_its_drive_and_what_is_refused_is_told_by_name() {
             assert!(empty.fault().message.contains(name), "{empty:?}");
         }
     });
-}
-
-#[test]
-fn an_order_is_of_files_that_a_cartridge_has() {
-    let library = library_or_skip!();
-    Target::of(&library).run(async || {
-        let label = Vtl::label(1);
-        let plan = async |cartridge: &str, paths: &[String]| plan::reading(cartridge, paths, &plan::Blocks).await;
-        assert!(plan(&label, &[]).await.unwrap().is_empty());
-        assert!(matches!(plan(&label, &["a".to_owned()]).await, Err(Failure::NotFound(_))));
-        assert!(matches!(plan("NOSUCH00", &[]).await, Err(Failure::NotFound(_))));
-        assert!(matches!(plan(&label, &vec![String::new(); plan::PATHS + 1]).await, Err(Failure::Invalid(_))));
-        // In a drive that recommends nothing: as they lie.
-        robot::load(&label, Some(DRIVE)).await.unwrap();
-        let contents = Lies([("a", 9), ("b", 3), ("c", 5)]);
-        let paths = ["a", "b", "c"].map(str::to_owned);
-        assert_eq!(plan::reading(&label, &paths, &contents).await.unwrap(), [1, 2, 0]);
-    });
-}
-
-/// Files of one block.
-struct Lies([(&'static str, u64); 3]);
-
-impl plan::Contents for Lies {
-    fn extent(&self, path: &str) -> Option<capstan_scsi::tape::order::Segment> {
-        let (_, first) = self.0.into_iter().find(|(name, _)| *name == path)?;
-        Some(capstan_scsi::tape::order::Segment { partition: 0, first, last: first })
-    }
 }

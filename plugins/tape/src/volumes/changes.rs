@@ -1,8 +1,8 @@
 //! Names and attributes. They are durable after a sync, as files are.
 
+use capstan_sdk::Outcome;
 use capstan_sdk::failure::{Failure, already_exists, invalid};
 use capstan_sdk::types::{Attributes, Kind, Node};
-use capstan_sdk::Outcome;
 
 use super::contents::Files;
 use super::enter::{Entered, enter};
@@ -40,7 +40,11 @@ async fn changed<T>(cartridge: &str, change: impl FnOnce(&mut dyn Files, i64) ->
 }
 
 fn may_grow(files: &dyn Files) -> Outcome<()> {
-    if files.objects() < FILES { Ok(()) } else { Err(capstan_sdk::failure::no_space("there are too many files on the cartridge")) }
+    if files.objects() < FILES {
+        Ok(())
+    } else {
+        Err(capstan_sdk::failure::no_space("there are too many files on the cartridge"))
+    }
 }
 
 pub(crate) async fn make_directory(cartridge: &str, path: &str) -> Outcome<()> {

@@ -1,7 +1,7 @@
 //! A volume of either format, as files.
 
-use capstan_sdk::types::{Attributes, Node, NodePage};
 use capstan_sdk::Outcome;
+use capstan_sdk::types::{Attributes, Node, NodePage};
 
 use super::archive::Archive;
 use super::ltfs::Ltfs;

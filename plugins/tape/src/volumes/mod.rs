@@ -105,8 +105,10 @@ impl Without {
             Self::Foreign => unsupported(format!("cartridge {cartridge:?} holds something else than files in a known format"))
                 .code(FOREIGN_FORMAT)
                 .next_step("Read it block by block, or format it if nobody needs what is on it."),
-            Self::Damaged => capstan_sdk::failure::corrupt(format!("neither index nor catalogue of cartridge {cartridge:?} can be read"))
-                .next_step("Read it block by block, or format it if nobody needs what is on it."),
+            Self::Damaged => {
+                capstan_sdk::failure::corrupt(format!("neither index nor catalogue of cartridge {cartridge:?} can be read"))
+                    .next_step("Read it block by block, or format it if nobody needs what is on it.")
+            }
         }
     }
 }

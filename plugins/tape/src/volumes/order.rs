@@ -2,7 +2,7 @@
 
 use capstan_scsi::tape::order::Segment;
 use capstan_sdk::Outcome;
-use capstan_sdk::failure::{invalid, offline};
+use capstan_sdk::failure::{invalid, not_found};
 
 use super::contents::Run;
 use super::{Inside, Mount, drive_of, paths};
@@ -28,8 +28,8 @@ pub(crate) async fn order(cartridge: &str, files: &[String]) -> Outcome<Vec<u32>
     }
     let (drive, mount) = match drive_of(cartridge) {
         Some((drive, inside @ Inside::Files(_))) => (drive, inside.files()?),
-        Some((_, inside)) => return inside.files().map(|_| Vec::new()),
-        None => return Err(offline(format!("cartridge {cartridge:?} is in no drive, and what lies where is not known"))),
+        Some((_, Inside::Nothing { .. })) => return Err(not_found(format!("cartridge {cartridge:?} has no files"))),
+        None => return Err(not_found(format!("cartridge {cartridge:?} is in no drive, and its files are not known"))),
     };
     let wanted = files.iter().map(|path| wanted(&mount, path)).collect::<Outcome<Vec<Wanted>>>()?;
     let segments: Vec<Segment> = wanted.iter().map(segment).collect();

@@ -2,10 +2,11 @@
 
 use capstan_iscsi::Data;
 use capstan_scsi::tape::{self, Ended, Form, Place, Position, Space};
-use capstan_sdk::failure::invalid;
 use capstan_sdk::Outcome;
+use capstan_sdk::failure::{cancelled, invalid};
 
 use crate::lane::Ahead;
+use crate::outside;
 use crate::stream::{Next, next, stop};
 use crate::tape::{Met, Spot, Tape};
 
@@ -39,7 +40,25 @@ pub(crate) struct Spaced {
     pub(crate) met: Option<Met>,
 }
 
+/// A drive that does not know places does not always tell how far it came either: it is sent over one filemark after the other.
 pub(crate) async fn space(tape: &mut Tape, by: Space) -> Outcome<Spaced> {
+    let Space::Filemarks(count @ 2..) = by else { return spaced(tape, by).await };
+    if tape.knows_places() {
+        return spaced(tape, by).await;
+    }
+    for done in 0..count.unsigned_abs() {
+        if outside::cancelled() {
+            return Err(cancelled("the job was cancelled"));
+        }
+        let one = spaced(tape, Space::Filemarks(1)).await?;
+        if one.met.is_some() {
+            return Ok(Spaced { done, met: one.met });
+        }
+    }
+    Ok(Spaced { done: count.unsigned_abs(), met: None })
+}
+
+async fn spaced(tape: &mut Tape, by: Space) -> Outcome<Spaced> {
     let count = match by {
         Space::Blocks(count) | Space::Filemarks(count) => count.unsigned_abs(),
         Space::EndOfData => 0,
@@ -59,6 +78,10 @@ pub(crate) async fn space(tape: &mut Tape, by: Space) -> Outcome<Spaced> {
     };
     match left {
         Some(left) => Ok(Spaced { done: count.saturating_sub(left), met }),
+        // Of one none was done.
+        None if count == 1 => Ok(Spaced { done: 0, met }),
+        // Wherever that is.
+        None if by == Space::EndOfData => Ok(Spaced { done: 0, met }),
         None => Err(tape.odd(ended)),
     }
 }

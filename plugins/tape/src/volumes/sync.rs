@@ -3,10 +3,10 @@
 use capstan_sdk::failure::unavailable;
 use capstan_sdk::{Outcome, Retry};
 
+use super::contents::Volume;
 use super::enter::enter;
 use super::{Mount, UNSYNCED_LOST, archive, has_lost, ltfs, paths};
 use crate::tape::Tape;
-use super::contents::Volume;
 
 pub(crate) async fn sync(cartridge: &str, path: &str) -> Outcome<()> {
     paths::check(path)?;

@@ -107,7 +107,12 @@ async fn formatted(cartridge: &str) -> String {
 
 /// On a library of the simulator in either format.
 fn on_both(drives: usize, cartridges: u16, capacity: u64, test: impl Fn(&Simulated, Target)) {
-    for partitions in [false, true] {
+    on_each(drives, cartridges, [capacity; 2], test);
+}
+
+/// With cartridges of one capacity for the archive, of another one for LTFS.
+fn on_each(drives: usize, cartridges: u16, capacities: [u64; 2], test: impl Fn(&Simulated, Target)) {
+    for (partitions, capacity) in [false, true].into_iter().zip(capacities) {
         let library = Simulated::start(drives, partitions, cartridges, capacity);
         let target = Target::simulated(&library);
         let format = target.run(async || formatted(&Simulated::label(1)).await);

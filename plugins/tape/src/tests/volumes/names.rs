@@ -66,7 +66,8 @@ fn a_cartridge_without_files_says_what_to_do() {
         load(&bare, None).await.unwrap();
         format(&drive, &bare, "bare", &[named("files", "none")]).await.unwrap();
         assert_eq!(code(stat(&bare, "").await.unwrap_err()), "not-formatted");
-        let laying = crate::stream::Laying { at: crate::tape::Spot { partition: 0, object: 2 }, truncate: true, block: 512, filemarks: 1 };
+        let laying =
+            crate::stream::Laying { at: crate::tape::Spot { partition: 0, object: 2 }, truncate: true, block: 512, filemarks: 1 };
         crate::volumes::close(&drive).await.unwrap();
         crate::medium::write(&drive, laying, &noise(1, 5_000), "raw").await.unwrap();
         assert_eq!(code(stat(&bare, "").await.unwrap_err()), "foreign-format");

@@ -36,10 +36,11 @@ fn power_may_go_at_any_command_and_what_was_synced_reads_back() {
             sync(c, "").await.unwrap();
         });
         let mut synced = 1;
-        for after in (0..40).step_by(3) {
-            let fault = Fault::PowerCut { performed: after % 2 == 0, kept: after % 5 };
-            library.arm(Subject::Drive(0), fault, after);
+        for after in 0..24 {
             let done = target.run(async || {
+                // What it takes to find out what is there is not counted.
+                stat(c, "").await.unwrap();
+                library.arm(Subject::Drive(0), Fault::PowerCut { performed: after % 2 == 0, kept: after % 5 }, after);
                 let put = put(c, &format!("synced {synced}"), &noise(synced, 1_700_000)).await;
                 put.is_ok() && sync(c, "").await.is_ok()
             });
@@ -58,7 +59,7 @@ fn power_may_go_at_any_command_and_what_was_synced_reads_back() {
             assert!(found || !done, "after {after} commands");
             synced += u64::from(found);
         }
-        assert!(synced > 3, "{synced}");
+        assert!(synced > 2, "{synced}");
     });
 }
 

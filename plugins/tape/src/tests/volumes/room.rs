@@ -3,6 +3,9 @@ use capstan_tape_simulator::faults::{Fault, Subject};
 
 use super::*;
 
+/// Bytes of a cartridge in one partition, and of one with an index partition of a gigabyte beside.
+const SMALL: [u64; 2] = [300 << 20, 1_400 << 20];
+
 /// Until there is no room; how many files there are.
 async fn filled(cartridge: &str, size: usize) -> u64 {
     for number in 0..1_000 {
@@ -19,7 +22,7 @@ async fn filled(cartridge: &str, size: usize) -> u64 {
 
 #[test]
 fn a_full_cartridge_closes_well_and_says_so_before_it_is() {
-    on_both(1, 1, 400 << 20, |_, target| {
+    on_each(1, 1, SMALL, |_, target| {
         let cartridge = Simulated::label(1);
         let c = cartridge.as_str();
         let files = target.run(async || {

@@ -12,8 +12,9 @@ use crate::volumes::now;
 /// In one partition; nothing is left of what was on the tape.
 pub(crate) async fn lay(tape: &mut Tape, label: &str, volume: [u8; 16], block_bytes: u32) -> Outcome<()> {
     let volume = capstan_sdk::text::hex(&volume);
-    let label = Label::new(label, &volume, now(), block_bytes)
-        .map_err(|why| invalid(format!("{label:?} in blocks of {block_bytes} bytes cannot be labelled")).detail(format!("{why:?}")))?;
+    let label = Label::new(label, &volume, now(), block_bytes).map_err(|why| {
+        invalid(format!("{label:?} in blocks of {block_bytes} bytes cannot be labelled")).detail(format!("{why:?}"))
+    })?;
     medium::partition(tape, None).await?;
     let mut feed = Feed::begin(tape, Spot { partition: 0, object: 0 }).await?;
     for step in label.format() {

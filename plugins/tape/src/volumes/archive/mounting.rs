@@ -12,8 +12,9 @@ use crate::volumes::spacing::{One, Spaced, one, space, to_end};
 /// None of it is this format's, or all that is needed of it cannot be read.
 pub(crate) async fn mount(tape: &mut Tape) -> Outcome<Result<Archive, Without>> {
     tape.spot().await?;
-    let locate = tape.knows_places();
-    let mut mount = Mount::new(Abilities { locate, backwards: true });
+    // A drive that knows no places is not trusted to count its way back.
+    let knows = tape.knows_places();
+    let mut mount = Mount::new(Abilities { locate: knows, backwards: knows });
     loop {
         let action = mount.next();
         if action == Action::Finished {
@@ -58,9 +59,7 @@ async fn act<'a>(tape: &mut Tape, action: Action, block: &'a mut Vec<u8>) -> Out
         Action::Rewind => tape.go(Spot { partition: 0, object: 0 }).await.map(|()| Answer::Done),
         Action::Locate { object } => tape.go(Spot { partition: 0, object }).await.map(|()| Answer::Done),
         Action::SpaceFilemarks { count } => space(tape, Space::Filemarks(count)).await.map(answer),
-        Action::SpaceBlocks { count } => {
-            space(tape, Space::Blocks(i32::try_from(count).unwrap_or(i32::MAX))).await.map(answer)
-        }
+        Action::SpaceBlocks { count } => space(tape, Space::Blocks(i32::try_from(count).unwrap_or(i32::MAX))).await.map(answer),
         Action::SpaceEnd => to_end(tape, 0).await.map(|end| Answer::AtEnd { filemarks: end.and_then(|end| end.filemarks) }),
         Action::Read { bytes } => match one(tape, bytes).await {
             Ok(One::Block(read)) => {

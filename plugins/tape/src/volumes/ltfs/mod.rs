@@ -10,9 +10,9 @@ use std::rc::Rc;
 
 use capstan_ltfs as format;
 use capstan_ltfs::{Decision, Entry, Index, NewFile, Packer, Refused, Time, Times, bounds};
+use capstan_sdk::Outcome;
 use capstan_sdk::failure::{already_exists, busy, conflict, corrupt, denied, invalid, not_found, unsupported};
 use capstan_sdk::types::{Attributes, Node, NodePage};
-use capstan_sdk::Outcome;
 
 pub(crate) use committing::{close, flush, repair, sync};
 pub(crate) use laying::lay;
@@ -221,9 +221,8 @@ impl Files for Ltfs {
         let known = self.entry(path)?;
         let name = attribute(name)?;
         match value {
-            Some(value) => self.change(path, name.len().saturating_add(value.len()), |index| {
-                index.set_attribute(path, name, value, time(now))
-            }),
+            Some(value) => self
+                .change(path, name.len().saturating_add(value.len()), |index| index.set_attribute(path, name, value, time(now))),
             None if known.attributes.get(name).is_none() => Ok(()),
             None => self.change(path, 0, |index| index.remove_attribute(path, name, time(now))),
         }

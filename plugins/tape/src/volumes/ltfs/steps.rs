@@ -2,10 +2,10 @@
 
 use std::iter::Peekable;
 
+use capstan_iscsi::Data;
 use capstan_ltfs::memory::{Coherency, change_reference, id};
 use capstan_ltfs::{Index, IndexWriter, Step, Uuid};
 use capstan_scsi::attribute::{self, Attribute};
-use capstan_iscsi::Data;
 use capstan_sdk::Outcome;
 use capstan_sdk::failure::malformed;
 
@@ -40,7 +40,10 @@ pub(super) async fn run(tape: &mut Tape, steps: Vec<Step>, index: &Index, block_
                 let feed = here(&mut feed)?;
                 feed.settle(tape).await?;
                 if tape.here().is_some_and(|here| here.object != pointers.location.block) {
-                    return Err(malformed(format!("{} is not where an index was to go", tape.unit.subject), format!("{pointers:?}")));
+                    return Err(malformed(
+                        format!("{} is not where an index was to go", tape.unit.subject),
+                        format!("{pointers:?}"),
+                    ));
                 }
                 let mut blocks: u64 = 0;
                 for block in IndexWriter::new(index, pointers, block_bytes) {
