@@ -23,8 +23,6 @@ const START: Duration = Duration::from_secs(20);
 const ORDER: Duration = Duration::from_secs(60);
 /// Bytes of an answer to an order.
 const ANSWER: u64 = 16 << 20;
-/// Below this lie devices: who takes a path for one looks at that.
-const DEVICES: &str = "/dev/shm";
 /// A socket's path has room for so many bytes.
 const PATH_BYTES: usize = 107;
 /// The path of a device begins with /dev/, and here everybody may make one.
