@@ -125,10 +125,11 @@ async fn broken_source(stand: &Stand<'_>) -> Check {
     let tape = blank(stand).await?;
     let laying = Laying { partition: 0, object: FIRST, truncate: false, block: BLOCK, filemarks: 1 };
     let attempt = stand.key("broken");
-    let broken = tape.media.write(&tape.drive, laying, breaking(4 * ONE, 2 * ONE + 5), &attempt).await;
+    // After a piece that comes whole, also for who asks for all of it at once.
+    let broken = tape.media.write(&tape.drive, laying, breaking(16 * ONE, 8 * ONE), &attempt).await;
     ensure!(broken.is_err(), "a source that broke was written: {broken:?}");
-    tape.media.write(&tape.drive, laying, seeded(4 * ONE, 3), &attempt).await.map_err(told)?;
-    tape.holds(FIRST, 4 * ONE, 3).await
+    tape.media.write(&tape.drive, laying, seeded(16 * ONE, 3), &attempt).await.map_err(told)?;
+    tape.holds(FIRST, 16 * ONE, 3).await
 }
 
 async fn from_the_middle(stand: &Stand<'_>) -> Check {
