@@ -11,7 +11,7 @@ use capstan_catalogue::Catalogue;
 use capstan_domain::cartridge::FULL;
 use capstan_domain::entry::Tree as Entries;
 use capstan_domain::failure::Retry;
-use capstan_domain::ids::{PoolId, SpaceId, TargetId};
+use capstan_domain::ids::{LocationId, PoolId, SpaceId, TargetId};
 use capstan_domain::job::Place;
 use capstan_domain::location::Location;
 use capstan_domain::pool::PoolRole;
@@ -91,7 +91,8 @@ impl Grounds {
                 plots.push(Plot { tree, path: rest.to_owned(), shown_under: location.name.clone() });
             }
         } else {
-            for location in &members {
+            let holding = self.holding(pool, path).await?;
+            for location in members.iter().filter(|member| holding.is_empty() || holding.contains(&member.id)) {
                 let tree = self.tree(location, "").await?;
                 plots.push(Plot { tree, path: path.to_owned(), shown_under: String::new() });
             }
@@ -125,6 +126,15 @@ impl Grounds {
             }
         }
         Ok(Ground { plots, catalogued: primary.then_some(Entries::Pool(pool)) })
+    }
+
+    /// The locations of a pool that are known to hold something at a path; empty where nobody knows. So a tape is not put into a drive
+    /// for what it does not hold.
+    async fn holding(&self, pool: PoolId, path: &str) -> Outcome<Vec<LocationId>> {
+        if path.is_empty() || self.catalogue.pool(pool).await?.root.is_none() {
+            return Ok(Vec::new());
+        }
+        self.catalogue.holding_under(Entries::Pool(pool), path).await
     }
 
     /// Why nothing is written to a location: it is a tape that is full, protected, or away.

@@ -10,6 +10,7 @@ use crate::paths::CHUNK;
 use crate::query::{Value, sql};
 use crate::replica::{COLUMNS, read};
 use crate::text_key::text_key;
+use crate::tree::tree_row;
 
 /// A copy in a list of those of a location.
 #[derive(Clone, Debug)]
@@ -66,6 +67,17 @@ impl Catalogue {
             }
         }
         Ok(found)
+    }
+
+    /// The locations that hold copies of what stands at or below a path of a tree.
+    pub async fn holding_under(&self, tree: Tree, path: &str) -> Outcome<Vec<LocationId>> {
+        let mut connection = self.read().await?;
+        let row = tree_row(&mut connection, tree).await?;
+        let query = sql("SELECT DISTINCT r.location FROM entries e JOIN replicas r ON r.entry = e.number \
+                         WHERE e.tree = $1 AND ($2 = '' OR e.path = $2 OR (e.path > $3 AND e.path < $4))");
+        // "0" is what follows "/".
+        let query = query.bind(row.number).bind(path).bind(format!("{path}/")).bind(format!("{path}0"));
+        connection.all(query).await?.into_iter().map(|mut row| row.take()).collect()
     }
 
     /// They were read from where they lie and are what is recorded, or their hash is recorded now.

@@ -24,6 +24,7 @@ on_both! {
     of_two_copies_the_newer_file_is_shown => newer,
     an_entry_of_a_pool_goes_with_its_last_copy => forgets,
     copies_of_a_location_are_listed_each_once => pages,
+    a_path_is_on_the_tapes_that_hold_something_at_or_below_it => places,
     what_was_read_back_is_verified_and_a_hash_is_learned => read_back,
     a_tape_in_no_pool_comes_into_one_that_is_made => pooled,
     who_needs_a_cartridge_alone_waits_for_others_and_they_for_it => uses,
@@ -177,6 +178,16 @@ async fn pages(catalogue: &Catalogue, _: &Base) {
     assert_eq!(from, [of(kept), of(tree)]);
 }
 
+async fn places(catalogue: &Catalogue, _: &Base) {
+    let (tree, location) = vault(catalogue).await;
+    let files = ["a/b", "a/c", "ab"].map(|path| found(tree, location, path, b"x", 7));
+    catalogue.adopt(tree, files.into()).await.unwrap();
+    for (path, holds) in [("a", true), ("a/b", true), ("ab", true), ("", true), ("a/", false), ("b", false)] {
+        let held = catalogue.holding_under(tree, path).await.unwrap();
+        assert_eq!(held, if holds { vec![location] } else { Vec::new() }, "{path:?}");
+    }
+}
+
 async fn read_back(catalogue: &Catalogue, _: &Base) {
     let (tree, location) = vault(catalogue).await;
     let mut foreign = found(tree, location, "b", b"others wrote it", 7);
@@ -247,8 +258,9 @@ async fn ends(catalogue: &Catalogue, _: &Base) {
 
 async fn full(catalogue: &Catalogue, _: &Base) {
     let (tree, location) = vault(catalogue).await;
-    let Tree::Pool(pool) = tree else { panic!("a pool's tree") };
     assert!(!catalogue.record_full(location).await.unwrap());
+    let pool = catalogue.cartridge(location).await.unwrap().pool.unwrap();
+    assert_eq!(tree, Tree::Pool(pool));
     let mut pool = catalogue.pool(pool).await.unwrap();
     pool.protects_full = true;
     assert!(catalogue.update_pool(&pool, None).await.unwrap().protects_full);
@@ -273,11 +285,11 @@ async fn idle(catalogue: &Catalogue, _: &Base) {
             .map(|(drive, at)| (drive.serial, at))
             .collect::<Vec<_>>()
     };
-    assert_eq!(found(Timestamp(1)).await, [], "it came a moment ago");
+    assert!(found(Timestamp(1)).await.is_empty(), "it came a moment ago");
     assert_eq!(found(soon()).await, [("D1".to_owned(), location)]);
     let job = running(catalogue, "w").await.id;
     catalogue.hold_cartridges(job, &[location], false).await.unwrap();
-    assert_eq!(found(soon()).await, []);
+    assert!(found(soon()).await.is_empty());
     assert!(!catalogue.take_idle_cartridge(location, soon()).await.unwrap());
     let held = Timestamp::now();
     catalogue.let_go_of_cartridge(job, location).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use capstan_catalogue::{Record, Recorded};
 use capstan_domain::cartridge::Cartridge;
 use capstan_domain::entry::Replica;
 use capstan_domain::failure::{Kind, Retry};
@@ -20,8 +21,7 @@ use crate::places::{Ground, Plot};
 const QUEUE: usize = 4;
 /// Copies read from the catalogue at once.
 const PAGE: u32 = 1000;
-
-/// Paths that are gone from a cartridge, or differ there, in lists that a job's outcomes are made of.
+/// Outcomes of paths that are recorded together.
 const TOLD_TOGETHER: usize = 1000;
 
 /// A walk over a cartridge.
@@ -129,17 +129,19 @@ impl<'t> Told<'t> {
         if outcomes.is_empty() {
             return Ok(());
         }
-        self.engine.catalogue.record(capstan_catalogue::Record { outcomes, ..capstan_catalogue::Record::default() }).await
+        self.engine.catalogue.record(Record { outcomes, ..Record::default() }).await
     }
 
     /// Copies that are recorded and were not among those that were `shown`. They stay recorded: nothing goes by inference (D12).
     pub(super) async fn missing(&mut self, shown: &HashSet<ReplicaId>, control: &Control) -> Outcome<()> {
-        let mut after = None;
+        let (began, mut after) = (self.job.created, None);
         loop {
             control.ready().await?;
             let page = self.engine.catalogue.recorded(self.cartridge.location, after.as_ref(), PAGE).await?;
             let Some(last) = page.last().cloned() else { return Ok(()) };
-            for gone in page.iter().filter(|one| !shown.contains(&one.replica.id)) {
+            // What another job wrote meanwhile was not there when the walk came by.
+            let is_gone = |one: &&Recorded| one.replica.created < began && !shown.contains(&one.replica.id);
+            for gone in page.iter().filter(is_gone) {
                 let failure = Failure::new(Kind::Corrupt, format!("{:?} is recorded, but not on the tape", gone.replica.key));
                 let failure = failure.with_code("not-there").with_retry(Retry::Never);
                 self.failed(&gone.replica.key, failure.with_next_step("copy it there again, or erase it from the tape")).await?;
