@@ -49,6 +49,8 @@ async fn files_on_tape_outlive_the_instance_that_wrote_them() {
     assert_eq!((first.bytes, first.place.object, first.near_end), (length, 24, false));
     let second = port.write(DRIVE, laying(24, 1), seeded(1_000, 7), "write-2").await.unwrap();
     assert_eq!((second.bytes, second.place.object), (1_000, 26));
+    // The instance goes with it, and its session: while that stands the drive gives the cartridge to nobody.
+    drop(port);
     host.reopen();
     let port = media(&host);
     let (place, body) = port.read(DRIVE, 0, 2, ALL).await.unwrap();
