@@ -19,7 +19,15 @@ pub(crate) fn describe() -> Description {
             "scsi {/devices}".to_owned(),
         ],
         // A tape has one place: whoever moves it moves it for all. What a drive can do besides, only the drive knows.
-        capabilities: vec![named("session", "exclusive")],
+        capabilities: vec![
+            named("session", "exclusive"),
+            named("sequential", "true"),
+            named("list-order", "bytewise"),
+            named("conditional-put", "if-absent"),
+            named("max-name-bytes", "255"),
+            named("xattrs", "true"),
+            named("links", "true"),
+        ],
         extras: Vec::new(),
     }
 }

@@ -18,6 +18,8 @@
 //! | in a format | a cartridge without a label, or with one | the same attempt begins again |
 //! | in a read, `locate`, `space` | the tape somewhere | asks the drive, or rewinds |
 //!
+//! A cartridge's files are [`volumes`]' own affair, with a table of its own.
+//!
 //! Source: SPC-4, SMC-3, SSC-4 and RFC 7143.
 
 mod checksum;

@@ -13,7 +13,7 @@ use super::{FILES, now, paths, sync};
 
 /// Changes a tree. What that makes ready for the tape is written.
 async fn changed<T>(cartridge: &str, change: impl FnOnce(&mut dyn Files, i64) -> Outcome<T>) -> Outcome<T> {
-    let mut entered: Entered = enter(cartridge).await?.to_change().await?;
+    let mut entered: Entered = enter(cartridge).await?.writable().await?;
     let must_sync = entered.mount.volume.borrow().files().must_sync();
     if must_sync && let Err(failure) = sync::commit(&entered.mount, &mut entered.taken.it).await {
         return Err(entered.lost(failure));

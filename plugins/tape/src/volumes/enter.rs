@@ -40,7 +40,10 @@ pub(crate) async fn enter(cartridge: &str) -> Outcome<Entered> {
                 taken.give_back();
                 continue;
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                taken.give_back();
+                return Err(failure);
+            }
         }
         let inside = match standing(&name, &taken.it) {
             Some(inside) if inside.cartridge() == cartridge => inside,
@@ -88,9 +91,12 @@ pub(crate) async fn of_drive(site: &Site, drive: &Drive) -> Outcome<Option<Enter
     let using = Using::of(&drive.name);
     let mut taken = entry::enter(site, drive).await?;
     if let Err(failure) = taken.it.spot().await {
-        lose(&drive.name);
         taken.give_back();
-        return if matches!(failure, Failure::Offline(_)) { Ok(None) } else { Err(failure) };
+        if !matches!(failure, Failure::Offline(_)) {
+            return Err(failure);
+        }
+        lose(&drive.name);
+        return Ok(None);
     }
     match standing(&drive.name, &taken.it) {
         Some(Inside::Files(mount)) => Ok(Some(Entered { taken, mount, drive: drive.name.clone(), using })),
@@ -104,7 +110,7 @@ pub(crate) async fn of_drive(site: &Site, drive: &Drive) -> Outcome<Option<Enter
     }
 }
 
-/// As the library reads its label; a drive that no robot serves has whatever is in it.
+/// As the library reads its label.
 async fn is_in(site: &Site, drive: &Drive, cartridge: &str) -> Outcome<bool> {
     Ok(medium::cartridge(site, drive).await?.as_deref() == Some(cartridge))
 }
@@ -138,7 +144,7 @@ impl Entered {
     }
 
     /// Ready to be changed: not protected, and in order.
-    pub(crate) async fn to_change(mut self) -> Outcome<Self> {
+    pub(crate) async fn writable(mut self) -> Outcome<Self> {
         if self.mount.shape.write_protected {
             let cartridge = self.mount.cartridge.clone();
             self.leave();

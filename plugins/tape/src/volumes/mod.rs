@@ -52,7 +52,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use capstan_sdk::failure::{conflict, unsupported};
+use capstan_sdk::failure::{conflict, corrupt, unsupported};
 use capstan_sdk::{Blame, Failure, Outcome};
 
 pub(crate) use changes::{make_directory, make_link, remove, rename, set_attributes, set_xattr};
@@ -94,6 +94,8 @@ pub(crate) enum Without {
     Foreign,
     /// A volume that cannot be read any more.
     Damaged,
+    /// A volume of more than [`FILES`].
+    Large,
 }
 
 impl Without {
@@ -105,10 +107,10 @@ impl Without {
             Self::Foreign => unsupported(format!("cartridge {cartridge:?} holds something else than files in a known format"))
                 .code(FOREIGN_FORMAT)
                 .next_step("Read it block by block, or format it if nobody needs what is on it."),
-            Self::Damaged => {
-                capstan_sdk::failure::corrupt(format!("neither index nor catalogue of cartridge {cartridge:?} can be read"))
-                    .next_step("Read it block by block, or format it if nobody needs what is on it.")
-            }
+            Self::Damaged => corrupt(format!("neither index nor catalogue of cartridge {cartridge:?} can be read"))
+                .next_step("Read it block by block, or format it if nobody needs what is on it."),
+            Self::Large => unsupported(format!("cartridge {cartridge:?} holds more than {FILES} files"))
+                .next_step("Read it with other software, in parts."),
         }
     }
 }

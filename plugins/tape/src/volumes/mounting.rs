@@ -41,7 +41,7 @@ pub(crate) async fn look(tape: &mut Tape, shape: &Shape) -> Outcome<Result<Volum
     if shape.partitions() >= 2 {
         match ltfs::mount(tape).await? {
             Ok(ltfs) => return Ok(bounded(Volume::Ltfs(Box::new(ltfs)))),
-            Err(Without::Damaged) => return Ok(Err(Without::Damaged)),
+            Err(why @ (Without::Damaged | Without::Large)) => return Ok(Err(why)),
             Err(Without::Blank | Without::Foreign) => {}
         }
     }
@@ -54,7 +54,7 @@ pub(crate) async fn look(tape: &mut Tape, shape: &Shape) -> Outcome<Result<Volum
 
 /// One that has more files than there is room for is not shown in part.
 fn bounded(volume: Volume) -> Result<Volume, Without> {
-    if volume.files().objects() > FILES { Err(Without::Damaged) } else { Ok(volume) }
+    if volume.files().objects() > FILES { Err(Without::Large) } else { Ok(volume) }
 }
 
 /// Nothing but a label, a mark and the end.

@@ -52,7 +52,7 @@ pub(crate) async fn write(
             return Err(failure);
         }
     }
-    let mut entered = room_for(entered.to_change().await?, content.size()).await?;
+    let mut entered = room_for(entered.writable().await?, content.size()).await?;
     let written = lay(&entered.mount, &mut entered.taken.it, path, content, options).await;
     match written {
         Ok(()) => {

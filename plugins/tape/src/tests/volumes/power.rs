@@ -36,7 +36,7 @@ fn power_may_go_at_any_command_and_what_was_synced_reads_back() {
             sync(c, "").await.unwrap();
         });
         let mut synced = 1;
-        for after in 0..24 {
+        for after in 0..18 {
             let done = target.run(async || {
                 // What it takes to find out what is there is not counted.
                 stat(c, "").await.unwrap();

@@ -78,7 +78,9 @@ pub(crate) async fn blank<'a>(stand: &'a Stand<'a>) -> anyhow::Result<Tape<'a>> 
 
 impl Tape<'_> {
     pub(crate) async fn format(&self, attempt: &str) -> Check {
-        let medium = self.media.format(&self.drive, LABEL, &self.stand.key(attempt), Vec::new()).await.map_err(told);
+        // One that keeps files on its cartridges would lay a volume of them.
+        let bare = vec![("files".to_owned(), "none".to_owned())];
+        let medium = self.media.format(&self.drive, LABEL, &self.stand.key(attempt), bare).await.map_err(told);
         let medium = medium.context("format")?;
         ensure!(!medium.write_protected && !medium.partitions.is_empty(), "a format answers {medium:?}");
         Ok(())
