@@ -1,5 +1,5 @@
 //! What a client may call the device of a tape library: `target:name` of a target that is there, `iscsi://host:port/name` of an iSCSI
-//! target, `/dev/sg3` on this machine. The latter two become targets of the plugin that serves tape libraries.
+//! target, `/dev/sg3,/dev/sg4` on this machine: the robot and its drives. The latter two become targets of the plugin that serves tape libraries.
 
 use capstan_api_nodeum::{Answer, Code, Error};
 use capstan_domain::identity::Caller;
@@ -28,7 +28,8 @@ pub(super) fn read(device: &str) -> Answer<Device> {
         return Ok(Device::Target(name.to_owned()));
     }
     if device.starts_with(DEVICES) {
-        return Ok(Device::Apart(json!({ "device": device })));
+        let devices: Vec<&str> = device.split(',').map(str::trim).filter(|device| !device.is_empty()).collect();
+        return Ok(Device::Apart(json!({ "devices": devices })));
     }
     let portal = device.strip_prefix(ISCSI).and_then(|rest| rest.split_once('/'));
     match portal.and_then(|(portal, name)| configured(portal, name)) {
@@ -36,7 +37,7 @@ pub(super) fn read(device: &str) -> Answer<Device> {
         None => Err(Error::because(
             "device",
             Code::Invalid,
-            "device has to be such as target:name, iscsi://library.example:3260/iqn.2026-11.example:library or /dev/sg3",
+            "device has to be such as target:name, iscsi://library.example:3260/iqn.2026-11.example:library or /dev/sg3,/dev/sg4",
         )),
     }
 }
@@ -81,7 +82,7 @@ mod tests {
             Device::Target(name) => panic!("{device} is a target {name}"),
         };
         assert_eq!(read("target:my library").unwrap(), Device::Target("my library".into()));
-        assert_eq!(apart("/dev/sg3"), json!({ "device": "/dev/sg3" }));
+        assert_eq!(apart("/dev/sg3, /dev/sg4"), json!({ "devices": ["/dev/sg3", "/dev/sg4"] }));
         assert_eq!(apart("iscsi://lib:3261/iqn.a:b"), json!({ "host": "lib", "port": 3261, "target": "iqn.a:b" }));
         assert_eq!(apart("iscsi://lib/iqn.a"), json!({ "host": "lib", "target": "iqn.a" }));
         assert_eq!(apart("iscsi://[::1]:3260/iqn.a"), json!({ "host": "::1", "port": 3260, "target": "iqn.a" }));
