@@ -36,8 +36,6 @@ mod local;
 mod medium;
 mod outside;
 mod plan;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "asked by the facet for files, which comes next"))]
-mod reading;
 mod record;
 mod refused;
 mod robot;
