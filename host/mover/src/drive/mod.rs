@@ -31,7 +31,6 @@ use futures::stream::FuturesOrdered;
 
 use crate::backoff::patiently;
 use crate::control::{Control, stopped};
-use crate::digest;
 use crate::held::{Held, gather};
 use crate::progress::Counters;
 use crate::throttle::Throttle;
@@ -141,12 +140,11 @@ impl DriveCopy {
             return Ok(());
         }
         let bytes = padded(bytes, self.destination.block);
-        let (length, expected) = (bytes.len() as u64, digest::of(&bytes));
         let DriveEnd { drives, location, name, .. } = &self.destination;
         let attempt = format!("{}-{}", self.attempt, piece.offset);
-        drives.write(location, name, piece.offset, Arc::new(Held::new(bytes)), &attempt).await?;
-        let found = read(&self.destination, piece.offset, length).await?;
-        if digest::of(&found) == expected { Ok(()) } else { Err(differs(piece)) }
+        drives.write(location, name, piece.offset, Arc::new(Held::new(bytes.clone())), &attempt).await?;
+        let found = read(&self.destination, piece.offset, bytes.len() as u64).await?;
+        if found == bytes { Ok(()) } else { Err(differs(piece)) }
     }
 
     /// What was proved is durable, and counts.

@@ -152,13 +152,12 @@ fn a_thousand_files_are_ordered_at_once() {
     println!("1,000 files: {ours:.0} s of ways, {theirs:.0} s as asked for, reckoned in {took:?}");
 }
 
-/// Takes a while; for whoever changes the search.
+/// 200 files, as what no order betters takes long to find unoptimised; the bench takes 1,000.
 #[test]
-#[ignore = "an assignment of 1,000 files takes a while unless it is optimized"]
-fn a_thousand_files_are_close_to_what_no_order_betters() {
+fn many_files_are_close_to_what_no_order_betters() {
     let layout = tape(0x60);
     for seed in [3, 11] {
-        let wanted = scattered(&layout, 1_000, seed);
+        let wanted = scattered(&layout, 200, seed);
         let ours = seconds(&layout, BLOCK, (0, 0), &wanted, &order(Some(&layout), BLOCK, (0, 0), &wanted));
         let least = bound(&layout, &wanted);
         println!("{ours:.0} s against at least {least:.0} s: {:.3}", ours / least);
