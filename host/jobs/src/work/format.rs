@@ -1,4 +1,4 @@
-//! Format: nothing is left on a cartridge but its label.
+//! Format: nothing is left on a cartridge but its label, or an empty volume of files where the plugin lays one.
 //!
 //! | dies after | what is there then | what the next run does |
 //! |---|---|---|
@@ -12,13 +12,13 @@ use capstan_domain::cartridge::{Cartridge, Format, Medium};
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::PoolId;
 use capstan_domain::job::Job;
-use capstan_domain::ports::Media;
+use capstan_domain::ports::{Media, MediumInfo};
 use capstan_domain::{Failure, Outcome};
 use tracing::warn;
 
 use crate::engine::Engine;
 use crate::work::cartridges::{Deed, attempt, done, drive_for};
-use crate::work::inventory::reading;
+use crate::work::inventory::{extra, reading};
 
 pub(super) struct Formatting<'a> {
     pub(super) engine: &'a Engine,
@@ -49,7 +49,7 @@ impl Deed for Formatting<'_> {
         }
         match formatted {
             Ok(medium) => {
-                let formatted = Formatted { format: Format::Blank, reading: Some(reading(&medium)), scratch: self.scratch };
+                let formatted = Formatted { format: laid(&medium), reading: Some(reading(&medium)), scratch: self.scratch };
                 catalogue.record_format(cartridge.location, formatted, done(self.job, cartridge, 0)).await
             }
             Err(failure) => {
@@ -59,6 +59,15 @@ impl Deed for Formatting<'_> {
                 Err(failure)
             }
         }
+    }
+}
+
+/// What the plugin says that it laid.
+fn laid(medium: &MediumInfo) -> Format {
+    match extra(&medium.extras, "files") {
+        Some("ltfs") => Format::Ltfs,
+        Some("archive") => Format::Sequential,
+        _ => Format::Blank,
     }
 }
 

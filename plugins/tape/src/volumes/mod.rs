@@ -107,7 +107,7 @@ impl Without {
             Self::Foreign => unsupported(format!("cartridge {cartridge:?} holds something else than files in a known format"))
                 .code(FOREIGN_FORMAT)
                 .next_step("Read it block by block, or format it if nobody needs what is on it."),
-            Self::Damaged => corrupt(format!("neither index nor catalogue of cartridge {cartridge:?} can be read"))
+            Self::Damaged => corrupt(format!("labels, or index and catalogue, of cartridge {cartridge:?} cannot be read"))
                 .next_step("Read it block by block, or format it if nobody needs what is on it."),
             Self::Large => unsupported(format!("cartridge {cartridge:?} holds more than {FILES} files"))
                 .next_step("Read it with other software, in parts."),

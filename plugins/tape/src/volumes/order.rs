@@ -71,7 +71,10 @@ fn layout(mount: &Mount) -> Option<Layout> {
     let geometry = Geometry::of(mount.shape.density?)?;
     let sizes = mount.shape.page.as_ref().map(|page| (0..mount.shape.partitions()).filter_map(|at| page.size(usize::from(at))));
     let sizes: Vec<u64> = sizes.into_iter().flatten().collect();
+    if sizes.len() > 1 {
+        let whole = sizes.iter().fold(0_u64, |whole, size| whole.saturating_add(*size));
+        return Some(Layout::new(geometry, Some(whole), &sizes, 1.0));
+    }
     // Of one partition all is its own.
-    let sizes = if sizes.len() > 1 { sizes } else { Vec::new() };
-    Some(Layout::new(geometry, None, &sizes, 1.0))
+    Some(Layout::new(geometry, mount.room.borrow().capacity(), &[], 1.0))
 }

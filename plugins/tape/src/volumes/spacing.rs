@@ -17,7 +17,7 @@ pub(crate) enum One {
     End,
 }
 
-/// One block; of one that is longer than `most` bytes, none.
+/// One block; of one that is longer than `most` bytes its beginning.
 pub(crate) async fn one(tape: &mut Tape, most: u32) -> Outcome<One> {
     let mut ahead = Ahead::default();
     // Not several at once.
@@ -25,8 +25,11 @@ pub(crate) async fn one(tape: &mut Tape, most: u32) -> Outcome<One> {
     let read = next(tape, &mut ahead, u64::from(tape::LENGTH)).await;
     stop(tape, &mut ahead).await;
     Ok(match read? {
-        Next::Block(block) if block.len() > most as usize => One::Block(Vec::new()),
-        Next::Block(block) => One::Block(block),
+        Next::Block(mut block) => {
+            block.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+            One::Block(block)
+        }
+        // Than any command can name.
         Next::TooLong(_) => One::Block(Vec::new()),
         Next::Over if tape.met == Some(Met::Filemark) => One::Filemark,
         Next::Over => One::End,

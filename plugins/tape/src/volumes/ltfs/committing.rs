@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use capstan_ltfs::{Commit, Packer};
-use capstan_sdk::Outcome;
-use capstan_sdk::failure::{denied, unavailable};
+use capstan_sdk::failure::{denied, invalid, unavailable};
+use capstan_sdk::{Blame, Failure, Outcome};
 
 use super::{CREATOR, Ltfs, steps, time};
 use crate::tape::Tape;
@@ -51,15 +51,17 @@ pub(crate) async fn repair(mount: &Mount, tape: &mut Tape) -> Outcome<()> {
     })
 }
 
+/// The plugin writes an index that is not that of what is on the tape.
+fn other_index() -> Failure {
+    invalid("the index is not that of the tape").blame(Blame::Plugin)
+}
+
 /// Everything is durable when this answers. After a failure nobody knows what the tape holds.
 pub(crate) async fn sync(mount: &Mount, tape: &mut Tape) -> Outcome<()> {
     flush(mount, tape).await?;
     let (end, both) = mount.ltfs(|ltfs| Ok((ltfs.packer()?.block(), ltfs.syncs.saturating_add(1) >= INDEX_EVERY)))?;
     let next = append(mount, tape, end, both).await?;
-    mount.ltfs(|ltfs| {
-        ltfs.packer()?.go_on_at(next);
-        Ok(())
-    })
+    mount.ltfs(|ltfs| if ltfs.packer()?.go_on_at(next) { Ok(()) } else { Err(other_index()) })
 }
 
 /// What waits to make a block full goes as a short one. False: this is another format.
@@ -94,7 +96,8 @@ pub(crate) async fn close(mount: &Mount, tape: &mut Tape) -> Outcome<()> {
 async fn append(mount: &Mount, tape: &mut Tape, end: u64, both: bool) -> Outcome<u64> {
     let (commit, index) = mount.ltfs(|ltfs| {
         ltfs.index()?.next_generation(CREATOR, time(now()));
-        Ok((Commit::append(&ltfs.volume, &ltfs.index, end, both), Rc::clone(&ltfs.index)))
+        let commit = Commit::append(&ltfs.volume, &ltfs.index, end, both).ok_or_else(other_index)?;
+        Ok((commit, Rc::clone(&ltfs.index)))
     })?;
     let block_bytes = commit.volume.block_bytes;
     let done = steps::run(tape, commit.steps, &index, block_bytes, 0).await?;
@@ -111,7 +114,10 @@ async fn append(mount: &Mount, tape: &mut Tape, end: u64, both: bool) -> Outcome
 }
 
 async fn copy(mount: &Mount, tape: &mut Tape) -> Outcome<()> {
-    let (commit, index) = mount.ltfs(|ltfs: &mut Ltfs| Ok((Commit::copy(&ltfs.volume, &ltfs.index), Rc::clone(&ltfs.index))))?;
+    let (commit, index) = mount.ltfs(|ltfs: &mut Ltfs| {
+        let commit = Commit::copy(&ltfs.volume, &ltfs.index).ok_or_else(other_index)?;
+        Ok((commit, Rc::clone(&ltfs.index)))
+    })?;
     steps::run(tape, commit.steps, &index, commit.volume.block_bytes, 0).await?;
     drop(index);
     mount.ltfs(|ltfs| {

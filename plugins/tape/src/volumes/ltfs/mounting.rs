@@ -48,7 +48,7 @@ fn without(why: Unmountable, subject: &str) -> Outcome<Without> {
     match why {
         Unmountable::Blank => Ok(Without::Blank),
         Unmountable::Foreign | Unmountable::TwoVolumes => Ok(Without::Foreign),
-        Unmountable::NoIndex => Ok(Without::Damaged),
+        Unmountable::NoIndex | Unmountable::Damaged => Ok(Without::Damaged),
         Unmountable::Unfinished => {
             Err(capstan_sdk::failure::malformed(format!("{subject} went elsewhere than it was sent"), why.to_string()))
         }
