@@ -103,17 +103,23 @@ impl Catalogue {
         .await
     }
 
-    /// Drives that hold a cartridge which nobody used since `before`, with its location.
-    pub async fn idle_tape_drives(&self, before: Timestamp, limit: u32) -> Outcome<Vec<(TapeDrive, LocationId)>> {
+    /// Drives that hold a cartridge which nobody used since `before`, with its location; of those that ask to be cleaned since `before_dirty`.
+    pub async fn idle_tape_drives(
+        &self,
+        before: Timestamp,
+        before_dirty: Timestamp,
+        limit: u32,
+    ) -> Outcome<Vec<(TapeDrive, LocationId)>> {
         let text = format!(
             "SELECT {}, c.location FROM {} JOIN locations l ON l.target = t.target AND l.name = t.cartridge \
-             JOIN cartridges c ON c.location = l.id WHERE t.registered = 1 AND t.state <> 'absent' AND {} \
-             ORDER BY t.number LIMIT {limit}",
+             JOIN cartridges c ON c.location = l.id WHERE t.registered = 1 AND t.state <> 'absent' \
+             AND (({}) OR (t.state = 'cleaning-needed' AND {})) ORDER BY t.number LIMIT {limit}",
             TAPE_DRIVES.columns,
             TAPE_DRIVES.from,
-            idle_since("$1", "c")
+            idle_since("$1", "c"),
+            idle_since("$2", "c")
         );
-        let rows = self.read().await?.all(sql(text).bind(before)).await?;
+        let rows = self.read().await?.all(sql(text).bind(before).bind(before_dirty)).await?;
         rows.into_iter().map(|mut row| Ok((read(&mut row)?, row.take()?))).collect()
     }
 

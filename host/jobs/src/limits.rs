@@ -23,8 +23,12 @@ pub struct Limits {
     pub inventory: Duration,
     /// How long a cartridge stays in its drive that no job uses.
     pub idle_drive: Duration,
+    /// The same in a drive that asks to be cleaned.
+    pub idle_dirty_drive: Duration,
     /// Between two tries to clean a drive that asks for it.
     pub cleaning_pause: Duration,
+    /// Between two times that a library is said to have no cartridge for it.
+    pub missing_cleaner_pause: Duration,
     /// How long a job may wait for a drive, a mail slot or a cartridge of a tape library to come free, from its start; then it has failed.
     pub mechanics_wait: Duration,
     /// Between two looks for what ended jobs left at their targets, when no job ended meanwhile.
@@ -69,7 +73,9 @@ impl Default for Limits {
             schedule: Duration::from_secs(5),
             inventory: Duration::from_secs(5 * 60),
             idle_drive: Duration::from_secs(10 * 60),
+            idle_dirty_drive: Duration::from_secs(30),
             cleaning_pause: Duration::from_secs(6 * 60 * 60),
+            missing_cleaner_pause: Duration::from_secs(60 * 60),
             mechanics_wait: Duration::from_secs(24 * 60 * 60),
             leftovers: Duration::from_secs(60),
             attempts: 8,

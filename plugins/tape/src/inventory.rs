@@ -16,6 +16,8 @@ use crate::unit::{Stop, Unit};
 const LABEL_BYTES: usize = 32;
 /// Elements of a page of the list.
 const PAGE: usize = 1024;
+/// Libraries that a failure names.
+const NAMED: usize = 8;
 
 /// A library as it was just seen.
 pub(crate) struct Inventory {
@@ -183,7 +185,10 @@ pub(crate) async fn holder<'a>(site: &'a Site, cartridge: &str) -> Outcome<&'a R
             return Ok(robot);
         }
     }
-    Err(not_found(format!("no library holds a cartridge {cartridge:?}")))
+    let libraries: Vec<String> = site.robots.iter().take(NAMED).map(Robot::subject).collect();
+    let named = if libraries.is_empty() { "no library".to_owned() } else { libraries.join(" or ") };
+    Err(not_found(format!("cartridge {cartridge:?} is not in {named}"))
+        .next_step("Look at the cartridge's label, or put the cartridge into the library; then take the inventory."))
 }
 
 /// The robot in whose element this drive stands, if one serves it.

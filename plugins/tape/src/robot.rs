@@ -203,7 +203,8 @@ async fn threaded(tape: &mut Tape, cleaner: bool) -> Outcome<bool> {
         Err(Stop::Refused(Refusal { reason: Reason::NotReady | Reason::NoMedium | Reason::CleaningNeeded, .. })) if cleaner => {
             return Ok(false);
         }
-        Err(Stop::Refused(Refusal { reason: Reason::NotReady | Reason::NoMedium, .. })) => {}
+        // Where a load failed before, it is tried anew: somebody may have looked at the drive since.
+        Err(Stop::Refused(Refusal { reason: Reason::NotReady | Reason::NoMedium | Reason::NotLoaded, .. })) => {}
         Err(stop) => return Err(stop.told(&tape.unit.subject)),
     }
     match tape.unit.tell(&tape::load(true), Data::None, 0).await {

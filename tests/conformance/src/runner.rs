@@ -7,7 +7,7 @@ use anyhow::Context;
 use capstan_domain::failure::Failure;
 use futures::StreamExt;
 
-use crate::case::Case;
+use crate::case::{Case, Facet};
 use crate::kit::Kit;
 use crate::report::{Line, Report, Verdict};
 use crate::size::Size;
@@ -72,17 +72,23 @@ impl Run<'_> {
         let name = run_name();
         let location = self.location(&name).await.map_err(Stopped::NoLocation)?;
         let mut report = Report::new(kit.description(), kit.size);
-        let numbered = self.cases.iter().enumerate();
-        let ending = numbered.map(|(number, case)| {
-            let one = self.one(case, &location, format!("{name}-{number:03}/"));
-            async move { (number, one.await) }
-        });
-        let mut ended = futures::stream::iter(ending).buffer_unordered(self.jobs());
         let mut lines = BTreeMap::new();
-        while let Some((number, (line, left))) = ended.next().await {
-            (self.ended)(&line);
-            report.left_behind.extend(left.map(|left| format!("{}: {left}", line.id)));
-            lines.insert(number, line);
+        // A cartridge is written block by block first, and holds files then: either way of it is the end of the other.
+        let (media, others): (Vec<_>, Vec<_>) = self.cases.iter().enumerate().partition(|(_, case)| case.facet() == Facet::Media);
+        for (some, lays) in [(media, false), (others, true)] {
+            if lays && !some.is_empty() {
+                self.lay(&location).await.map_err(Stopped::NoLocation)?;
+            }
+            let ending = some.into_iter().map(|(number, case)| {
+                let one = self.one(case, &location, format!("{name}-{number:03}/"));
+                async move { (number, one.await) }
+            });
+            let mut ended = futures::stream::iter(ending).buffer_unordered(self.jobs());
+            while let Some((number, (line, left))) = ended.next().await {
+                (self.ended)(&line);
+                report.left_behind.extend(left.map(|left| format!("{}: {left}", line.id)));
+                lines.insert(number, line);
+            }
         }
         report.cases = lines.into_values().collect();
         if kit.file.create_location
@@ -111,6 +117,15 @@ impl Run<'_> {
         Ok(location)
     }
 
+    /// Where a location is a cartridge, files need a volume on it.
+    async fn lay(&self, cartridge: &str) -> anyhow::Result<()> {
+        let main = &self.kit.main;
+        let (Some(media), Some(_)) = (&main.media, &main.files) else { return Ok(()) };
+        let drive = media.load(cartridge, None, "kit load").await.map_err(told).context("load")?.name;
+        media.format(&drive, cartridge, "kit format", Vec::new()).await.map_err(told).context("format")?;
+        media.unload(&drive, "kit unload").await.map_err(told).context("unload")
+    }
+
     /// The line of the case, and what it left behind.
     async fn one(&self, case: &Case, location: &str, prefix: String) -> (Line, Option<String>) {
         let stand = Stand::new(self.kit, location, prefix);
@@ -124,7 +139,10 @@ impl Run<'_> {
             Err(_) => Err(anyhow::anyhow!("it did not end within {} s", patience.as_secs())),
         };
         let milliseconds = start.elapsed().as_millis();
-        let cleaned = tokio::time::timeout(patience, stand.clean()).await;
+        let cleaned = match case.facet() == Facet::Media {
+            true => Ok(Ok(())),
+            false => tokio::time::timeout(patience, stand.clean()).await,
+        };
         let left = match cleaned {
             Ok(Ok(())) => None,
             Ok(Err(why)) => Some(format!("{why:#}")),

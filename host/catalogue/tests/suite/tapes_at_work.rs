@@ -278,7 +278,7 @@ async fn idle(catalogue: &Catalogue, _: &Base) {
     let soon = || Timestamp::now().plus(HELD_FOR);
     let found = async |before| {
         catalogue
-            .idle_tape_drives(before, 10)
+            .idle_tape_drives(before, Timestamp(1), 10)
             .await
             .unwrap()
             .into_iter()
@@ -297,6 +297,9 @@ async fn idle(catalogue: &Catalogue, _: &Base) {
     let before = Timestamp::now();
     assert!(catalogue.take_idle_cartridge(location, before).await.unwrap());
     assert!(!catalogue.take_idle_cartridge(location, before).await.unwrap(), "one of two hosts");
+    let dirty = capstan_domain::library::SeenDrive { state: DriveState::CleaningNeeded, ..drive("D1", Some("A00001L9")) };
+    catalogue.record_inventory(&library, Inventory { drives: vec![dirty], ..holding(&inside) }).await.unwrap();
+    assert_eq!(catalogue.idle_tape_drives(Timestamp(1), soon(), 10).await.unwrap().len(), 1, "it waits to be cleaned");
 }
 
 async fn cleans(catalogue: &Catalogue, _: &Base) {

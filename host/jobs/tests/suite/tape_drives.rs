@@ -16,6 +16,7 @@ use crate::world::limits;
 fn impatient() -> Limits {
     Limits {
         idle_drive: Duration::from_millis(1_500),
+        idle_dirty_drive: Duration::from_millis(300),
         cleaning_pause: Duration::from_millis(300),
         inventory: Duration::from_millis(100),
         ..limits()
@@ -43,6 +44,20 @@ async fn a_cartridge_that_nobody_uses_goes_back_and_one_that_a_job_uses_stays() 
     assert!(world.tape("A00002L9").await.is_mounted(), "{:?}", world.did());
     world.catalogue.let_go_of_cartridge(job.id, used).await.unwrap();
     world.until(async |world| world.did().iter().any(|did| did == "unload A00002L9")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drive_that_asks_to_be_cleaned_gives_its_cartridge_back_sooner() {
+    let shelf = Shelf::with(&["A00001L9", "CLN001CU"]);
+    {
+        let mut state = shelf.state();
+        let inside = state.full.remove(&256).unwrap();
+        state.full.insert(DRIVES[0].1, inside);
+        state.dirty.push(DRIVES[0].0.to_owned());
+    }
+    let world = World::that(shelf, Limits { idle_drive: Duration::from_secs(3600), ..impatient() }).await;
+    world.until(async |world| world.shelf.state().dirty.is_empty()).await;
+    assert_eq!(world.did().iter().filter(|did| did.starts_with("unload")).count(), 1, "{:?}", world.did());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

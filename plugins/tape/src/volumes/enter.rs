@@ -146,9 +146,11 @@ impl Entered {
     /// Ready to be changed: not protected, and in order.
     pub(crate) async fn writable(mut self) -> Outcome<Self> {
         if self.mount.shape.write_protected {
-            let cartridge = self.mount.cartridge.clone();
+            let subject = self.taken.it.unit.subject.clone();
             self.leave();
-            return Err(denied(format!("cartridge {cartridge:?} is write-protected")).next_step("Move the tab of the cartridge."));
+            return Err(
+                denied(format!("the cartridge in {subject} is write-protected")).next_step("Move the tab of the cartridge.")
+            );
         }
         match ltfs::repair(&self.mount, &mut self.taken.it).await {
             Ok(()) => Ok(self),

@@ -45,7 +45,8 @@ pub(crate) async fn format(name: &str, label: &str, attempt: &str, extras: &[Nam
     let tape = &mut taken.it;
     tape.spot().await?;
     let shape = Shape::ask(tape).await?;
-    let makes_two = shape.page.as_ref().is_some_and(|page| page.most_additional > 0);
+    // Between partitions a drive goes by LOCATE alone.
+    let makes_two = tape.knows_places() && shape.page.as_ref().is_some_and(|page| page.most_additional > 0);
     let format = wanted.unwrap_or(if makes_two { ltfs::FORMAT } else { archive::FORMAT });
     let before: Option<Format> = record::get(&of).await?;
     if before.is_none_or(|before| before.attempt != attempt) {

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use capstan_sdk::failure::{cancelled, not_found};
+use capstan_sdk::failure::cancelled;
 use capstan_sdk::turn::Turns;
 use capstan_sdk::types::TapeDrive;
 use capstan_sdk::{Failure, Outcome, log};
@@ -71,9 +71,6 @@ async fn place(cartridge: &str, by_hand: bool) -> Outcome<(TapeDrive, Using)> {
                 if begun.elapsed() >= WAIT {
                     return Err(failure);
                 }
-            }
-            Err(Failure::NotFound(fault)) => {
-                return Err(not_found(fault.message).next_step("Put the cartridge into the library."));
             }
             Err(failure) => return Err(failure),
         }

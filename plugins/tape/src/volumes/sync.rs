@@ -12,8 +12,9 @@ pub(crate) async fn sync(cartridge: &str, path: &str) -> Outcome<()> {
     paths::check(path)?;
     let mut entered = enter(cartridge).await?;
     if has_lost(cartridge) {
+        let subject = entered.taken.it.unit.subject.clone();
         entered.leave();
-        return Err(unavailable(format!("what was written to cartridge {cartridge:?} since its last sync is lost"))
+        return Err(unavailable(format!("what was written since the last sync is lost in {subject}"))
             .code(UNSYNCED_LOST)
             .retry(Retry::Never)
             .next_step("Write again what is not there."));

@@ -10,7 +10,7 @@ use capstan_conformance::host::Host;
 use capstan_conformance::tape::{host, target};
 use capstan_conformance::{fails, fails_as};
 use capstan_domain::failure::Kind;
-use capstan_domain::ports::{ElementKind, Laying, Media, Spacing};
+use capstan_domain::ports::{ElementKind, Laying, Media, NamedValues, Spacing};
 use capstan_test_servers::{Vtl, server_or_skip};
 use serde_json::json;
 
@@ -27,6 +27,11 @@ fn laying(object: u64, filemarks: u32) -> Laying {
     Laying { partition: 0, object, truncate: false, block: BLOCK, filemarks }
 }
 
+/// A label, and no volume of files.
+fn bare() -> NamedValues {
+    vec![("files".to_owned(), "none".to_owned())]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tape_keeps_the_contract() {
     let library = server_or_skip!(Vtl::start());
@@ -34,7 +39,7 @@ async fn tape_keeps_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_on_tape_outlive_the_instance_that_wrote_them() {
+async fn what_is_on_tape_outlives_the_instance_that_wrote_it() {
     let library = server_or_skip!(Vtl::start());
     let mut host = host(&library, json!({ "digests": "required" })).await.unwrap();
     let (label, length) = (Vtl::label(1), u64::from(BLOCK) * 20 + 777);
@@ -42,7 +47,7 @@ async fn files_on_tape_outlive_the_instance_that_wrote_them() {
     assert!(host.connection.objects().is_none() && host.connection.drives().is_none());
     let drive = port.load(&label, Some(DRIVE), "load-1").await.unwrap();
     assert_eq!((drive.name.as_str(), drive.ready, drive.cartridge.as_deref()), (DRIVE, true, Some(label.as_str())));
-    let medium = port.format(DRIVE, &label, "format-1", Vec::new()).await.unwrap();
+    let medium = port.format(DRIVE, &label, "format-1", bare()).await.unwrap();
     assert!(medium.block_maximum >= BLOCK && !medium.write_protected);
     let first = port.write(DRIVE, laying(2, 1), counting(length), "write-1").await.unwrap();
     // 21 blocks and a mark.
@@ -107,7 +112,7 @@ async fn drives_work_beside_each_other() {
     let work = async |number: u16, drive: &str| {
         let label = Vtl::label(number);
         port.load(&label, Some(drive), "load").await.unwrap();
-        port.format(drive, &label, "format", Vec::new()).await.unwrap();
+        port.format(drive, &label, "format", bare()).await.unwrap();
         let length = u64::from(BLOCK) * 8;
         port.write(drive, laying(2, 1), seeded(length, u64::from(number)), "write").await.unwrap();
         let (_, body) = port.read(drive, 0, 2, ALL).await.unwrap();

@@ -26,15 +26,28 @@ pub struct KnownFile {
     pub in_cache: bool,
 }
 
-/// All files below a list of the Nodeum API, such as `/api/v2/containers/field/files`, by their path in it.
-pub fn known(client: &Client, top: &str) -> anyhow::Result<BTreeMap<String, KnownFile>> {
+/// The bytes of a name that the API shows: those that are no text, and what looks like an escape, as `%!XX`.
+fn bytes(name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut parts = name.split("%!");
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).with_context(|| format!("half an escape in {name:?}"))?;
+        bytes.push(u8::from_str_radix(digits, 16).with_context(|| format!("no escape in {name:?}"))?);
+        bytes.extend(rest.as_bytes());
+    }
+    Ok(bytes)
+}
+
+/// All files below a list of the Nodeum API, such as `/api/v2/containers/field/files`, by their path in it, as it is on a disk.
+pub fn known(client: &Client, top: &str) -> anyhow::Result<BTreeMap<Vec<u8>, KnownFile>> {
     let mut files = BTreeMap::new();
-    let mut folders = vec![(String::new(), top.to_owned())];
+    let mut folders = vec![(Vec::new(), top.to_owned())];
     while let Some((under, list)) = folders.pop() {
         for file in whole(client, &list)? {
             let name = file.get("name").and_then(Value::as_str).with_context(|| format!("a file without a name: {file}"))?;
             let id = file.get("id").and_then(Value::as_i64).with_context(|| format!("a file without an id: {file}"))?;
-            let path = if under.is_empty() { name.to_owned() } else { format!("{under}/{name}") };
+            let name = bytes(name)?;
+            let path = if under.is_empty() { name } else { [under.as_slice(), b"/", &name].concat() };
             if file.get("type").and_then(Value::as_str) == Some("folder") {
                 folders.push((path, format!("/api/v2/files/{id}/children")));
             } else {
@@ -73,10 +86,10 @@ fn shown(id: i64, file: &Value) -> KnownFile {
 }
 
 /// Each file of the tree is known with its size and hash, on one of these tapes at least and on no other, and no other file is known.
-pub fn agree(tree: &Tree, known: &BTreeMap<String, KnownFile>, tapes: &[String]) -> anyhow::Result<()> {
+pub fn agree(tree: &Tree, known: &BTreeMap<Vec<u8>, KnownFile>, tapes: &[String]) -> anyhow::Result<()> {
     for (name, content) in &tree.files {
-        let path = std::str::from_utf8(name)?;
-        let Some(file) = known.get(path) else { bail!("{path:?} is not known; {} files are", known.len()) };
+        let path = String::from_utf8_lossy(name);
+        let Some(file) = known.get(name) else { bail!("{path:?} is not known; {} files are", known.len()) };
         ensure!(file.size == content.size, "{path:?} has {} bytes, and is known with {file:?}", content.size);
         let hash = content.hash.to_hex();
         ensure!(file.hash.as_deref() == Some(hash.as_str()), "{path:?} has the hash {hash}, and is known with {file:?}");

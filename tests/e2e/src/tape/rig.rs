@@ -194,7 +194,7 @@ impl TapeRig {
     }
 
     /// Files of a container that the host says to lie on tapes.
-    pub fn stored(&self, container: &str) -> anyhow::Result<BTreeMap<String, KnownFile>> {
+    pub fn stored(&self, container: &str) -> anyhow::Result<BTreeMap<Vec<u8>, KnownFile>> {
         let mut files = known(&self.cargo.client, &format!("/api/v2/containers/{container}/files"))?;
         files.retain(|_, file| !file.tapes.is_empty());
         Ok(files)
@@ -212,10 +212,11 @@ impl TapeRig {
         let end = self.cargo.watch(task, PATIENCE, |_| false)?;
         let after = self.left(&returned)?;
         for path in stored.keys() {
-            let (was, is) = (before.files.get(path.as_bytes()), after.files.get(path.as_bytes()));
+            let (was, is) = (before.files.get(path), after.files.get(path));
             let same = was.zip(is).is_some_and(|(was, is)| was.size == is.size && was.hash == is.hash);
             if !same {
                 let told = Told::of(&self.cargo, &end)?;
+                let path = String::from_utf8_lossy(path);
                 bail!("{path:?} is said to be stored and does not come back: {was:?}, {is:?}; {:#?}", told.failures);
             }
         }

@@ -46,6 +46,7 @@ pub fn tell(library: Library, shape: &Shape, patience: Duration, mut say: impl F
     let (path, one) = shown.iter().next().context("a file")?;
     let tapes = rig.cargo.client.get(&format!("/api/v2/pools/{POOL}/files/{}/tapes", one.id))?;
     let barcode = tapes.pointer("/tapes/0/barcode").cloned();
+    let path = String::from_utf8_lossy(path);
     ensure!(barcode == one.tapes.first().map(|tape| json!(tape)), "{path:?} is on {:?}, and not on {tapes}", one.tapes);
     lap("every file's tapes seen");
 

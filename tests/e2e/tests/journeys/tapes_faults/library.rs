@@ -13,6 +13,8 @@ use super::scene::{DRIVE, GIVES_UP_SOON, SECOND, Scene, VICTIM, library, library
 
 const DRIVES: u16 = 2;
 const FILES: usize = 5;
+/// How a drive is, is seen at an inventory.
+const LOOKS_OFTEN: &str = "[jobs]\ninventory-minutes = 1\n";
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -93,16 +95,25 @@ fn a_cartridge_without_a_label_is_not_taken_for_the_one_that_is_wanted() {
 }
 
 #[test]
-fn a_drive_that_has_to_be_cleaned_says_so_and_works_on_once_it_was() {
+fn a_drive_that_complains_at_each_block_works_on_and_who_can_clean_it_is_told() {
     let library = server_or_skip!(library(DRIVES, None));
-    let mut scene = Scene::set(library, DRIVES, &[VICTIM], GIVES_UP_SOON).unwrap();
+    let mut scene = Scene::set(library, DRIVES, &[VICTIM], LOOKS_OFTEN).unwrap();
     scene.arm_drives(&json!({ "kind": "cleaning-needed", "now": true }), 0, None).unwrap();
     let wanted = scene.want(&small(FILES)).unwrap();
-    let told = scene.fails(&wanted, &[DRIVE]).unwrap();
-    assert!(told.has_code("cleaning-needed"), "{:#?}", told.failures);
-    // By somebody at the library's panel: it has no cleaning cartridge.
-    scene.clear().unwrap();
     scene.is_done(&wanted).unwrap();
+    // The library has no cleaning cartridge.
+    let until = Instant::now() + PATIENCE;
+    let told = loop {
+        let events = scene.rig.cargo.client.get("/capstan/v1/audit").unwrap();
+        if let Some(event) = events["items"].as_array().unwrap().iter().find(|event| event["action"] == "clean") {
+            break event.clone();
+        }
+        assert!(Instant::now() < until, "nobody is told: {events}");
+        sleep(PAUSE);
+    };
+    let failure = &told["detail"]["failure"];
+    assert_eq!((&told["verdict"], &failure["code"]), (&json!("failed"), &json!("no-cleaning-cartridge")), "{told}");
+    assert!(failure["message"].as_str().unwrap().contains(DRIVE) && failure["next_step"].is_string(), "{told}");
     scene.others_are_well().unwrap();
     scene.close().unwrap();
 }
@@ -110,7 +121,7 @@ fn a_drive_that_has_to_be_cleaned_says_so_and_works_on_once_it_was() {
 #[test]
 fn a_drive_that_asks_for_cleaning_is_cleaned_where_the_library_can() {
     let library = server_or_skip!(library_with(DRIVES, &["CLN001L1"]));
-    let mut scene = Scene::set(library, DRIVES, &[VICTIM], GIVES_UP_SOON).unwrap();
+    let mut scene = Scene::set(library, DRIVES, &[VICTIM], LOOKS_OFTEN).unwrap();
     // It works on, and says so to whoever asks how it is.
     scene.arm(&json!({ "drive": 0 }), &json!({ "kind": "cleaning-needed", "now": false }), 0, None).unwrap();
     let wanted = scene.want(&small(FILES)).unwrap();
