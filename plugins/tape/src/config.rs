@@ -31,6 +31,18 @@ pub(crate) struct Config {
     /// Paths.
     #[serde(default)]
     pub(crate) devices: Vec<String>,
+    #[serde(default)]
+    pub(crate) reservations: Others,
+}
+
+/// What becomes of a drive that another host has reserved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Others {
+    #[default]
+    Respect,
+    /// It is taken: the other host is gone for good.
+    Take,
 }
 
 /// Text that is there and not empty.

@@ -29,7 +29,7 @@ pub(crate) fn failure(refusal: &Refusal, subject: &str) -> Failure {
         }
         Reason::Reserved => busy(format!("another host has reserved {subject}"))
             .code("reserved")
-            .next_step("Let the other host unload the drive, or release it there."),
+            .next_step("Let the other host unload the drive; if it is gone for good, set reservations to take."),
         Reason::WriteProtected => {
             denied(format!("the cartridge in {subject} is write-protected")).next_step("Move the tab of the cartridge.")
         }

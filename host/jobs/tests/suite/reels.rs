@@ -186,7 +186,7 @@ impl Files for Reels {
     async fn get_xattrs(&self, cartridge: &str, path: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
         let hash = self.on(cartridge, |reel| reel.files.get(path).and_then(|written| written.hash));
         let digits = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes();
-        Ok(hash.map(|hash| ("capstan.blake3".to_owned(), digits(hash))).into_iter().collect())
+        Ok(hash.map(|hash| ("user.capstan.blake3".to_owned(), digits(hash))).into_iter().collect())
     }
 
     async fn set_xattr(&self, _: &str, _: &str, _: &str, _: Option<Vec<u8>>, _: &str) -> Outcome<()> {

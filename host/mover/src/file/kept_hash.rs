@@ -8,7 +8,7 @@ use crate::digest::Value;
 use crate::item::Item;
 
 /// Extended attribute with the BLAKE3 of the content: 64 hexadecimal digits.
-const HASH: &str = "capstan.blake3";
+const HASH: &str = "user.capstan.blake3";
 
 /// None: the target keeps none of this file.
 pub(super) async fn of(inner: &Inner, item: &Item) -> Outcome<Option<Value>> {

@@ -282,7 +282,7 @@ impl Files for MemoryTape {
         let state = self.lock();
         let file = state.nodes.get(path).filter(|written| written.kind == NodeKind::File);
         let hash = file.map(|written| blake3::hash(&written.bytes).to_hex().as_bytes().to_vec());
-        Ok(hash.map(|hash| ("capstan.blake3".to_owned(), hash)).into_iter().collect())
+        Ok(hash.map(|hash| ("user.capstan.blake3".to_owned(), hash)).into_iter().collect())
     }
 
     async fn set_xattr(&self, _: &str, _: &str, _: &str, _: Option<Vec<u8>>, _: &str) -> Outcome<()> {

@@ -186,6 +186,10 @@ async fn take(run: &Arc<Run>, index: usize, found: Found, batch: &mut Batch, wor
         Found::Item(item) => {
             let Some(below) = names::below(&item.path, &source.path) else { return };
             let task = Task { source: index, place: names::join(&source.place_at, below), item };
+            // The root of an empty tree is there already.
+            if task.place.is_empty() {
+                return;
+            }
             match task.item.kind {
                 ItemKind::Folder { empty: false } if !run.folders_are_kept() => return,
                 ItemKind::Folder { empty: false } => {}

@@ -2,7 +2,8 @@
 //! their way. A drive that does not know one of these is used without it.
 //!
 //! A reservation goes by a key that is the target's own and kept in its state: a session that takes the place of one that died finds its own key
-//! in the drive, and takes over what it holds.
+//! in the drive, and takes over what it holds. What another host holds is left to it, unless the configuration says that this host is gone: one
+//! that died with its state leaves reservations that only power ends.
 
 use capstan_initiator::Outside;
 use capstan_iscsi::Data;
@@ -12,8 +13,9 @@ use capstan_scsi::{Reason, Refusal, mode, primary};
 use capstan_sdk::{Failure, Outcome};
 
 use super::Tape;
+use crate::config::Others;
 use crate::device::Device;
-use crate::outside::Host;
+use crate::outside::{self, Host};
 use crate::record::{self, Reservation};
 use crate::unit::{Stop, Unit};
 
@@ -37,7 +39,7 @@ impl Tape {
         }
         let told = |stop: Stop, unit: &Unit| stop.told(&unit.subject);
         let key = key().await?;
-        let reserved = reserve(&mut self.unit, key).await.map_err(|stop| told(stop, &self.unit))?;
+        let reserved = reserve(&mut self.unit, key, others()?).await.map_err(|stop| told(stop, &self.unit))?;
         known(self.unit.ask(&primary::prevent_removal(true), Data::None).await).map_err(|stop| told(stop, &self.unit))?;
         let protected = protect(&mut self.unit).await.map_err(|stop| told(stop, &self.unit))?;
         let hold = Hold { reserved, protected };
@@ -73,7 +75,7 @@ pub(crate) async fn regain(unit: &mut Unit) -> Outcome<()> {
         Err(Stop::Failed(failure)) => return Err(failure),
         _ => return Ok(()),
     }
-    match reserve(unit, key().await?).await {
+    match reserve(unit, key().await?, others()?).await {
         Err(Stop::Failed(failure)) => Err(failure),
         _ => Ok(()),
     }
@@ -89,7 +91,7 @@ fn known(answer: Result<Vec<u8>, Stop>) -> Result<bool, Stop> {
 }
 
 /// By key, else for as long as the session lives; false: the drive cannot be reserved.
-async fn reserve(device: &mut impl Device, key: u64) -> Result<bool, Stop> {
+async fn reserve(device: &mut impl Device, key: u64, others: Others) -> Result<bool, Stop> {
     let give = |action, own, other| reservation::change(action, Kind::ExclusiveAccess, own, other);
     let (cdb, list) = give(Action::RegisterAnyway, 0, key);
     if !known(device.ask(&cdb, Data::Out(list)).await)? {
@@ -102,10 +104,17 @@ async fn reserve(device: &mut impl Device, key: u64) -> Result<bool, Stop> {
     };
     let holder = device.ask(&reservation::ask_holder(), Data::In(u32::from(reservation::BYTES))).await?;
     let holder = reservation::read_holder(&holder).ok().flatten();
-    let ours = holder.is_some_and(|holder| holder.key == key);
-    let (cdb, list) = if ours { give(Action::Preempt, key, key) } else { give(Action::Register, key, 0) };
+    let taken = holder.map(|holder| holder.key).filter(|other| *other == key || others == Others::Take);
+    let (cdb, list) = match taken {
+        Some(other) => give(Action::Preempt, key, other),
+        None => give(Action::Register, key, 0),
+    };
     device.ask(&cdb, Data::Out(list)).await?;
-    if ours { Ok(true) } else { Err(refused) }
+    if taken.is_some() { Ok(true) } else { Err(refused) }
+}
+
+fn others() -> Outcome<Others> {
+    Ok(outside::config()?.reservations)
 }
 
 /// Without a key there is no registration, and no reservation either.

@@ -92,14 +92,17 @@ fn drive(memory: Memory) -> (Session, Session) {
 fn a_drive_is_held_by_one_host_until_it_lets_go() {
     let (mut ours, mut theirs) = drive(Memory { by_key: true, ..Memory::default() });
     block_on(async {
-        assert!(reserve(&mut ours, 7).await.unwrap() && reserve(&mut ours, 7).await.unwrap());
-        let refused = reserve(&mut theirs, 9).await.unwrap_err();
+        assert!(reserve(&mut ours, 7, Others::Respect).await.unwrap() && reserve(&mut ours, 7, Others::Respect).await.unwrap());
+        let refused = reserve(&mut theirs, 9, Others::Respect).await.unwrap_err();
         assert!(matches!(refused, Stop::Refused(Refusal { reason: Reason::Reserved, .. })));
         // Who was refused leaves nothing behind.
         assert_eq!(ours.1.borrow().keys.keys().collect::<Vec<_>>(), [&1]);
         release(&mut ours).await.unwrap();
-        assert!(reserve(&mut theirs, 9).await.unwrap());
+        assert!(reserve(&mut theirs, 9, Others::Respect).await.unwrap());
         assert_eq!(ours.1.borrow().holder, Some(2));
+        // Somebody said that they are gone.
+        assert!(reserve(&mut ours, 7, Others::Respect).await.is_err() && reserve(&mut ours, 7, Others::Take).await.unwrap());
+        assert_eq!((ours.1.borrow().holder, ours.1.borrow().keys.clone()), (Some(1), BTreeMap::from([(1, 7)])));
     });
 }
 
@@ -107,7 +110,7 @@ fn a_drive_is_held_by_one_host_until_it_lets_go() {
 fn a_session_takes_over_what_one_before_it_held_for_the_same_host() {
     let (mut before, mut now) = drive(Memory { by_key: true, ..Memory::default() });
     block_on(async {
-        assert!(reserve(&mut before, 7).await.unwrap() && reserve(&mut now, 7).await.unwrap());
+        assert!(reserve(&mut before, 7, Others::Respect).await.unwrap() && reserve(&mut now, 7, Others::Respect).await.unwrap());
         let memory = now.1.borrow();
         assert_eq!((memory.holder, memory.keys.clone()), (Some(2), BTreeMap::from([(2, 7)])));
     });
@@ -117,11 +120,11 @@ fn a_session_takes_over_what_one_before_it_held_for_the_same_host() {
 fn a_drive_without_keys_is_held_by_the_session_and_one_without_either_is_used_as_it_is() {
     let (mut ours, mut theirs) = drive(Memory { by_session: true, ..Memory::default() });
     block_on(async {
-        assert!(reserve(&mut ours, 7).await.unwrap() && reserve(&mut theirs, 9).await.is_err());
+        assert!(reserve(&mut ours, 7, Others::Respect).await.unwrap() && reserve(&mut theirs, 9, Others::Respect).await.is_err());
         release(&mut ours).await.unwrap();
-        assert!(reserve(&mut theirs, 9).await.unwrap());
+        assert!(reserve(&mut theirs, 9, Others::Respect).await.unwrap());
         let (mut plain, _) = drive(Memory::default());
-        assert!(!reserve(&mut plain, 7).await.unwrap() && !protect(&mut plain).await.unwrap());
+        assert!(!reserve(&mut plain, 7, Others::Respect).await.unwrap() && !protect(&mut plain).await.unwrap());
     });
 }
 

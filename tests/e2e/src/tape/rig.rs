@@ -54,11 +54,12 @@ impl TapeRig {
         let host = Host::start(options)?;
         let cargo = Cargo::new(host.client());
         let rig = Self { host, cargo, library, returned: 0, hosts: 1, room };
-        rig.register()?;
+        rig.register(json!({}))?;
         Ok(rig)
     }
 
-    /// Ends the host as an administrator would, and begins another one that knows nothing but where the library is.
+    /// Ends the host as an administrator would, and begins another one that knows nothing but where the library is, and that its drives are its
+    /// own now.
     pub fn forget_everything(self) -> anyhow::Result<Self> {
         let Self { host, library, returned, hosts, room, .. } = self;
         host.stop()?;
@@ -70,7 +71,7 @@ impl TapeRig {
         let host = Host::start(options)?;
         let cargo = Cargo::new(host.client());
         let rig = Self { host, cargo, library, returned, hosts: hosts + 1, room };
-        rig.register()?;
+        rig.register(json!({ "reservations": "take" }))?;
         Ok(rig)
     }
 
@@ -82,9 +83,12 @@ impl TapeRig {
         Ok(())
     }
 
-    fn register(&self) -> anyhow::Result<()> {
+    /// `more`: of the target's configuration.
+    fn register(&self, more: Value) -> anyhow::Result<()> {
         let client = &self.cargo.client;
-        let target = json!({ "name": TARGET, "plugin": "tape", "configuration": self.library.configuration()? });
+        let mut configuration = self.library.configuration()?;
+        configuration.as_object_mut().zip(more.as_object()).map(|(all, more)| all.extend(more.clone()));
+        let target = json!({ "name": TARGET, "plugin": "tape", "configuration": configuration });
         client.post("/capstan/v1/targets", &target)?;
         for path in self.library.paths()? {
             let grant = json!({ "target": TARGET, "power": { "to": "scsi-device", "path": path } });

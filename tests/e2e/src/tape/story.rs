@@ -58,8 +58,8 @@ pub fn tell(library: Library, shape: &Shape, patience: Duration, mut say: impl F
     lap("originals deleted");
 
     let (end, after) = rig.recall(POOL, patience)?;
-    ensure!(end.files == files as u64, "{} of {files} files came back: {}", end.files, end.whole);
     before.same_as(&after)?;
+    ensure!(end.files == files as u64, "{} of {files} files came back: {}", end.files, end.whole);
     lap(&format!("VERIFIED: {files} files, {mib} MiB recalled as they were, by BLAKE3"));
 
     let mut rig = rig.forget_everything()?;
