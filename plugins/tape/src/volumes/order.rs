@@ -39,10 +39,7 @@ pub(crate) async fn order(cartridge: &str, files: &[String]) -> Outcome<Vec<u32>
     taken.give_back();
     Ok(match recommended {
         Some(order) => order.into_iter().filter_map(|index| u32::try_from(index).ok()).collect(),
-        None => {
-            let block = mount.volume.borrow().files().block();
-            reading::order(layout(&mount).as_ref(), block, (u32::from(here.partition), here.object), &wanted)
-        }
+        None => reading::order(layout(&mount).as_ref(), block(&mount), (u32::from(here.partition), here.object), &wanted),
     })
 }
 
@@ -65,6 +62,15 @@ fn wanted(mount: &Mount, path: &str) -> Outcome<Wanted> {
 fn segment(wanted: &Wanted) -> Segment {
     let partition = u8::try_from(wanted.partition).unwrap_or(u8::MAX);
     Segment { partition, first: wanted.object, last: wanted.object.saturating_add(wanted.blocks.saturating_sub(1)) }
+}
+
+/// Bytes of tape that a block takes in the mean: files end in short ones, and drives compress.
+fn block(mount: &Mount) -> u32 {
+    let (volume, room) = (mount.volume.borrow(), mount.room.borrow());
+    let (block, objects) = (volume.files().block(), volume.files().next().object);
+    let used = room.capacity().zip(room.left()).and_then(|(capacity, left)| capacity.checked_sub(left));
+    let mean = used.and_then(|used| u32::try_from(used.checked_div(objects)?).ok());
+    mean.filter(|mean| (1..=block).contains(mean)).unwrap_or(block)
 }
 
 fn layout(mount: &Mount) -> Option<Layout> {
