@@ -8,9 +8,9 @@ use super::order::Ways;
 const MOVED: usize = 3;
 /// Files of the stretches that change places.
 const STRETCH: usize = 30;
-/// Ways that are reckoned in all, which takes some tenths of a second, and for each file.
-const RECKONED: u64 = 6_000_000;
-const RECKONED_EACH: u64 = 20_000;
+/// Ways that are reckoned in all, which takes a second or two, and for each file. Reading so many files takes hours.
+const RECKONED: u64 = 60_000_000;
+const RECKONED_EACH: u64 = 60_000;
 /// Seconds that are no gain.
 const NOTHING: f64 = 1e-6;
 
