@@ -62,6 +62,23 @@ impl Difference {
         }
     }
 
+    /// The old path that it clears: removed, or taken aside. These come first, in descending order.
+    pub fn clears(&self) -> Option<&str> {
+        match self {
+            Self::Deleted(node) => Some(&node.path),
+            Self::Moved { from, .. } => Some(from),
+            Self::Created(_) | Self::Updated { .. } => None,
+        }
+    }
+
+    /// The new path that it fills: made, written, or put in place. These come second, in ascending order.
+    pub fn fills(&self) -> Option<&str> {
+        match self {
+            Self::Created(node) | Self::Updated { after: node, .. } | Self::Moved { to: node, .. } => Some(&node.path),
+            Self::Deleted(_) => None,
+        }
+    }
+
     /// The node as it is now; as it was, if it is gone.
     pub fn node(&self) -> &Node {
         match self {

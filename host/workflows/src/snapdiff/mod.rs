@@ -9,10 +9,11 @@
 //! agree; one that was moved and written is a deletion and a creation, and its old content goes by the rule for deletions. Of a folder
 //! the inode is enough: what it holds is compared by itself.
 //!
-//! **The order that leads from the old tree to the new one.** First, in descending order of old paths: what was deleted is removed
-//! (never more than the path itself), what was moved is taken aside with all that is left in it. Then, in ascending order of new paths:
-//! what was taken aside is put in place, what was created or updated is made. Any other order meets names that are taken, as when two
-//! files change places. A path that stays although the folder around it goes is a move from its path to the same path.
+//! **The order that leads from the old tree to the new one.** First, in descending order of the old paths (`Difference::clears`), what
+//! was deleted is removed, never more than the path itself, and what was moved is taken aside with all that is left in it. Then, in
+//! ascending order of the new paths (`Difference::fills`), what was taken aside is put in place, and what was created or updated is
+//! made. Any other order meets names that are taken, as when two files change places. A path that stays although the folder around it
+//! goes is a move from its path to the same path.
 
 mod differences;
 mod found;

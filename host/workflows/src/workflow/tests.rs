@@ -131,6 +131,36 @@ fn a_wrong_field_is_named() {
     assert_eq!(wrong(&with(&json!({"fields": fields}))), expected);
 }
 
+/// Pointers to every value in it.
+fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
+    into.push(at.to_owned());
+    let members: Vec<_> = match value {
+        Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), member)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect(),
+        _ => Vec::new(),
+    };
+    members.iter().for_each(|(name, member)| pointers(member, &format!("{at}/{name}"), into));
+}
+
+#[test]
+fn whatever_stands_anywhere_is_read_or_named() {
+    let mut all = Vec::new();
+    pointers(&plain(), "", &mut all);
+    let long = "x".repeat(10_000);
+    for pointer in &all {
+        for junk in
+            [json!(null), json!(-1), json!(1e300), json!(true), json!(""), json!("*"), json!(long), json!([[]]), json!({"a": 1})]
+        {
+            let mut document = plain();
+            *document.pointer_mut(pointer).unwrap() = junk.clone();
+            match Workflow::read(&document) {
+                Ok(workflow) => assert_eq!(Workflow::read(&workflow.to_json()), Ok(workflow), "{pointer} {junk}"),
+                Err(errors) => assert!(errors.nested().as_object().is_some_and(|errors| !errors.is_empty()), "{pointer} {junk}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn other_words_for_types_are_read_and_written_back_as_one() {
     for (given, written) in [("folder", "directory"), ("directory", "directory"), ("link", "symlink"), ("symlink", "symlink")] {
