@@ -73,6 +73,14 @@ pub(crate) fn unclear(shown: &str) -> Failure {
         .with_next_step("Its record is damaged or of another file: settle it from the catalogue.")
 }
 
+/// What a target gave is not what it was given.
+pub(crate) fn differs(shown: &str, how: &str) -> Failure {
+    Failure::new(Kind::Corrupt, format!("The copy of {shown:?} is {how}"))
+        .with_retry(Retry::Later)
+        .with_code("copy-differs")
+        .with_next_step("Nothing of it was released. Recall it from another copy, and verify this one.")
+}
+
 /// What the file system would have to have.
 pub(crate) fn lacks(what: &str, shown: &str) -> Failure {
     Failure::unsupported(format!("The file system of {shown:?} has no {what}"))

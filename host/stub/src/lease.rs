@@ -41,13 +41,13 @@ impl Lease {
             Against::Writers => libc::F_RDLCK,
             Against::Everybody => libc::F_WRLCK,
         };
-        control(&handle, F_SETSIG, BREAK_SIGNAL)
-            .and_then(|_| control(&handle, libc::F_SETLEASE, kind))
-            .map_err(|errno| match errno {
+        control(&handle, F_SETSIG, BREAK_SIGNAL).and_then(|_| control(&handle, libc::F_SETLEASE, kind)).map_err(|errno| {
+            match errno {
                 Errno::AGAIN => fault::busy(file.shown()),
                 Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS => fault::lacks("file leases", file.shown()),
                 errno => fault::of(errno, file.shown()),
-            })?;
+            }
+        })?;
         Ok(Self { handle, kind })
     }
 
@@ -67,9 +67,5 @@ fn control(handle: &OwnedFd, command: c_int, argument: c_int) -> Result<c_int, E
     #[expect(unsafe_code, reason = "no safe interface of the crates that are here sets leases")]
     // SAFETY: the handle is open, and these three commands take an integer and touch no memory of the process.
     let result = unsafe { libc::fcntl(handle.as_raw_fd(), command, argument) };
-    if result < 0 {
-        Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO))
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)) } else { Ok(result) }
 }

@@ -104,8 +104,15 @@ impl Prepared {
             file.write_record(&record.at(Stage::Premigrated))?;
             return Ok(Begun::Ended(Migrated::NothingToFree));
         }
-        let prepared =
-            Self { record, before, attributes: Attributes::of(&file)?, allocated: file.found()?.allocated, _lock: lock, lease, file };
+        let prepared = Self {
+            record,
+            before,
+            attributes: Attributes::of(&file)?,
+            allocated: file.found()?.allocated,
+            _lock: lock,
+            lease,
+            file,
+        };
         if !prepared.lease.holds() {
             return Err(fault::busy(wanted.path));
         }

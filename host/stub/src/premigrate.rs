@@ -2,13 +2,14 @@
 
 use capstan_domain::{Failure, Kind, Outcome};
 
-use crate::fault;
+use crate::fault::{self, Named};
 use crate::file::RawFile;
 use crate::lease::{Against, Lease};
 use crate::lock::Lock;
 use crate::look::State;
 use crate::proof::Proof;
 use crate::record::{Record, Stage};
+use crate::steps::{Step, reached};
 use crate::tree::{Access, RawTree};
 
 impl RawTree {
@@ -21,7 +22,8 @@ impl RawTree {
         let _lease = Lease::take(&file, Against::Writers)?;
         let _lock = Lock::take(&file)?;
         let (record, _) = checked(&file, proof, Stage::Premigrated, 0)?;
-        file.write_record(&record)
+        file.write_record(&record)?;
+        reached(Step::PremigratedWritten).on(path)
     }
 }
 

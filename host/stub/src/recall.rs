@@ -105,7 +105,8 @@ impl Filling {
         hole::punch(&file, record.leading, content.size, content.size).on(file.shown())?;
         file.write_record(&record.at(Stage::Recalling))?;
         reached(Step::RecallingWritten).on(file.shown())?;
-        let progress = Progress { pieces: vec![Arrived::Not; count], leading: record.leading, phase: Phase::Filling, lock: Some(lock) };
+        let progress =
+            Progress { pieces: vec![Arrived::Not; count], leading: record.leading, phase: Phase::Filling, lock: Some(lock) };
         Ok(Self { file, record, attributes, expected, progress: RwLock::new(progress) })
     }
 

@@ -103,7 +103,8 @@ impl RawTree {
 pub(crate) fn make_stub_again(file: &RawFile, record: &Record) -> Outcome<Repaired> {
     let content = &record.content;
     let found = file.found()?;
-    let has_data = content.size > record.leading && hole::has_data(file, record.leading.next_multiple_of(BLOCK)).on(file.shown())?;
+    let has_data =
+        content.size > record.leading && hole::has_data(file, record.leading.next_multiple_of(BLOCK)).on(file.shown())?;
     if record.stage == Stage::Migrated && !has_data && found.modified == Some(content.modified) {
         return Ok(Repaired::Sound);
     }

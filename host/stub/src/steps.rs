@@ -8,7 +8,6 @@ use rustix::io::Errno;
 
 /// What has just been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "only tests tell steps apart"))]
 pub(crate) enum Step {
     /// The lease is held, the record says nothing new yet.
     Leased,

@@ -73,12 +73,11 @@ impl RawTree {
             Access::Write => OFlags::RDWR,
         };
         // Not blocking: neither on a pipe nor on a lease that somebody has on the file.
-        let handle = self.resolve(&Spot::read(path)?.whole(), flags | OFlags::NONBLOCK | OFlags::NOCTTY).map_err(|errno| {
-            match errno {
+        let handle =
+            self.resolve(&Spot::read(path)?.whole(), flags | OFlags::NONBLOCK | OFlags::NOCTTY).map_err(|errno| match errno {
                 Errno::NXIO => fault::not_a_file(path),
                 errno => fault::of(errno, path),
-            }
-        })?;
+            })?;
         RawFile::from_handle(handle, path)
     }
 

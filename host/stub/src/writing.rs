@@ -18,15 +18,19 @@ use crate::steps::{Step, reached};
 pub enum ForWriting {
     /// It is resident, durably. With the record it had: the copies that it names are of an earlier content from now on.
     Ready(Option<Box<Record>>),
-    /// It is a stub: what is not written would be zeros.
+    /// It is a stub, or is being recalled: what is not written would be zeros.
     RecallFirst,
 }
 
 impl RawFile {
-    /// To be called before the first change of the content; the file must be open for writing. Fails with `Busy` while somebody recalls
-    /// or repairs it, with `Corrupt` when its record is unclear.
+    /// To be called before the first change of the content; the file must be open for writing. Fails with `Busy` while somebody works on
+    /// it, with `Corrupt` when its record is unclear.
     pub fn invalidate(&self) -> Outcome<ForWriting> {
         self.check_writable()?;
+        // Also while somebody recalls it.
+        if matches!(self.look()?.state, State::Migrated(_) | State::Recalling(_)) {
+            return Ok(ForWriting::RecallFirst);
+        }
         let _lock = Lock::take(self)?;
         let look = self.look()?;
         match look.state {

@@ -11,7 +11,6 @@ use crate::record::Stage;
 use crate::steps::{Step, reached};
 use crate::tree::RawTree;
 
-const INCOMPLETE: &str = "incomplete";
 /// Recalls that share two syncs.
 pub const FINISH_TOGETHER: usize = 256;
 
@@ -61,23 +60,20 @@ impl Filling {
 
     /// Everything but the syncs and the record.
     fn seal(&self) -> Outcome<Sealed> {
-        {
-            let mut progress = self.change();
-            match progress.phase {
-                Phase::Whole => return Ok(Sealed::Before),
-                Phase::StubAgain => return Err(self.given_up()),
-                Phase::Finishing => return Err(fault::busy(self.file.shown())),
-                Phase::Filling => progress.phase = Phase::Finishing,
-            }
+        let mut progress = self.change();
+        match progress.phase {
+            Phase::Whole => return Ok(Sealed::Before),
+            Phase::StubAgain => return Err(self.given_up()),
+            Phase::Finishing => return Err(fault::busy(self.file.shown())),
+            Phase::Filling => self.check_complete(&progress)?,
         }
-        let sealed = self
-            .check_whole()
+        progress.phase = Phase::Finishing;
+        let proved = self.check_proved(&progress);
+        drop(progress);
+        let sealed = proved
             .and_then(|()| self.attributes.put_back(&self.file, self.record.content.modified))
             .and_then(|()| reached(Step::ContentTimed).on(self.file.shown()));
-        match sealed {
-            Ok(()) => Ok(Sealed::Now),
-            Err(failure) => Err(self.fail(failure)),
-        }
+        sealed.map(|()| Sealed::Now).map_err(|failure| self.fail(failure))
     }
 
     /// `synced`: whether the content is durable.
@@ -105,28 +101,27 @@ impl Filling {
     }
 
     fn fail(&self, failure: Failure) -> Failure {
-        let mut progress = self.change();
-        if failure.code.as_deref() == Some(INCOMPLETE) {
-            progress.phase = Phase::Filling;
-            return failure;
-        }
-        match self.free(&mut progress) {
+        match self.free(&mut self.change()) {
             Ok(()) => failure,
             Err(worse) => failure.with_detail(format!("it could not be made a stub again: {worse}")),
         }
     }
 
-    fn check_whole(&self) -> Outcome<()> {
-        let content = &self.record.content;
-        let progress = self.progress();
+    fn check_complete(&self, progress: &Progress) -> Outcome<()> {
         let missing = progress.pieces.iter().filter(|piece| matches!(piece, Arrived::Not | Arrived::Coming)).count();
-        if missing > 0 {
-            let message = format!("{missing} pieces of {:?} are not here yet", self.file.shown());
-            return Err(Failure::new(Kind::Conflict, message).with_retry(Retry::Later).with_code(INCOMPLETE));
+        if missing == 0 {
+            return Ok(());
         }
+        let message = format!("{missing} pieces of {:?} are not here yet", self.file.shown());
+        Err(Failure::new(Kind::Conflict, message).with_retry(Retry::Later).with_code("incomplete"))
+    }
+
+    /// Pieces of which nothing was known are proved together.
+    fn check_proved(&self, progress: &Progress) -> Outcome<()> {
         if self.expected.is_some() {
             return Ok(());
         }
+        let content = &self.record.content;
         let value = |piece: &Arrived| match piece {
             Arrived::Unproved(value) => Some(*value),
             _ => None,
@@ -135,10 +130,7 @@ impl Filling {
         if values.and_then(|values| digest::root(&values, content.size, PIECE)) == Some(content.blake3) {
             return Ok(());
         }
-        Err(Failure::new(Kind::Corrupt, format!("The copy of {:?} is not the content that was stored", self.file.shown()))
-            .with_retry(Retry::Later)
-            .with_code("copy-differs")
-            .with_next_step("Nothing of it was released. Recall it from another copy, and verify this one."))
+        Err(fault::differs(self.file.shown(), "not the content that was stored"))
     }
 }
 

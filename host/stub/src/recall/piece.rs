@@ -1,12 +1,11 @@
 //! One piece on its way: written as it comes, hashed on the way, freed again unless it is what it should be.
 
 use capstan_digest::BlockHasher;
-use capstan_domain::failure::{Kind, Retry};
 use capstan_domain::{Failure, Outcome};
 use rustix::io::Errno;
 
 use super::{Arrived, Filling, PIECE, Phase};
-use crate::fault::Named;
+use crate::fault::{self, Named};
 use crate::hole;
 use crate::record::Stage;
 use crate::steps::{Step, reached};
@@ -62,7 +61,8 @@ impl<'f> Piece<'f> {
         }
         let alone = self.filling.content().size <= PIECE;
         let value = if alone { self.hasher.finish_alone() } else { self.hasher.finish() };
-        let expected = self.filling.expected.as_ref().map(|values| usize::try_from(self.number).ok().and_then(|at| values.get(at)));
+        let expected =
+            self.filling.expected.as_ref().map(|values| usize::try_from(self.number).ok().and_then(|at| values.get(at)));
         let arrived = match expected {
             None => Arrived::Unproved(value),
             Some(Some(expected)) if *expected == value => Arrived::Proved,
@@ -79,11 +79,8 @@ impl<'f> Piece<'f> {
     }
 
     fn wrong(&self, how: &str) -> Failure {
-        Failure::new(Kind::Corrupt, format!("The copy of {:?} is {how}", self.shown()))
-            .with_retry(Retry::Later)
-            .with_code("copy-differs")
-            .with_detail(format!("{:?}: piece {}", self.shown(), self.number))
-            .with_next_step("Nothing of it was released. Recall it from another copy, and verify this one.")
+        let detail = format!("{:?}: piece {}", self.shown(), self.number);
+        fault::differs(self.shown(), how).with_detail(detail)
     }
 
     /// Whether these are the leading bytes that are on the disk already: a copy that is wrong must not cost them.
@@ -104,6 +101,9 @@ impl<'f> Piece<'f> {
     /// The record no longer says that there are leading bytes, durably, before other bytes are written in their place.
     fn give_up_leading(&self) -> Outcome<()> {
         let mut progress = self.filling.change();
+        if progress.phase != Phase::Filling {
+            return Err(self.filling.given_up());
+        }
         let mut record = self.filling.record.at(Stage::Recalling);
         record.leading = 0;
         self.filling.file.write_record(&record)?;

@@ -1,0 +1,61 @@
+//! The power fails at every step: a file system of its own is shut down without its journal being written out, and mounted again.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::World;
+use super::mounted::{Mounted, run};
+use super::work::{ALL, Work};
+use crate::steps::{self, Step};
+
+/// Bytes of the image: the least that mkfs.xfs takes.
+const IMAGE: u64 = 320 << 20;
+
+#[test]
+fn a_power_failure_at_any_step_on_ext4_leaves_the_content_or_a_stub() {
+    fail_everywhere(&["mkfs.ext4", "-q", "-F"]);
+}
+
+#[test]
+fn a_power_failure_at_any_step_on_xfs_leaves_the_content_or_a_stub() {
+    fail_everywhere(&["mkfs.xfs", "-q", "-f"]);
+}
+
+fn fail_everywhere(make: &[&str]) {
+    let beside =
+        tempfile::Builder::new().prefix("power-").tempdir_in(std::env::current_exe().unwrap().parent().unwrap()).unwrap();
+    for work in ALL {
+        for step in work.steps() {
+            if fail(beside.path(), make, work, *step).is_none() {
+                return;
+            }
+        }
+    }
+}
+
+fn fail(beside: &Path, make: &[&str], work: Work, last: Step) -> Option<()> {
+    let (image, mountpoint) = (beside.join("image"), beside.join("mounted"));
+    let file = std::fs::File::create(&image).unwrap();
+    file.set_len(IMAGE).unwrap();
+    std::fs::create_dir_all(&mountpoint).unwrap();
+    let image = image.to_str().unwrap();
+    run(make[0], &[&make[1..], &[image]].concat())?;
+    let mounted = Mounted::over(&mountpoint, &["-o", "loop", image])?;
+    let world = World::at(&mountpoint.join("space"));
+    work.prepare(&world);
+    let at = mountpoint.to_str().unwrap().to_owned();
+    let shut_down = move |step: Step| {
+        if step == last {
+            let output = Command::new("xfs_io").args(["-x", "-c", "shutdown", &at]).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    };
+    let _ = steps::with(shut_down, || work.run(&world));
+    drop(world);
+    drop(mounted);
+    let _mounted = Mounted::over(&mountpoint, &["-o", "loop", image])?;
+    let world = World::at(&mountpoint.join("space"));
+    work.check(&world.tree, &world, &format!("{make:?} {work:?} {last:?}"));
+    Some(())
+}
