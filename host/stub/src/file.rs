@@ -30,7 +30,8 @@ impl RawFile {
         Ok(file)
     }
 
-    /// What the file is now. Cheap: two calls of the kernel, nothing of the content.
+    /// What the file is now. Cheap: two calls of the kernel, nothing of the content. Data it stays for as long as the file is open: nobody
+    /// gets a lease on it.
     pub fn look(&self) -> Outcome<Look> {
         let found = self.found()?;
         Ok(look::judge(&found, self.record()?))

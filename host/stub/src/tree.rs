@@ -81,7 +81,8 @@ impl RawTree {
         RawFile::from_handle(handle, path)
     }
 
-    /// What a file is now, without opening it: whoever works on it is not disturbed.
+    /// What a file is now, without opening it: whoever works on it is not disturbed. Before reading it, open it and look again: a moment
+    /// later it may be a stub.
     pub fn look(&self, path: &str) -> Outcome<Look> {
         let handle = self.resolve(&Spot::read(path)?.whole(), OFlags::PATH | OFlags::NOFOLLOW).on(path)?;
         let found = Found::of(&handle, path)?;

@@ -50,7 +50,7 @@ fn a_process_that_dies_at_any_step_leaves_the_content_or_a_stub() {
                 .status()
                 .unwrap();
             assert_eq!(status.signal(), Some(9), "{when}");
-            work.check(&world.tree, &world, &when);
+            work.check(&world, &when);
         }
     }
 }

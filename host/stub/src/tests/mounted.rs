@@ -3,6 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
+
+/// Tries to unmount.
+const TRIES: u32 = 100;
 
 pub(super) struct Mounted(PathBuf);
 
@@ -20,6 +24,14 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
+        // Another test that starts a program holds the files of this one open until it begins. Two mounts of one image would ruin it, so
+        // it is waited for.
+        for _ in 0..TRIES {
+            if Command::new("umount").arg(&self.0).output().is_ok_and(|output| output.status.success()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _ = Command::new("umount").arg("-l").arg(&self.0).output();
     }
 }

@@ -37,7 +37,7 @@ fn paths_lead_to_files_of_the_tree_only() {
     std::fs::create_dir(world.path("folder")).unwrap();
     std::os::unix::fs::symlink(&outside, world.path("link")).unwrap();
     std::os::unix::fs::symlink(world.directory.parent().unwrap(), world.path("up")).unwrap();
-    rustix::fs::mkfifoat(rustix::fs::CWD, world.path("pipe"), rustix::fs::Mode::RUSR).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, world.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
     let name = outside.file_name().unwrap().to_str().unwrap();
     let wrong =
         ["", ".", "..", "/etc/passwd", "a//b", "link", "folder", "folder/..", "pipe", "a%!00b", "%!2E%!2E/x"].map(str::to_owned);

@@ -9,7 +9,7 @@ use capstan_domain::time::Timestamp;
 use super::{CHANGED, World, bring_all, bytes, content_of, patiently};
 use crate::path::temporary;
 use crate::steps::Step;
-use crate::{Access, Existing, NewStub, RawTree, Repaired, State};
+use crate::{Access, Existing, NewStub, Repaired, State};
 
 pub(super) const NAME: &str = "file";
 /// More than one piece.
@@ -112,8 +112,25 @@ impl Work {
         }
     }
 
+    /// What is durable once it said that it was done.
+    pub(super) fn check_promise(self, world: &World, when: &str) {
+        let look = world.tree.look(NAME).unwrap();
+        let kept = match self {
+            // It may be lost, and then the file is resident.
+            Self::Premigrate => look.is_data(),
+            Self::Migrate | Self::MigrateLeading | Self::SetModified | Self::ReverseStub => {
+                matches!(look.state, State::Migrated(_))
+            }
+            Self::Recall | Self::RecallLeading => matches!(look.state, State::Premigrated(_)),
+            Self::Invalidate => look.state == State::Resident,
+            Self::Empty => look.state == State::Resident && look.size == 0,
+        };
+        assert!(kept, "{when}: {look:?}");
+    }
+
     /// After a death anywhere: one repair makes the file sound, and it is never other bytes than it should be.
-    pub(super) fn check(self, tree: &RawTree, world: &World, when: &str) {
+    pub(super) fn check(self, world: &World, when: &str) {
+        let tree = &world.tree;
         match tree.repair(&temporary(NAME)) {
             Ok(repaired) => assert_eq!(repaired, Repaired::Removed, "{when}"),
             Err(failure) => assert_eq!(failure.kind, Kind::NotFound, "{when}: {failure:?}"),
