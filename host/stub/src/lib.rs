@@ -5,6 +5,10 @@
 //! nothing is asynchronous: every call blocks on the disk, and runs where its caller lets things block. Memory does not grow with the
 //! content, but for 33 bytes for each 16 MiB of a recall.
 //!
+//! Whoever reads a file opens it and looks by the handle: data it stays for as long as it is open. Whoever writes opens it and calls
+//! [`RawFile::invalidate`] before the first change. Both are told `Busy` (`file-in-use`) for the moment in which it is being migrated,
+//! and try again.
+//!
 //! What is on the disk after a crash, by the last step that was durable, and what [`RawTree::repair`] makes of it:
 //!
 //! | work | died after | record says | content is | becomes |

@@ -73,7 +73,7 @@ impl World {
     /// Two copies of what the file holds now.
     fn proof(&self, name: &str) -> Proof {
         let file = self.tree.file(name, Access::Read).unwrap();
-        let version = Version::settled(&file).unwrap();
+        let version = patiently(|| Version::settled(&file)).unwrap();
         let mut content = Vec::new();
         File::open(self.path(name)).unwrap().read_to_end(&mut content).unwrap();
         let (blake3, blocks) = values(&content);

@@ -208,7 +208,10 @@ fn a_file_changed_within_the_last_tick_is_not_read_yet() {
     let file = world.tree.file("file", Access::Read).unwrap();
     assert_eq!(code(Version::settled(&file)), "file-in-use");
     std::thread::sleep(Duration::from_millis(40));
-    Version::settled(&file).unwrap();
+    patiently(|| Version::settled(&file)).unwrap();
+    let writer = world.tree.file("file", Access::Write).unwrap();
+    assert_eq!(code(Version::settled(&file)), "file-in-use", "nor one that is open for writing");
+    assert!(Version::settled(&writer).is_err());
 }
 
 #[test]
