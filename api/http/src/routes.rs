@@ -129,11 +129,12 @@ fn bare(path: &'static str) -> Option<&'static str> {
     path.strip_suffix('/').filter(|bare| !bare.is_empty())
 }
 
-/// Operations are made with these four methods only; anything else is served as GET would be, which the guard then refuses.
+/// Operations are made with these five methods only; anything else is served as GET would be, which the guard then refuses.
 fn verbs(method: &Method) -> (MethodFilter, HttpMethod) {
     match *method {
         Method::POST => (MethodFilter::POST, HttpMethod::Post),
         Method::PUT => (MethodFilter::PUT, HttpMethod::Put),
+        Method::PATCH => (MethodFilter::PATCH, HttpMethod::Patch),
         Method::DELETE => (MethodFilter::DELETE, HttpMethod::Delete),
         _ => (MethodFilter::GET, HttpMethod::Get),
     }
