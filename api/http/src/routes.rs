@@ -215,7 +215,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_open_to_everybody_is_so_with_any_credentials_and_with_none() {
-        for (path, authorization) in [("/x/login/", ""), ("/x/login", ""), ("/x/login/", "Bearer expired"), ("/x/login/", "Digest a")] {
+        for (path, authorization) in
+            [("/x/login/", ""), ("/x/login", ""), ("/x/login/", "Bearer expired"), ("/x/login/", "Digest a")]
+        {
             let request = Request::post(path).header("authorization", authorization).body(Body::empty()).unwrap();
             let response = dialect().0.oneshot(request).await.unwrap();
             assert_eq!(response.status(), StatusCode::OK, "{path} with {authorization:?}");

@@ -70,8 +70,10 @@ impl Query {
     pub(crate) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         let found = read(&text, words);
-        let message = found.is_none().then(|| unknown(&text, words)).unwrap_or_default();
-        self.or_refuse(name, found, &message)
+        if found.is_none() {
+            self.check.refuse(name, unknown(&text, words));
+        }
+        found
     }
 
     /// A list of these words.
