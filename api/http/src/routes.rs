@@ -129,11 +129,12 @@ fn bare(path: &'static str) -> Option<&'static str> {
     path.strip_suffix('/').filter(|bare| !bare.is_empty())
 }
 
-/// Operations are made with these four methods only; anything else is served as GET would be, which the guard then refuses.
+/// Operations are made with these five methods only; anything else is served as GET would be, which the guard then refuses.
 fn verbs(method: &Method) -> (MethodFilter, HttpMethod) {
     match *method {
         Method::POST => (MethodFilter::POST, HttpMethod::Post),
         Method::PUT => (MethodFilter::PUT, HttpMethod::Put),
+        Method::PATCH => (MethodFilter::PATCH, HttpMethod::Patch),
         Method::DELETE => (MethodFilter::DELETE, HttpMethod::Delete),
         _ => (MethodFilter::GET, HttpMethod::Get),
     }
@@ -188,7 +189,9 @@ mod tests {
         Routes::<()>::new()
             .on(Operation::get("/things/", "list", scope("index")).query("do", Kind::OneOf(&["a", "b"]), true, ""), handler)
             .on(Operation::post("/things/", "create", scope("create")), handler)
+            .on(Operation::patch("/things/", "change", scope("update")), handler)
             .on(Operation::get("/bare", "bare", scope("index")), handler)
+            .on(Operation::post("/login/", "log_in", Access::Public), handler)
             .finish::<Refusal>("/x", "", "", Arc::new(Porter), |operation| operation)
     }
 
@@ -199,6 +202,7 @@ mod tests {
             ("GET", "/x/things", StatusCode::OK),
             ("POST", "/x/things/", StatusCode::FORBIDDEN),
             ("POST", "/x/things", StatusCode::FORBIDDEN),
+            ("PATCH", "/x/things/", StatusCode::FORBIDDEN),
             ("PUT", "/x/things", StatusCode::METHOD_NOT_ALLOWED),
             ("GET", "/x/bare", StatusCode::OK),
             ("GET", "/x/bare/", StatusCode::NOT_FOUND),
@@ -209,11 +213,43 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_is_open_to_everybody_is_so_with_any_credentials_and_with_none() {
+        for (path, authorization) in
+            [("/x/login/", ""), ("/x/login", ""), ("/x/login/", "Bearer expired"), ("/x/login/", "Digest a")]
+        {
+            let request = Request::post(path).header("authorization", authorization).body(Body::empty()).unwrap();
+            let response = dialect().0.oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path} with {authorization:?}");
+        }
+        assert_eq!(dialect().1.value()["paths"]["/x/login/"]["post"]["security"], serde_json::json!([]));
+        assert!(dialect().1.value()["paths"]["/x/things/"]["post"]["security"].is_null());
+    }
+
+    #[tokio::test]
+    async fn a_dialect_can_lie_below_the_base_of_another() {
+        let below = Routes::<()>::new()
+            .on(Operation::get("/things/", "list", Access::Anyone), || async { StatusCode::ACCEPTED })
+            .finish::<Refusal>("/x/v2", "", "", Arc::new(Porter), |operation| operation)
+            .0;
+        let both = dialect().0.merge(below);
+        for (path, status) in [
+            ("/x/things/", StatusCode::OK),
+            ("/x/v2/things/", StatusCode::ACCEPTED),
+            ("/x/v2/none/", StatusCode::NOT_FOUND),
+            ("/x/v3/things/", StatusCode::NOT_FOUND),
+            ("/x/v2/openapi.json", StatusCode::OK),
+        ] {
+            let request = Request::get(path).header("authorization", "k").body(Body::empty()).unwrap();
+            assert_eq!(both.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+        }
+    }
+
     #[test]
     fn the_document_names_a_path_once_and_a_choice_with_its_words() {
         let (_, document) = dialect();
         let paths = document.value()["paths"].as_object().unwrap();
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/x/bare", "/x/things/"]);
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/x/bare", "/x/login/", "/x/things/"]);
         assert_eq!(paths["/x/things/"]["get"]["parameters"][0]["schema"]["enum"], serde_json::json!(["a", "b"]));
     }
 }

@@ -19,7 +19,9 @@ impl Authenticator for Proof {
         let identity = &self.app.identity;
         let proved = match &credentials {
             Credentials::Basic { user, password } => identity.verify_basic(user, &SecretText::new(password.reveal())).await,
-            Credentials::Bearer(key) | Credentials::Key(key) => identity.verify_key(&SecretText::new(key.reveal())).await,
+            Credentials::Bearer(key) | Credentials::ApiKey(key) | Credentials::Key(key) => {
+                identity.verify_key(&SecretText::new(key.reveal())).await
+            }
         };
         let caller = proved.map_err(refusal)?;
         let scope = |scope: identity::Scope| Scope { noun: scope.noun, verb: scope.verb };
