@@ -11,8 +11,10 @@ use crate::secret::Secret;
 pub enum Credentials {
     /// `Basic base64(user:password)`.
     Basic { user: String, password: Secret },
-    /// `Bearer KEY`.
+    /// `Bearer TOKEN`, or a key in its place.
     Bearer(Secret),
+    /// `Api-Key KEY`.
+    ClientKey(Secret),
     /// The header's whole value is a key, as some generated clients send it.
     Key(Secret),
 }
@@ -28,6 +30,7 @@ impl Credentials {
         match value.split_once(' ') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => Self::basic(rest.trim()),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => key(rest.trim()).map(Self::Bearer),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("api-key") => key(rest.trim()).map(Self::ClientKey),
             Some(_) => None,
             None => key(value).map(Self::Key),
         }
@@ -55,16 +58,17 @@ mod tests {
     }
 
     #[test]
-    fn three_forms_are_understood_and_a_password_may_hold_colons() {
+    fn four_forms_are_understood_and_a_password_may_hold_colons() {
         assert_eq!(of("Basic YWRhOmE6Yg=="), Some(Credentials::Basic { user: "ada".into(), password: Secret::new("a:b") }));
         assert_eq!(of("bearer k1"), Some(Credentials::Bearer(Secret::new("k1"))));
+        assert_eq!(of("Api-Key k1"), Some(Credentials::ClientKey(Secret::new("k1"))));
         assert_eq!(of("k1"), Some(Credentials::Key(Secret::new("k1"))));
     }
 
     #[test]
     fn everything_else_is_no_credentials() {
-        for value in ["", "Basic", "Basic !!!", "Basic YWRh", "Digest a=b", "Bearer ", "Bearer a b"] {
-            // "Basic" and "Bearer" alone read as bare keys, which no authenticator will know.
+        for value in ["", "Basic", "Basic !!!", "Basic YWRh", "Digest a=b", "Bearer ", "Bearer a b", "Api-Key ", "Api-Key a b"] {
+            // A scheme alone reads as a bare key, which no authenticator will know.
             let found = of(value);
             assert!(found.is_none() || matches!(found, Some(Credentials::Key(_))), "{value}: {found:?}");
         }
@@ -80,7 +84,9 @@ mod tests {
 
     #[test]
     fn debug_hides_the_secret() {
-        let text = format!("{:?}", of("Basic YWRhOmh1c2g="));
-        assert!(!text.contains("hush"), "{text}");
+        for value in ["Basic YWRhOmh1c2g=", "Bearer hush", "Api-Key hush", "hush"] {
+            let text = format!("{:?}", of(value).unwrap());
+            assert!(!text.contains("hush"), "{text}");
+        }
     }
 }

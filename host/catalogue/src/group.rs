@@ -11,7 +11,6 @@ use capstan_domain::{Failure, Kind, Outcome};
 use crate::Catalogue;
 use crate::account::{Account, next};
 use crate::connection::Connection;
-use crate::failure::missing;
 use crate::find::find;
 use crate::member::set_members;
 use crate::permission::{give, replace};

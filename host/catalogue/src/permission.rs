@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use capstan_domain::group::{GivenPermission, Holder};
 use capstan_domain::ids::{GroupId, Number, UserId};
-use capstan_domain::permission::{Action, Given, Noun, ObjectPermission, Permission};
+use capstan_domain::permission::{Action, Given, Noun, Permission};
 use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
@@ -54,14 +54,7 @@ impl Catalogue {
 
     /// The same, taken together.
     pub async fn given(&self, user: UserId) -> Outcome<Given> {
-        let mut given = Given::default();
-        for found in self.permissions_of_user(user).await? {
-            match found.object {
-                None => drop(given.everywhere.insert(found.permission)),
-                Some(object) => drop(given.objects.insert(ObjectPermission { permission: found.permission, object })),
-            }
-        }
-        Ok(given)
+        Ok(self.permissions_of_user(user).await?.into_iter().collect())
     }
 
     /// What the user has by themselves becomes exactly this.

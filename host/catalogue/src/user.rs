@@ -100,6 +100,18 @@ impl Catalogue {
         self.user_with_password(name).await.map(|(user, _)| user)
     }
 
+    /// The users of these names; a name that is not there is an `Invalid` "not-found".
+    pub async fn users_named(&self, names: &[String]) -> Outcome<Vec<User>> {
+        let mut found = Vec::with_capacity(names.len());
+        let mut connection = self.read().await?;
+        for name in names {
+            let query = sql(format!("{} WHERE t.name = $1", USERS.text())).bind(name);
+            let unknown = || Failure::invalid(format!("there is no user {name}")).with_code("not-found");
+            found.push(read(&mut connection.one(query).await?.ok_or_else(unknown)?)?);
+        }
+        Ok(found)
+    }
+
     pub async fn users(&self, listing: &Listing) -> Outcome<Page<User>> {
         self.list(&USERS, listing, read).await
     }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{GroupId, Number, UserId};
-use crate::permission::{Action, Noun, ObjectPermission, Permission};
+use crate::permission::{Action, Given, Noun, ObjectPermission, Permission};
 use crate::time::Timestamp;
 
 /// The groups every catalogue has.
@@ -98,4 +98,17 @@ pub struct GivenPermission {
     pub holder: Holder,
     pub permission: Permission,
     pub object: Option<Number>,
+}
+
+impl FromIterator<GivenPermission> for Given {
+    fn from_iter<I: IntoIterator<Item = GivenPermission>>(permissions: I) -> Self {
+        let mut given = Self::default();
+        for GivenPermission { permission, object, .. } in permissions {
+            match object {
+                None => given.everywhere.extend([permission]),
+                Some(object) => given.objects.extend([ObjectPermission { permission, object }]),
+            }
+        }
+        given
+    }
 }

@@ -3,6 +3,9 @@
 //! Doors name calls in the words of their dialects; permissions are the same on all doors. A call that stands in no table is for
 //! administrators only, so a new one is closed until somebody says here what it needs.
 
+use std::collections::BTreeSet;
+
+use crate::identity::Role;
 use crate::permission::{Action, Noun, Permission};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +125,14 @@ pub fn needed(noun: &str, verb: &str) -> Needed {
     }
 }
 
+/// What a role gives, said as permissions on all objects.
+pub fn of_role(role: Role) -> BTreeSet<Permission> {
+    const PLAIN: [(&str, Action); 4] =
+        [("index", Action::View), ("create", Action::Add), ("update", Action::Change), ("destroy", Action::Delete)];
+    let calls = NOUNS.iter().flat_map(|(word, noun)| PLAIN.map(|(verb, action)| (word, verb, Permission::new(action, *noun))));
+    calls.filter(|(word, verb, _)| role.may(word, verb)).map(|(_, _, permission)| permission).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +166,18 @@ mod tests {
     fn what_is_not_in_the_tables_is_for_administrators() {
         assert_eq!(needed("spells", "index"), Needed::Administrator);
         assert_eq!(needed("spaces", "enchant"), Needed::Administrator);
+    }
+
+    #[test]
+    fn a_role_gives_what_it_lets_do() {
+        assert_eq!(of_role(Role::Administrator), Permission::all().collect());
+        assert!(of_role(Role::Member).is_empty());
+        let reader = of_role(Role::Reader);
+        assert!(reader.contains(&Permission::new(Action::View, Noun::Space)));
+        assert!(
+            !reader.contains(&Permission::new(Action::Add, Noun::Space))
+                && !reader.contains(&Permission::new(Action::View, Noun::User))
+        );
     }
 
     #[test]

@@ -43,7 +43,8 @@ use axum::Router;
 use capstan_api_http::{Authenticator, Caller, Document};
 use capstan_api_nodeum::{Answer, Nodeum};
 use capstan_app::App;
-use capstan_domain::identity;
+use capstan_domain::ids::Number;
+use capstan_domain::{Outcome, identity};
 
 use crate::authenticator::caller_of;
 
@@ -55,6 +56,13 @@ pub(crate) struct Door {
 impl Door {
     fn caller(&self, caller: &Caller) -> Answer<identity::Caller> {
         caller_of(caller).map_err(failures::error)
+    }
+
+    /// The caller, if they may make this call about this object; who may not even look at it is told that it is not there.
+    fn caller_on(&self, caller: &Caller, (noun, verb): (&str, &str), object: Number) -> Outcome<identity::Caller> {
+        let caller = caller_of(caller)?;
+        caller.check_on(noun, verb, object)?;
+        Ok(caller)
     }
 }
 
