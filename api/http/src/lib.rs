@@ -26,7 +26,7 @@ pub use advice::advise;
 pub use authenticator::{Authenticator, NotAuthenticated};
 pub use body::{BODY_LIMIT_BYTES, BODY_READ_LIMIT, BodyLimit, Json, parse, read_as};
 pub use caller::{Caller, Rights};
-pub use credentials::Credentials;
+pub use credentials::{Credentials, Scheme};
 pub use document::Document;
 pub use given::Given;
 pub use operation::{Access, Kind, Operation};

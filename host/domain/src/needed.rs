@@ -24,7 +24,6 @@ const NOUNS: &[(&str, Noun)] = &[
     ("analytics", Noun::Analytics),
     ("audit", Noun::AuditEvent),
     ("buckets", Noun::Bucket),
-    ("client_keys", Noun::ClientKey),
     ("cloud_buckets", Noun::Bucket),
     ("cloud_connectors", Noun::Target),
     ("configurations", Noun::Configuration),
@@ -42,8 +41,6 @@ const NOUNS: &[(&str, Noun)] = &[
     ("groups", Noun::Group),
     ("ipaddresses", Noun::IpAddress),
     ("jobs", Noun::Job),
-    ("jobstats", Noun::Job),
-    ("job_tasks", Noun::Job),
     ("mounts", Noun::Mount),
     ("nas", Noun::Target),
     ("nas_shares", Noun::Bucket),
@@ -95,8 +92,15 @@ const VERBS: &[(&str, Action)] = &[
     ("run", Action::Change),
     ("update", Action::Change),
     ("action", Action::Change),
+    ("activate", Action::Change),
+    ("deactivate", Action::Change),
+    ("pause", Action::Change),
+    ("resume", Action::Change),
+    ("cancel", Action::Change),
+    ("resubmit", Action::Change),
     ("mount", Action::Change),
     ("unmount", Action::Change),
+    ("refresh", Action::Change),
     ("sync", Action::Change),
     ("sync_primary", Action::Change),
     ("destroy", Action::Delete),
@@ -106,7 +110,7 @@ const VERBS: &[(&str, Action)] = &[
 pub fn needed(noun: &str, verb: &str) -> Needed {
     let permission = |action, noun| Needed::Permission(Permission::new(action, noun));
     match (noun, verb) {
-        ("api_keys" | "own_password" | "own_client_keys" | "own_permissions", _) => return Needed::Nothing,
+        ("api_keys" | "own_password", _) => return Needed::Nothing,
         (_, "get_secret_key") => return Needed::Administrator,
         // Starting what is defined makes a job.
         ("tasks", "action") | ("workflows", "run") => return permission(Action::Add, Noun::Job),

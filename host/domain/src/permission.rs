@@ -62,7 +62,6 @@ macro_rules! nouns {
 nouns! {
     User = 1, "user", "user";
     Group = 2, "group", "group";
-    ClientKey = 3, "clientkey", "client key";
     Site = 4, "site", "site";
     Space = 5, "space", "space";
     File = 6, "file", "file";

@@ -9,20 +9,14 @@ use capstan_app::App;
 use capstan_domain::secret::SecretText;
 use capstan_domain::{Failure, Kind, Outcome, identity};
 
-/// Calls whose handlers ask of each object whether the caller may, and narrow their lists to what the caller may look at. Who has a
-/// permission on single objects only is let in here and nowhere else.
-const ASKED_OF_EACH: &[(&str, &[&str])] = &[
-    ("containers", &["index", "show", "update", "destroy"]),
-    ("cloud_buckets", &["index", "show", "update"]),
-    ("cloud_connectors", &["index", "show", "update", "destroy"]),
-    ("jobs", &["index", "show", "update"]),
-    ("nas_shares", &["index", "show", "update", "destroy"]),
-    ("targets", &["index", "show", "update", "destroy"]),
-    ("task_executions", &["index", "show"]),
-];
+/// Calls of one door, by noun, whose handlers ask of each object whether the caller may, and narrow their lists to what the caller may
+/// look at. Who has a permission on single objects only is let in there and nowhere else.
+pub(crate) type AskedOfEach = &'static [(&'static str, &'static [&'static str])];
 
+/// One a door.
 pub(crate) struct Proof {
     pub(crate) app: Arc<App>,
+    pub(crate) asked_of_each: AskedOfEach,
 }
 
 #[async_trait]
@@ -32,24 +26,27 @@ impl Authenticator for Proof {
         let proved = match &credentials {
             Credentials::Basic { user, password } => identity.verify_basic(user, &SecretText::new(password.reveal())).await,
             Credentials::Bearer(given) => identity.verify_bearer(&SecretText::new(given.reveal())).await,
-            Credentials::ClientKey(key) | Credentials::Key(key) => identity.verify_key(&SecretText::new(key.reveal())).await,
+            Credentials::ApiKey(key) | Credentials::Key(key) => identity.verify_key(&SecretText::new(key.reveal())).await,
         };
         let caller = proved.map_err(refusal)?;
-        Ok(Caller { name: caller.name.clone(), rights: Arc::new(Proved(caller)) })
+        Ok(Caller { name: caller.name.clone(), rights: Arc::new(Proved { caller, asked_of_each: self.asked_of_each }) })
     }
 }
 
 /// The caller as the use cases know them, on the way through the dialect.
-struct Proved(identity::Caller);
+struct Proved {
+    caller: identity::Caller,
+    asked_of_each: AskedOfEach,
+}
 
 impl Rights for Proved {
     fn may(&self, noun: &str, verb: &str) -> bool {
-        self.0.may(noun, verb)
+        self.caller.may(noun, verb)
     }
 
     fn may_some(&self, noun: &str, verb: &str) -> bool {
-        let asked = ASKED_OF_EACH.iter().any(|(known, verbs)| *known == noun && verbs.contains(&verb));
-        asked && self.0.may_some(noun, verb)
+        let asked = self.asked_of_each.iter().any(|(known, verbs)| *known == noun && verbs.contains(&verb));
+        asked && self.caller.may_some(noun, verb)
     }
 }
 
@@ -68,5 +65,5 @@ fn refusal(failure: Failure) -> NotAuthenticated {
 pub(crate) fn caller_of(caller: &Caller) -> Outcome<identity::Caller> {
     let rights: &dyn Any = caller.rights.as_ref();
     let proved = rights.downcast_ref::<Proved>();
-    proved.map(|proved| proved.0.clone()).ok_or_else(|| Failure::host("The caller has no identity", &caller.name))
+    proved.map(|proved| proved.caller.clone()).ok_or_else(|| Failure::host("The caller has no identity", &caller.name))
 }

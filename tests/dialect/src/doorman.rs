@@ -24,7 +24,7 @@ impl Authenticator for Doorman {
             Credentials::Basic { user, password } if user == "admin" && password.reveal() == "pw" => Ok(caller(None)),
             Credentials::Basic { user, password } if user == "guest" && password.reveal() == "pw" => Ok(caller(Some(Vec::new()))),
             Credentials::Basic { .. } => Err(NotAuthenticated::Wrong),
-            Credentials::Bearer(key) | Credentials::ClientKey(key) | Credentials::Key(key) => match key.reveal() {
+            Credentials::Bearer(key) | Credentials::ApiKey(key) | Credentials::Key(key) => match key.reveal() {
                 "busy" => Err(NotAuthenticated::Busy),
                 "down" => Err(NotAuthenticated::Unavailable("The catalogue cannot be read".into())),
                 text => {

@@ -46,7 +46,7 @@ use capstan_app::App;
 use capstan_domain::ids::Number;
 use capstan_domain::{Outcome, identity};
 
-use crate::authenticator::caller_of;
+use crate::authenticator::{AskedOfEach, caller_of};
 
 /// One for all nouns; each noun's trait is implemented in its own file.
 pub(crate) struct Door {
@@ -65,6 +65,14 @@ impl Door {
         Ok(caller)
     }
 }
+
+pub(crate) const ASKED_OF_EACH: AskedOfEach = &[
+    ("cloud_buckets", &["index", "show", "update"]),
+    ("cloud_connectors", &["index", "show", "update", "destroy"]),
+    ("containers", &["index", "show", "update", "destroy"]),
+    ("nas_shares", &["index", "show", "update", "destroy"]),
+    ("task_executions", &["index", "show"]),
+];
 
 pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (Router, Document) {
     let door = Arc::new(Door { app });
