@@ -6,6 +6,7 @@ use capstan_api_nodeum::{
     ActiveJob, ActiveJobState, Answer, Code, Error, Listing, NasShare, NasShareInput, NasShares, Page, SharesOf,
 };
 use capstan_app::targets::TargetChange;
+use capstan_domain::identity;
 use capstan_domain::job::Work;
 use capstan_domain::listing::{self, Operator};
 use capstan_domain::location::Location;
@@ -13,7 +14,7 @@ use capstan_domain::pool::PoolRole;
 use capstan_domain::target::{NewTarget, Target};
 use serde_json::Value;
 
-use super::failures::error;
+use super::failures::{error, missing};
 use super::listing::{Column, Columns, filter, listing};
 use super::nas::{protocol, target_name};
 use super::protocols::NAS_PLUGINS;
