@@ -57,7 +57,7 @@ impl Guard {
         match access {
             None => Err(Problem::NotFound),
             Some(Access::Anyone | Access::Public) => Ok(caller),
-            Some(Access::Scope(noun, verb)) if caller.may(noun, verb) => Ok(caller),
+            Some(Access::Scope(noun, verb)) if caller.is_let_in(noun, verb) => Ok(caller),
             Some(Access::Scope(noun, verb)) => Err(Problem::Forbidden { noun, verb }),
         }
     }

@@ -25,7 +25,7 @@ mod secret;
 pub use advice::advise;
 pub use authenticator::{Authenticator, NotAuthenticated};
 pub use body::{BODY_LIMIT_BYTES, BODY_READ_LIMIT, BodyLimit, Json, parse, read_as};
-pub use caller::{Caller, Rights, Scope};
+pub use caller::{Caller, Rights};
 pub use credentials::{Credentials, Scheme};
 pub use document::Document;
 pub use given::Given;

@@ -13,7 +13,7 @@ pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Administrators, and keys with this noun and verb among their scopes.
+    /// Whoever may this verb on the noun, by their role or by what they were given; of keys with scopes those that name it.
     Scope(&'static str, &'static str),
     /// Everybody who has proved who they are.
     Anyone,

@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::authenticator::NotAuthenticated;
-    use crate::caller::Caller;
+    use crate::caller::{Caller, Rights};
     use crate::credentials::Credentials;
     use crate::operation::{Access, Kind};
 
@@ -172,14 +172,26 @@ mod tests {
         }
     }
 
-    /// Whoever comes may look, and nothing else.
+    /// At all things, and to replace some.
+    struct Looks;
+
+    impl Rights for Looks {
+        fn may(&self, _: &str, verb: &str) -> bool {
+            verb == "index"
+        }
+
+        fn may_some(&self, _: &str, verb: &str) -> bool {
+            verb == "replace"
+        }
+    }
+
+    /// Whoever comes may look, and replace some.
     struct Porter;
 
     #[async_trait]
     impl Authenticator for Porter {
         async fn authenticate(&self, _: Credentials) -> Result<Caller, NotAuthenticated> {
-            let rights = |_: &str, verb: &str| verb == "index";
-            Ok(Caller { id: "1".into(), name: "ada".into(), role: "role".into(), rights, scopes: None })
+            Ok(Caller { name: "ada".into(), rights: Arc::new(Looks) })
         }
     }
 
@@ -190,6 +202,8 @@ mod tests {
             .on(Operation::get("/things/", "list", scope("index")).query("do", Kind::OneOf(&["a", "b"]), true, ""), handler)
             .on(Operation::post("/things/", "create", scope("create")), handler)
             .on(Operation::patch("/things/", "change", scope("update")), handler)
+            .on(Operation::put("/some", "replace", scope("replace")), handler)
+            .on(Operation::delete("/some", "destroy", scope("destroy")), handler)
             .on(Operation::get("/bare", "bare", scope("index")), handler)
             .on(Operation::post("/login/", "log_in", Access::Public), handler)
             .finish::<Refusal>("/x", "", "", Arc::new(Porter), |operation| operation)
@@ -245,11 +259,20 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn who_may_on_some_objects_is_let_in_to_be_asked_which() {
+        for (method, status) in [("PUT", StatusCode::OK), ("DELETE", StatusCode::FORBIDDEN)] {
+            let request =
+                Request::builder().method(method).uri("/x/some").header("authorization", "k").body(Body::empty()).unwrap();
+            assert_eq!(dialect().0.oneshot(request).await.unwrap().status(), status, "{method}");
+        }
+    }
+
     #[test]
     fn the_document_names_a_path_once_and_a_choice_with_its_words() {
         let (_, document) = dialect();
         let paths = document.value()["paths"].as_object().unwrap();
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/x/bare", "/x/login/", "/x/things/"]);
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/x/bare", "/x/login/", "/x/some", "/x/things/"]);
         assert_eq!(paths["/x/things/"]["get"]["parameters"][0]["schema"]["enum"], serde_json::json!(["a", "b"]));
     }
 }

@@ -47,6 +47,11 @@ pub(crate) const JOBS: Select = Select {
             Type::Id,
             "t.number IN (SELECT n.number FROM drive_jobs r JOIN jobs n ON n.id = r.job WHERE {r.owner})",
         ),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_job' AND {v.holder})",
+        ),
     ],
     open: &["work", "definition:d.attributes"],
     order: "t.number",

@@ -7,6 +7,7 @@
 //! One file a noun, each an `impl Catalogue`. An update writes the whole record back, or of a drive or a snapshot, which a job may
 //! change at the same time, what it is given; `updated` is set here.
 
+mod account;
 mod adopt;
 mod answers;
 mod api_key;
@@ -31,6 +32,7 @@ mod entry;
 mod failure;
 mod find;
 mod grant;
+mod group;
 mod guest_state;
 mod inventory;
 mod job;
@@ -38,12 +40,14 @@ mod left_upload;
 mod library;
 mod location;
 mod machine;
+mod member;
 mod metrics;
 mod migrate;
 mod mounting;
 mod open;
 mod outcome;
 mod paths;
+mod permission;
 #[cfg(test)]
 mod plans;
 mod plugin;

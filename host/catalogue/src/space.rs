@@ -3,12 +3,14 @@
 use capstan_domain::Outcome;
 use capstan_domain::ids::{Reference, SpaceId};
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::permission::Noun;
 use capstan_domain::space::{NewSpace, Space};
 use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
 use crate::failure::missing;
 use crate::find::find;
+use crate::permission::forget_objects;
 use crate::query::{Row, json, sql};
 use crate::select::{Field, Select, Type};
 use crate::tree::{Owner, make_tree, uncount_replicas};
@@ -34,6 +36,11 @@ pub(crate) const SPACES: Select = Select {
         Field("cache_quota_bytes", Type::Integer, "t.cache_quota_bytes"),
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_space' AND {v.holder})",
+        ),
     ],
     open: &["attributes"],
     order: "t.number",
@@ -124,6 +131,7 @@ impl Catalogue {
         self.write(move |connection| {
             Box::pin(async move {
                 uncount_replicas(connection, Owner::Space(id)).await?;
+                forget_objects(connection, Noun::Space, sql("SELECT number FROM spaces WHERE id = ?").bind(id)).await?;
                 match connection.run(sql("DELETE FROM spaces WHERE id = $1").bind(id)).await? {
                     0 => Err(missing("space")),
                     _ => Ok(()),

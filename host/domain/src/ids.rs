@@ -68,6 +68,7 @@ ids! {
     TagId,
     LibraryId,
     TapeDriveId,
+    GroupId,
 }
 
 /// The integer a dialect shows; unique and never reused within its noun.

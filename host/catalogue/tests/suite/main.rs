@@ -11,6 +11,7 @@ mod drive_lists;
 mod drive_uploads;
 mod drives;
 mod entries;
+mod groups;
 mod identities;
 mod jobs;
 mod lists;
