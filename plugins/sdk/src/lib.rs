@@ -19,6 +19,7 @@
 //! moves them natively. Everything that answers, answers with a `Failure` that says whether asking again helps and who has to
 //! act; `failure` has a constructor a kind.
 
+mod bell;
 pub mod bindings;
 pub mod checksum;
 pub mod config;

@@ -1,24 +1,32 @@
-//! One call at a time, where calls of an instance share what one of them makes: a token, say.
+//! One call at a time, where calls of an instance share what one of them makes: a token, say. Who comes first is served first.
 //!
 //! Calls are tasks of their own, and none can wake another: a task that waits for nothing but another one traps, so the locks of
-//! `futures` are no use across calls. Who waits here looks again after a moment that the host ends.
+//! `futures` are no use across calls. Who waits here is told through the host (see `bell`).
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::pin;
 use std::time::Instant;
 
-use crate::failure::{Failure, Outcome, cancelled, timed_out};
-use crate::{clock, job};
+use futures::future::{Either, select};
 
-/// Milliseconds before the second look; they double from look to look, so that many who wait for long cost little.
-const FIRST_LOOK_MS: u64 = 10;
-const LONGEST_LOOK_MS: u64 = 500;
+use crate::bell::{Bell, Ear, pair};
+use crate::failure::{Failure, Outcome, cancelled, timed_out};
+
+/// Milliseconds after which who waits looks whether its job was cancelled.
+const LOOK_MS: u64 = 250;
 /// Milliseconds of one wait in all: less than a call may take, so that who waits in vain can still say so.
 const LONGEST_WAIT_MS: u64 = 45_000;
 
 #[derive(Debug, Default)]
 pub struct Turns {
     taken: Cell<bool>,
+    /// Calls that wait, as they came; a host gives an instance so many at a time.
+    waiting: RefCell<VecDeque<(u64, Bell)>>,
+    /// Whom the turn was given to that did not take it up yet.
+    given: Cell<Option<u64>>,
+    next: Cell<u64>,
     /// When what is shared could last not be made, and why.
     failed: RefCell<Option<(Instant, Failure)>>,
 }
@@ -31,23 +39,36 @@ pub struct Turn<'a>(&'a Turns);
 impl Turns {
     /// Waits for the turn. Look at what is shared again afterwards: another call may have made it meanwhile.
     pub async fn take(&self) -> Outcome<Turn<'_>> {
-        let mut waited_ms = 0;
-        for look in 0.. {
-            if !self.taken.replace(true) {
-                return Ok(Turn(self));
-            }
-            // The waits of a cancelled job end at once.
-            if job::cancelled() {
+        if !self.taken.replace(true) {
+            return Ok(Turn(self));
+        }
+        let (place, mut ear) = self.queue();
+        let mut hearing = pin!(ear.hear());
+        for _ in 0..LONGEST_WAIT_MS / LOOK_MS {
+            // The waits of a cancelled job end soon.
+            if outside::cancelled() {
                 return Err(cancelled("the job was cancelled"));
             }
-            if waited_ms >= LONGEST_WAIT_MS {
+            if let Either::Left(_) = select(hearing.as_mut(), pin!(outside::pause(LOOK_MS))).await {
                 break;
             }
-            let next_ms = next_look_ms(look);
-            clock::wait(next_ms).await;
-            waited_ms += next_ms;
         }
-        Err(timed_out("what another call makes does not get ready"))
+        if place.take_up() { Ok(Turn(self)) } else { Err(timed_out("what another call makes does not get ready")) }
+    }
+
+    fn queue(&self) -> (Place<'_>, Ear) {
+        let (bell, ear) = pair();
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        self.waiting.borrow_mut().push_back((number, bell));
+        (Place { turns: self, number }, ear)
+    }
+
+    /// To the next one that waits, if any does.
+    fn pass_on(&self) {
+        let next = self.waiting.borrow_mut().pop_front();
+        self.given.set(next.as_ref().map(|(number, _)| *number));
+        self.taken.set(next.is_some());
     }
 
     /// What is shared: as `look` finds it, or as `make` makes it, for which one call at a time has the turn. Who waited for a call that
@@ -79,26 +100,86 @@ impl Turns {
     }
 }
 
-fn next_look_ms(looks: u32) -> u64 {
-    FIRST_LOOK_MS.saturating_mul(1 << looks.min(20)).min(LONGEST_LOOK_MS)
-}
-
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.taken.set(false);
+        self.0.pass_on();
+    }
+}
+
+/// Of one that waits. Given up when it is dropped, and the turn passed on if it came meanwhile.
+struct Place<'a> {
+    turns: &'a Turns,
+    number: u64,
+}
+
+impl Place<'_> {
+    fn take_up(&self) -> bool {
+        let mine = self.turns.given.get() == Some(self.number);
+        if mine {
+            self.turns.given.set(None);
+        }
+        mine
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.take_up() {
+            self.turns.pass_on();
+        } else {
+            self.turns.waiting.borrow_mut().retain(|(number, _)| *number != self.number);
+        }
+    }
+}
+
+#[cfg(target_family = "wasm")]
+mod outside {
+    pub(super) use crate::job::cancelled;
+
+    pub(super) async fn pause(milliseconds: u64) {
+        crate::clock::wait(milliseconds).await;
+    }
+}
+
+/// Natively nobody cancels, and nobody gives up.
+#[cfg(not(target_family = "wasm"))]
+mod outside {
+    pub(super) fn cancelled() -> bool {
+        false
+    }
+
+    pub(super) async fn pause(_milliseconds: u64) {
+        std::future::pending().await
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
     use super::*;
 
     #[test]
-    fn who_waits_long_looks_seldom() {
-        assert_eq!([0, 1, 2, 5, 6, 100, u32::MAX].map(next_look_ms), [10, 20, 40, 320, 500, 500, 500]);
+    fn turns_go_round_as_calls_came_and_past_those_that_gave_up() {
+        let turns = Turns::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = Box::pin(turns.take());
+        let Poll::Ready(Ok(turn)) = first.as_mut().poll(&mut context) else { unreachable!("nobody has the turn") };
+        let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(turns.take())).collect();
+        for taking in &mut waiting {
+            assert!(taking.as_mut().poll(&mut context).is_pending());
+        }
+        // One leaves the queue, another one only when its turn has come.
+        drop(waiting.remove(1));
+        drop(turn);
+        drop(waiting.remove(0));
+        let Poll::Ready(Ok(turn)) = waiting[0].as_mut().poll(&mut context) else { unreachable!("it is next") };
+        assert!(waiting[1].as_mut().poll(&mut context).is_pending());
+        drop(turn);
+        assert!(turns.taken.get(), "it waits for who was told");
+        let Poll::Ready(Ok(turn)) = waiting[1].as_mut().poll(&mut context) else { unreachable!("it is next") };
+        drop(turn);
+        assert!(!turns.taken.get());
     }
 
     #[test]

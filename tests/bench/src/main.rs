@@ -67,6 +67,8 @@ const BENCHES: [(&str, &str, Bench); 17] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // What went wrong on the way, and what it cost, is nothing that a table shows.
+    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).with_writer(std::io::stderr).init();
     let (name, rest) = arguments.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
     // Not measurements: the other side of some, as processes of their own.
     let result = match name {

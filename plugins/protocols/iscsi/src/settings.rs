@@ -77,7 +77,7 @@ impl Settings {
             data_digest: DigestUse::Off,
             receive_segment: 256 << 10,
             max_burst: 1 << 20,
-            first_burst: 256 << 10,
+            first_burst: 1 << 20,
             initial_r2t: false,
             immediate_data: true,
             outstanding_r2t: 1,

@@ -52,6 +52,17 @@ impl Layout {
         Self { geometry, wrap: wrap * gain, firsts }
     }
 
+    /// The same, knowing better how many bytes of the tape are a partition's.
+    pub(crate) fn with_partition(mut self, partition: u32, bytes: u64, gain: f64) -> Self {
+        let at = usize::try_from(partition).unwrap_or(usize::MAX);
+        let wraps =
+            self.firsts.get(at).zip(self.firsts.get(at.saturating_add(1))).map_or(0, |(from, to)| to.saturating_sub(*from));
+        if bytes > 0 && wraps > 0 && gain.is_finite() && gain > 0.0 {
+            self.wrap = bytes as f64 / f64::from(wraps) * gain;
+        }
+        self
+    }
+
     /// Before that byte of a partition. What lies behind the partition's end is taken to lie at it.
     pub(crate) fn spot(&self, partition: u32, byte: f64) -> Spot {
         let at = usize::try_from(partition).unwrap_or(usize::MAX);
@@ -97,5 +108,8 @@ mod tests {
         assert_eq!(layout.spot(0, 1e20), Spot { wrap: 1, metres: 0.0 });
         assert_eq!(layout.spot(1, 1e20).wrap, 279);
         assert_eq!(layout.spot(9, 0.0).wrap, 0);
+        // Its own wraps hold what it holds.
+        let counted = layout.with_partition(1, 278_000, 1.0);
+        assert_eq!(counted.spot(1, 1_500.0), Spot { wrap: 3, metres: geometry.metres / 2.0 });
     }
 }

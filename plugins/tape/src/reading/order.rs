@@ -25,8 +25,8 @@ pub(crate) struct Ways<'a> {
 }
 
 impl<'a> Ways<'a> {
-    fn new(layout: &'a Layout, block: u32, from: (u32, u64), wanted: &[Wanted]) -> Self {
-        let spot = |partition: u32, object: u64| layout.spot(partition, object as f64 * f64::from(block));
+    fn new(layout: &'a Layout, before: &dyn Fn(u64) -> u64, from: (u32, u64), wanted: &[Wanted]) -> Self {
+        let spot = |partition: u32, object: u64| layout.spot(partition, before(object) as f64);
         let here = spot(from.0, from.1);
         let begins = wanted.iter().map(|file| spot(file.partition, file.object));
         let ends = wanted.iter().map(|file| spot(file.partition, file.object.saturating_add(file.blocks)));
@@ -60,12 +60,12 @@ fn of(spots: &[Spot], number: u32) -> Spot {
     usize::try_from(number).ok().and_then(|at| spots.get(at)).copied().unwrap_or_default()
 }
 
-/// Indexes into `wanted`, in the order in which the files are best read. `from`: partition and object where the tape is. `block`: bytes of a
-/// block. No layout: the tape is not known, and files are read as their numbers say.
-pub(crate) fn order(layout: Option<&Layout>, block: u32, from: (u32, u64), wanted: &[Wanted]) -> Vec<u32> {
+/// Indexes into `wanted`, in the order in which the files are best read. `before`: the bytes of a partition that lie
+/// before an object. `from`: partition and object where the tape is. No layout: the tape is not known, and files are read as their numbers say.
+pub(crate) fn order(layout: Option<&Layout>, before: &dyn Fn(u64) -> u64, from: (u32, u64), wanted: &[Wanted]) -> Vec<u32> {
     let files = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
     let Some(layout) = layout else { return numbered(wanted).into_iter().map(|number| number.saturating_sub(1)).collect() };
-    let ways = Ways::new(layout, block, from, wanted);
+    let ways = Ways::new(layout, before, from, wanted);
     let tours = [numbered(wanted), out_and_back(&ways, files)];
     let begun = tours.into_iter().map(|tour| std::iter::once(0).chain(tour).collect::<Vec<u32>>());
     let best = begun.min_by(|one, other| ways.length(one).total_cmp(&ways.length(other))).unwrap_or_default();
@@ -75,8 +75,8 @@ pub(crate) fn order(layout: Option<&Layout>, block: u32, from: (u32, u64), wante
 
 /// Seconds of all ways, without reading.
 #[cfg(test)]
-pub(crate) fn seconds(layout: &Layout, block: u32, from: (u32, u64), wanted: &[Wanted], order: &[u32]) -> f64 {
-    let ways = Ways::new(layout, block, from, wanted);
+pub(crate) fn seconds(layout: &Layout, before: &dyn Fn(u64) -> u64, from: (u32, u64), wanted: &[Wanted], order: &[u32]) -> f64 {
+    let ways = Ways::new(layout, before, from, wanted);
     let tour: Vec<u32> = std::iter::once(0).chain(order.iter().map(|index| index.saturating_add(1))).collect();
     ways.length(&tour)
 }

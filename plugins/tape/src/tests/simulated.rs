@@ -22,7 +22,10 @@ impl Simulated {
 
     /// Cartridges `SIM001L9` and on, each of so many bytes.
     pub(crate) fn start(drives: usize, partitions: bool, cartridges: u16, capacity: u64) -> Self {
-        let features = Features { partitions, ..Features::default() };
+        Self::with(drives, Features { partitions, ..Features::default() }, cartridges, capacity)
+    }
+
+    pub(crate) fn with(drives: usize, features: Features, cartridges: u16, capacity: u64) -> Self {
         let plan = Plan {
             drives: vec![DrivePlan { features }; drives],
             cartridges: (1..=cartridges).map(|number| CartridgePlan::new(&Self::label(number), capacity)).collect(),

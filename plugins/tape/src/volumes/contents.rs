@@ -4,6 +4,7 @@ use capstan_sdk::Outcome;
 use capstan_sdk::types::{Attributes, Node, NodePage};
 
 use super::archive::Archive;
+use super::depth::Stretch;
 use super::ltfs::Ltfs;
 use crate::tape::Spot;
 
@@ -36,6 +37,8 @@ pub(crate) trait Files {
     fn xattrs(&self, path: &str) -> Outcome<Vec<(String, Vec<u8>)>>;
     /// Where these bytes of a file are: from the first to behind the last. Of something else `invalid`.
     fn runs(&self, path: &str, from: u64, to: u64) -> Outcome<Vec<Run>>;
+    /// Where all files of the partition are that is written to, in no order; none where that says no more than the numbers of blocks.
+    fn stretches(&self) -> Vec<Stretch>;
 
     fn make_directory(&mut self, path: &str, now: i64) -> Outcome<()>;
     fn remove(&mut self, path: &str, now: i64) -> Outcome<()>;

@@ -1,7 +1,8 @@
-//! What a file is written from: bytes in one go, and their hash where it is known before.
+//! What a file is written from: bytes in one go, and their hash. The host reckons it as they pass: that is quicker than here.
 
 use capstan_sdk::content::Content;
-use capstan_sdk::{Outcome, StreamReader, StreamResult, checksum, gather};
+use capstan_sdk::failure::invalid;
+use capstan_sdk::{Blame, Outcome, StreamReader, StreamResult, checksum, gather};
 
 /// Bytes that are asked for at once.
 const PIECE: usize = 1 << 20;
@@ -10,7 +11,9 @@ const BLAKE3: &str = "blake3";
 pub(crate) trait Incoming {
     fn size(&self) -> u64;
     /// Of all of it, if somebody knows it.
-    fn blake3(&self) -> Option<[u8; 32]>;
+    fn known_blake3(&self) -> Option<[u8; 32]>;
+    /// Of all of it, when all of it came.
+    async fn blake3(&self) -> Outcome<[u8; 32]>;
     fn flow(&self) -> impl Flow;
 }
 
@@ -24,8 +27,13 @@ impl Incoming for Content {
         Content::size(self)
     }
 
-    fn blake3(&self) -> Option<[u8; 32]> {
+    fn known_blake3(&self) -> Option<[u8; 32]> {
         checksum::known(self, BLAKE3, 0, Content::size(self))?.try_into().ok()
+    }
+
+    async fn blake3(&self) -> Outcome<[u8; 32]> {
+        let told = checksum::of(self, BLAKE3, 0, Content::size(self)).await?.value;
+        told.try_into().map_err(|_| invalid("a checksum of another length").blame(Blame::Host))
     }
 
     fn flow(&self) -> impl Flow {

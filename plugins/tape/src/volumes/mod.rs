@@ -30,6 +30,7 @@ mod attempts;
 mod changes;
 mod close;
 mod contents;
+mod depth;
 mod enter;
 mod feed;
 mod format;

@@ -5,6 +5,7 @@ use capstan_sdk::Outcome;
 use capstan_sdk::failure::{invalid, not_found};
 
 use super::contents::Run;
+use super::depth::Depth;
 use super::{Inside, Mount, drive_of, paths};
 use crate::inventory::holder;
 use crate::plan;
@@ -12,6 +13,8 @@ use crate::reading::{self, Geometry, Layout, Wanted};
 use crate::site::site;
 use crate::tape::Spot;
 
+/// From here on more bytes came than went onto the tape because the drive compressed them.
+const COMPRESSED: f64 = 1.05;
 /// Paths of one plan.
 const PATHS: usize = 4_096;
 
@@ -40,8 +43,9 @@ pub(crate) async fn order(cartridge: &str, files: &[String]) -> Outcome<Vec<u32>
     Ok(match recommended {
         Some(order) => order.into_iter().filter_map(|index| u32::try_from(index).ok()).collect(),
         None => {
-            let block = mount.volume.borrow().files().block();
-            reading::order(layout(&mount).as_ref(), block, (u32::from(here.partition), here.object), &wanted)
+            let depth = depth(&mount);
+            let before = |object| depth.before(object);
+            reading::order(layout(&mount, &depth).as_ref(), &before, (u32::from(here.partition), here.object), &wanted)
         }
     })
 }
@@ -67,14 +71,31 @@ fn segment(wanted: &Wanted) -> Segment {
     Segment { partition, first: wanted.object, last: wanted.object.saturating_add(wanted.blocks.saturating_sub(1)) }
 }
 
-fn layout(mount: &Mount) -> Option<Layout> {
+fn depth(mount: &Mount) -> Depth {
+    let volume = mount.volume.borrow();
+    Depth::new(volume.files().block(), volume.files().stretches())
+}
+
+fn layout(mount: &Mount, depth: &Depth) -> Option<Layout> {
     let geometry = Geometry::of(mount.shape.density?)?;
+    let (next, room) = (mount.volume.borrow().files().next(), mount.room.borrow());
     let sizes = mount.shape.page.as_ref().map(|page| (0..mount.shape.partitions()).filter_map(|at| page.size(usize::from(at))));
     let sizes: Vec<u64> = sizes.into_iter().flatten().collect();
+    let used = room.capacity().zip(room.left()).and_then(|(capacity, left)| capacity.checked_sub(left));
+    // A volume of which the end is not known is not written to.
+    let used = used.filter(|used| *used > 0 && next.object != u64::MAX);
+    let gain = used.map_or(1.0, |used| depth.before(next.object) as f64 / used as f64);
+    // A little is what the drive writes besides, or counts coarsely.
+    let gain = if gain > COMPRESSED { gain } else { 1.0 };
     if sizes.len() > 1 {
         let whole = sizes.iter().fold(0_u64, |whole, size| whole.saturating_add(*size));
-        return Some(Layout::new(geometry, Some(whole), &sizes, 1.0));
+        let layout = Layout::new(geometry, Some(whole), &sizes, gain);
+        // The page counts in larger units than the cartridge's memory does.
+        return Some(match room.capacity() {
+            Some(capacity) => layout.with_partition(u32::from(next.partition), capacity, gain),
+            None => layout,
+        });
     }
     // Of one partition all is its own.
-    Some(Layout::new(geometry, mount.room.borrow().capacity(), &[], 1.0))
+    Some(Layout::new(geometry, room.capacity(), &[], gain))
 }

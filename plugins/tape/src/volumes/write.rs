@@ -126,13 +126,18 @@ async fn room_for(mut entered: Entered, size: u64) -> Outcome<Entered> {
 }
 
 async fn lay(mount: &Mount, tape: &mut Tape, path: &str, content: &impl Incoming, options: &PutOptions) -> Result<(), Broken> {
-    let (size, known, now) = (content.size(), content.blake3(), now());
+    let (size, known, now) = (content.size(), content.known_blake3(), now());
     let dress = Dress { modified: whole_file::modified(options).unwrap_or(now), now };
     mount.volume.borrow_mut().files_mut().begin(path, size, dress, known).map_err(Broken::Source)?;
     let next = mount.volume.borrow().files().next();
     let mut feed = Feed::begin(tape, next).await.map_err(Broken::Tape)?;
-    let poured = pour(mount, tape, &mut feed, content, known).await;
-    let ended = match poured {
+    let poured = pour(mount, tape, &mut feed, content).await;
+    let hashed = match (poured, known) {
+        (Ok(()), Some(known)) => Ok(known),
+        (Ok(()), None) => content.blake3().await.map_err(Broken::Source),
+        (Err(broken), _) => Err(broken),
+    };
+    let ended = match hashed {
         Ok(blake3) => mount.volume.borrow_mut().files_mut().end(blake3).map_err(Broken::Source),
         Err(broken) => Err(broken),
     };
@@ -147,25 +152,14 @@ async fn lay(mount: &Mount, tape: &mut Tape, path: &str, content: &impl Incoming
     ended
 }
 
-/// The hash of all that came.
-async fn pour(
-    mount: &Mount,
-    tape: &mut Tape,
-    feed: &mut Feed,
-    content: &impl Incoming,
-    known: Option<[u8; 32]>,
-) -> Result<[u8; 32], Broken> {
-    let (mut flow, mut hasher) = (content.flow(), blake3::Hasher::new());
-    let mut left = content.size();
+async fn pour(mount: &Mount, tape: &mut Tape, feed: &mut Feed, content: &impl Incoming) -> Result<(), Broken> {
+    let (mut flow, mut left) = (content.flow(), content.size());
     let closing = mount.volume.borrow().files().closing();
     while let Some(piece) = flow.next().await.map_err(Broken::Source)? {
         if outside::cancelled() {
             return Err(Broken::Source(cancelled("the job was cancelled")));
         }
         left = left.checked_sub(piece.len() as u64).ok_or_else(too_long)?;
-        if known.is_none() {
-            hasher.update(&piece);
-        }
         let mut rest = piece.as_slice();
         while !rest.is_empty() {
             let filled = mount.volume.borrow_mut().files_mut().fill(rest).map_err(Broken::Source)?;
@@ -176,7 +170,7 @@ async fn pour(
             return Err(Broken::Full);
         }
     }
-    Ok(known.unwrap_or_else(|| *hasher.finalize().as_bytes()))
+    Ok(())
 }
 
 fn too_long() -> Broken {

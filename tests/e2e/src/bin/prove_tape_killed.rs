@@ -24,7 +24,7 @@ struct Arguments {
     #[arg(long, default_value_t = 150)]
     files: usize,
     /// How many seconds of the simulator's model pass in one.
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 500.0)]
     times: f64,
     /// Its devices are the host's own, not iSCSI's.
     #[arg(long)]

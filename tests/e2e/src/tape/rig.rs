@@ -87,7 +87,9 @@ impl TapeRig {
     fn register(&self, more: Value) -> anyhow::Result<()> {
         let client = &self.cargo.client;
         let mut configuration = self.library.configuration()?;
-        configuration.as_object_mut().zip(more.as_object()).map(|(all, more)| all.extend(more.clone()));
+        if let (Some(all), Some(more)) = (configuration.as_object_mut(), more.as_object()) {
+            all.extend(more.clone());
+        }
         let target = json!({ "name": TARGET, "plugin": "tape", "configuration": configuration });
         client.post("/capstan/v1/targets", &target)?;
         for path in self.library.paths()? {

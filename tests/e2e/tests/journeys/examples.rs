@@ -1,5 +1,7 @@
 //! The examples run as they stand.
 
+#![allow(clippy::unwrap_used, reason = "everything here is a test")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

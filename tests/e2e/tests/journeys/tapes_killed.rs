@@ -12,8 +12,8 @@ const DEATHS: u32 = 8;
 const FILES: usize = 100;
 const SMALL: usize = 64 << 10;
 const LARGE: u64 = 2 << 20;
-/// A load takes a third of a second, and a task long enough to be killed in it.
-const TIMES: f64 = 50.0;
+/// A load takes a fifteenth of a second, and a task some seconds: long enough to be killed in it.
+const TIMES: f64 = 250.0;
 const DRIVES: u16 = 2;
 const CARTRIDGES: u16 = 2;
 

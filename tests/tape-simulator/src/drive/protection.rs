@@ -1,6 +1,8 @@
 //! Logical block protection (SSC-5, section 4.2.29): behind each block, four bytes by which the drive sees that it came whole. Method 2 is known,
 //! CRC32C; method 1, Reed-Solomon, is not.
 
+use crc_fast::CrcAlgorithm;
+
 /// Bytes behind each block.
 pub(super) const BYTES: usize = 4;
 pub(super) const CRC32C: u8 = 2;
@@ -34,55 +36,9 @@ pub(super) fn protect(block: &mut Vec<u8>) {
     block.extend_from_slice(&check.to_le_bytes());
 }
 
-/// Reflected polynomial of Castagnoli.
-const POLYNOMIAL: u32 = 0x82f6_3b78;
-/// Bytes that are taken at once.
-const AT_ONCE: usize = 8;
-
-/// By how many zero bytes follow, and by byte.
-static TABLES: [[u32; 256]; AT_ONCE] = tables();
-
-#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled: an index that is out of bounds does not compile")]
-const fn tables() -> [[u32; 256]; AT_ONCE] {
-    let mut tables = [[0; 256]; AT_ONCE];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut value = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            value = (value >> 1) ^ (if value & 1 == 1 { POLYNOMIAL } else { 0 });
-            bit += 1;
-        }
-        tables[0][byte] = value;
-        byte += 1;
-    }
-    let mut zeros = 1;
-    while zeros < AT_ONCE {
-        let mut byte = 0;
-        while byte < 256 {
-            let before = tables[zeros - 1][byte];
-            tables[zeros][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
-            byte += 1;
-        }
-        zeros += 1;
-    }
-    tables
-}
-
 fn crc32c(bytes: &[u8]) -> u32 {
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
-    let at = |table: &[u32; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
-    let (chunks, rest) = bytes.as_chunks::<AT_ONCE>();
-    let mut crc = u32::MAX;
-    for [a, b, c, d, e, f, g, h] in chunks {
-        let [i, j, k, l] = crc.to_le_bytes();
-        crc = at(t7, a ^ i) ^ at(t6, b ^ j) ^ at(t5, c ^ k) ^ at(t4, d ^ l) ^ at(t3, *e) ^ at(t2, *f) ^ at(t1, *g) ^ at(t0, *h);
-    }
-    for byte in rest {
-        let [low, ..] = crc.to_le_bytes();
-        crc = (crc >> 8) ^ at(t0, low ^ byte);
-    }
-    !crc
+    // No more than 32 bits of it are used.
+    u32::try_from(crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ pub(super) const SEGMENT: u32 = 1 << 20;
 pub(super) const SEGMENT_BY_DEFAULT: u32 = 8192;
 /// MaxBurstLength and FirstBurstLength; the smaller of both sides' is taken.
 pub(super) const BURST: u32 = 1 << 20;
-pub(super) const FIRST_BURST: u32 = 256 << 10;
 
 /// From connecting to full feature phase.
 pub(super) const LOGIN_PATIENCE: Duration = Duration::from_secs(30);

@@ -1,6 +1,6 @@
 //! Operational keys (RFC 7143, section 13).
 
-use super::limits::{BURST, FIRST_BURST, SEGMENT, SEGMENT_BY_DEFAULT};
+use super::limits::{BURST, SEGMENT, SEGMENT_BY_DEFAULT};
 use super::text::number;
 
 /// What both sides work by.
@@ -56,7 +56,7 @@ impl Parameters {
             "DataPDUInOrder" | "DataSequenceInOrder" => flag(value, &mut true, |_| true),
             "IFMarker" | "OFMarker" => flag(value, &mut false, |_| false),
             "MaxBurstLength" => least(value, SEGMENTS, BURST, &mut self.burst),
-            "FirstBurstLength" => least(value, SEGMENTS, FIRST_BURST, &mut self.first_burst),
+            "FirstBurstLength" => least(value, SEGMENTS, BURST, &mut self.first_burst),
             "MaxConnections" | "MaxOutstandingR2T" => least(value, 1..=65_535, 1, &mut 1),
             "iSCSIProtocolLevel" => least(value, 0..=31, 1, &mut 1),
             "ErrorRecoveryLevel" => least(value, 0..=2, 0, &mut 0),

@@ -33,8 +33,12 @@ impl Incoming for InMemory<'_> {
         self.size
     }
 
-    fn blake3(&self) -> Option<[u8; 32]> {
+    fn known_blake3(&self) -> Option<[u8; 32]> {
         self.known.then(|| *blake3::hash(self.bytes).as_bytes())
+    }
+
+    async fn blake3(&self) -> Outcome<[u8; 32]> {
+        Ok(*blake3::hash(self.bytes).as_bytes())
     }
 
     fn flow(&self) -> impl Flow {

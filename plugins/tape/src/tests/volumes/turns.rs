@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use capstan_sdk::Failure;
+use capstan_tape_simulator::plan::Features;
 
 use super::*;
 use crate::volumes::uses::Patience;
@@ -65,4 +67,26 @@ fn the_order_of_reading_names_each_file_once() {
             assert!(matches!(crate::volumes::order(c, &many).await, Err(Failure::Invalid(_))));
         });
     });
+}
+
+#[test]
+fn files_are_ordered_by_how_the_tape_lies_where_the_drive_recommends_nothing() {
+    for (partitions, capacity, bytes) in [(false, 64 << 20, 100_000), (true, 2_200_000_000, 3 << 19)] {
+        let features = Features { partitions, access_order: false, ..Features::default() };
+        let library = Simulated::with(1, features, 1, capacity);
+        let c = &Simulated::label(1);
+        Target::simulated(&library).run(async || {
+            formatted(c).await;
+            let paths: Vec<String> = (0..120).map(|number| format!("f{number:03}")).collect();
+            for path in &paths {
+                put(c, path, &noise(1, bytes)).await.unwrap();
+            }
+            sync(c, "").await.unwrap();
+            // Few of them: what lies between is not worth reading on for.
+            let some: Vec<String> = paths.into_iter().step_by(11).collect();
+            let order = crate::volumes::order(c, &some).await.unwrap();
+            // Out and back: not one wrap after the other.
+            assert!(!order.is_sorted() && order.iter().collect::<BTreeSet<_>>().len() == some.len(), "{order:?}");
+        });
+    }
 }

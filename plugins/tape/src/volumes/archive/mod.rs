@@ -18,6 +18,7 @@ pub(crate) use mounting::mount;
 pub(crate) use syncing::sync;
 
 use super::contents::{Dress, Files, Run};
+use super::depth::Stretch;
 use super::refused::archive as refused;
 use crate::tape::Spot;
 
@@ -113,6 +114,11 @@ impl Files for Archive {
             0 => Vec::new(),
             bytes => vec![Run::Data { at, skip: extent.offset, bytes }],
         })
+    }
+
+    /// A short block stands at the end of a section only, and sections are long.
+    fn stretches(&self) -> Vec<Stretch> {
+        Vec::new()
     }
 
     fn make_directory(&mut self, path: &str, now: i64) -> Outcome<()> {

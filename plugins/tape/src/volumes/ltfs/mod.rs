@@ -19,6 +19,7 @@ pub(crate) use laying::lay;
 pub(crate) use mounting::mount;
 
 use super::contents::{Dress, Files, Run};
+use super::depth::Stretch;
 use super::paths::split;
 use super::refused::ltfs as refused;
 use crate::tape::Spot;
@@ -165,6 +166,13 @@ impl Files for Ltfs {
         runs.into_iter().map(run).collect()
     }
 
+    fn stretches(&self) -> Vec<Stretch> {
+        let data = self.volume.layout.data;
+        let files = self.index.walk().filter_map(|(_, entry)| entry.file());
+        let extents = files.flat_map(|file| file.extents()).filter(|extent| extent.partition == data);
+        extents.map(|extent| Stretch { first: extent.start_block, skip: extent.byte_offset, bytes: extent.byte_count }).collect()
+    }
+
     fn make_directory(&mut self, path: &str, now: i64) -> Outcome<()> {
         self.may_put(path)?;
         self.change(path, 0, |index| index.make_directories(path, time(now)))
@@ -268,7 +276,7 @@ impl Files for Ltfs {
     }
 
     fn next(&self) -> Spot {
-        let block = self.packer.as_ref().map_or(u64::MAX, Packer::block);
+        let block = self.packer.as_ref().map_or(self.data_end.unwrap_or(u64::MAX), Packer::block);
         Spot { partition: self.volume.layout.data_number, object: block.saturating_sub(u64::from(self.full.is_some())) }
     }
 

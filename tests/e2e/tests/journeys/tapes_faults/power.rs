@@ -14,7 +14,7 @@ use super::scene::{Scene, VICTIM, library, small};
 
 const DRIVES: u16 = 2;
 /// How many seconds of the library's model pass in one: a task is long enough for something to happen in it.
-const TIMES: f64 = 50.0;
+const TIMES: f64 = 250.0;
 /// A tape is synced several times in one task.
 const SYNCED_OFTEN: &str = "[mover]\ntape-round-files = 10\n";
 const FILES: usize = 40;
