@@ -44,7 +44,13 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn read(self: &Arc<Self>, file: &Arc<OpenFile>, offset: u64, length: u32, reader: Reader) -> Answer<Vec<u8>> {
+    pub(crate) async fn read(
+        self: &Arc<Self>,
+        file: &Arc<OpenFile>,
+        offset: u64,
+        length: u32,
+        reader: Reader,
+    ) -> Answer<Vec<u8>> {
         let length = (length as usize).min(MOST_BYTES);
         if !file.is_data() {
             let kept = Arc::clone(file);
@@ -70,7 +76,11 @@ impl Inner {
     /// Within the bounds of waiting.
     async fn wait<T>(&self, file: &OpenFile, reader: Reader, work: impl Future<Output = Outcome<T>>) -> Answer<T> {
         let Ok(_place) = self.waiting.try_acquire() else {
-            tracing::warn!(user = reader.user, most = self.settings.most_waiting, "too many wait for recalls: one more is refused");
+            tracing::warn!(
+                user = reader.user,
+                most = self.settings.most_waiting,
+                "too many wait for recalls: one more is refused"
+            );
             return Err(LATER);
         };
         let mut ending = self.ending.subscribe();
@@ -133,7 +143,10 @@ impl Inner {
         }
         if let Some(running) = file.running() {
             running.want(&range);
-            return Ok(Some(running));
+            return match file.failed(FAILED_FOR).filter(|_| !running.has(&range)) {
+                Some(failure) => Err(failure),
+                None => Ok(Some(running)),
+            };
         }
         if let Some(failure) = file.failed(FAILED_FOR) {
             return Err(failure);

@@ -74,6 +74,11 @@ impl Recalling {
         self.wait(|_, stage| matches!(stage, Stage::Whole)).await
     }
 
+    /// Whether the bytes may be read now.
+    pub(crate) fn has(&self, range: &Range<u64>) -> bool {
+        self.is_whole() || self.0.filling.is_present(range.start, range.end.saturating_sub(range.start))
+    }
+
     pub(crate) fn is_whole(&self) -> bool {
         matches!(&*self.0.stage.borrow(), Stage::Whole)
     }

@@ -79,12 +79,8 @@ impl Removed {
             if matches!(name.as_bytes(), b"." | b"..") {
                 continue;
             }
-            let handle = rustix::fs::openat(
-                &self.folder,
-                name,
-                OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                Mode::empty(),
-            )?;
+            let handle =
+                rustix::fs::openat(&self.folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
             let stat = attributes::stat(&handle)?;
             if stat.stx_nlink > 1 {
                 // What should have taken its place never came.

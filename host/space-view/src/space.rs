@@ -22,7 +22,11 @@ pub(crate) fn free(inner: &Inner) -> Answer<StatVfs> {
 /// A failure is the caller's, and is not tried again as if nothing had been (D7).
 pub(crate) fn sync(handle: &Handle, data_only: bool) -> Answer<()> {
     let raw = handle.file().raw();
-    if data_only { rustix::fs::fdatasync(raw)? } else { rustix::fs::fsync(raw)? }
+    if data_only {
+        rustix::fs::fdatasync(raw)?
+    } else {
+        rustix::fs::fsync(raw)?
+    }
     Ok(())
 }
 

@@ -163,7 +163,14 @@ async fn open_later(inner: Arc<Inner>, number: u64, write: bool, truncate: bool,
     }
 }
 
-async fn create_later(inner: Arc<Inner>, entered: Entered, used: Used, (write, truncate): (bool, bool), reader: Reader, reply: ReplyCreate) {
+async fn create_later(
+    inner: Arc<Inner>,
+    entered: Entered,
+    used: Used,
+    (write, truncate): (bool, bool),
+    reader: Reader,
+    reply: ReplyCreate,
+) {
     let number = used.file.number;
     let work = async {
         if truncate {
@@ -348,9 +355,8 @@ impl Filesystem for System {
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (number, write, truncate, reader) = (ino.0, is_write(flags), flags.0 & O_TRUNC != 0, reader(request));
         if !truncate {
-            let opening = self.inner.use_file(number).and_then(|used| {
-                self.inner.open(used, write, &|handle| reply.open_backing(handle))
-            });
+            let opening =
+                self.inner.use_file(number).and_then(|used| self.inner.open(used, write, &|handle| reply.open_backing(handle)));
             match opening {
                 Ok(opening) if !opening.must_ready => return opened(&opening, reply),
                 Ok(opening) => {

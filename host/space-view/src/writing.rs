@@ -81,7 +81,13 @@ impl Inner {
         })
     }
 
-    pub(crate) async fn write(self: &Arc<Self>, file: &Arc<OpenFile>, writer: &Writer, write: Write, reader: Reader) -> Answer<u32> {
+    pub(crate) async fn write(
+        self: &Arc<Self>,
+        file: &Arc<OpenFile>,
+        writer: &Writer,
+        write: Write,
+        reader: Reader,
+    ) -> Answer<u32> {
         self.ready(file, writer, reader).await?;
         self.check_quota()?;
         let (raw, file) = (writer.raw.clone(), Arc::clone(file));

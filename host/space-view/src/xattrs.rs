@@ -30,7 +30,8 @@ impl Inner {
         let mut names = vec![0; MOST_BYTES];
         let length = rustix::fs::listxattr(proc_path(&node), names.as_mut_slice())?;
         names.truncate(length);
-        let shown = names.split_inclusive(|byte| *byte == 0).filter(|name| name.strip_suffix(&[0]) != Some(RECORD_NAME.as_bytes()));
+        let shown =
+            names.split_inclusive(|byte| *byte == 0).filter(|name| name.strip_suffix(&[0]) != Some(RECORD_NAME.as_bytes()));
         Ok(shown.flatten().copied().collect())
     }
 
