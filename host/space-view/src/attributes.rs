@@ -11,9 +11,6 @@ use rustix::fs::{AtFlags, Statx, StatxFlags, StatxTimestamp};
 use crate::changes::Kind;
 use crate::refusal::Answer;
 
-/// Bytes of the blocks that disk space is counted in.
-const SECTOR: u64 = 512;
-
 /// Of an open handle, also one of a path only.
 pub(crate) fn stat(handle: impl AsFd) -> Answer<Statx> {
     let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
@@ -78,17 +75,12 @@ pub(crate) fn of(number: u64, stat: &Statx, modified: Option<Timestamp>) -> File
     }
 }
 
-/// Whether fewer blocks are taken than the size asks for.
-pub(crate) fn has_holes(stat: &Statx) -> bool {
-    stat.stx_blocks.saturating_mul(SECTOR) < stat.stx_size
-}
-
 /// As the protocol packs it (`new_encode_dev` of the kernel).
 fn device(major: u32, minor: u32) -> u32 {
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
-fn instant(time: &StatxTimestamp) -> SystemTime {
+pub(crate) fn instant(time: &StatxTimestamp) -> SystemTime {
     let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
     let whole = if time.tv_sec < 0 { UNIX_EPOCH.checked_sub(seconds) } else { UNIX_EPOCH.checked_add(seconds) };
     whole.and_then(|whole| whole.checked_add(Duration::from_nanos(u64::from(time.tv_nsec)))).unwrap_or(UNIX_EPOCH)

@@ -11,6 +11,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use crate::attributes;
+use crate::door::Door;
 use crate::folders::Folders;
 use crate::opens::{OpenFile, Opens};
 use crate::quota::Quota;
@@ -159,19 +160,31 @@ impl Inner {
         attributes::of(number, stat, modified)
     }
 
+    /// What the file system says of it, of the root what the view shows.
+    pub(crate) fn stat(&self, number: u64, handle: impl AsFd) -> Answer<Statx> {
+        let mut stat = attributes::stat(&handle)?;
+        if number == ROOT {
+            Door::read(&handle, &stat)?.shown(&mut stat);
+        }
+        Ok(stat)
+    }
+
     pub(crate) fn attributes(&self, number: u64) -> Answer<FileAttr> {
         match self.node(number)? {
             Node::Open(file) => {
                 let stat = attributes::stat(file.raw())?;
                 let modified = file.look().ok().filter(|look| look.unfinished).map(|look| look.modified);
                 let mut attributes = attributes::of(number, &stat, modified);
+                if let Some(changed) = file.changed() {
+                    attributes.ctime = changed;
+                }
                 if self.table.names(number).is_empty() && attributes.nlink == 1 {
                     // It lies with the removed.
                     attributes.nlink = 0;
                 }
                 Ok(attributes)
             }
-            Node::Path(handle) => Ok(self.describe(number, &handle, &attributes::stat(&*handle)?)),
+            Node::Path(handle) => Ok(self.describe(number, &handle, &self.stat(number, &*handle)?)),
         }
     }
 

@@ -15,6 +15,7 @@
 
 mod attributes;
 mod changes;
+mod door;
 mod folders;
 mod inner;
 mod listing;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use capstan_stub::RawFile;
 use fuser::FileAttr;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Statx, Uid};
 use rustix::io::Errno;
 
 use crate::attributes;
@@ -47,7 +47,7 @@ impl Inner {
             Err(Errno::EXIST) => return Ok(None),
             Err(errno) => return Err(errno.into()),
         };
-        self.dress(&above, name, &handle, maker)?;
+        self.dress(folder, &above, name, &handle, maker)?;
         let stat = attributes::stat(&handle)?;
         let entered = self.enter(folder, name, &handle, &stat);
         self.tell_made(slot, folder, name, &stat);
@@ -102,22 +102,22 @@ impl Inner {
 
     fn made(&self, folder: u64, above: &OwnedFd, name: &OsStr, maker: Maker, slot: Slot) -> Answer<Entered> {
         let (handle, _) = self.child(above, name)?;
-        self.dress(above, name, &*handle, maker)?;
+        self.dress(folder, above, name, &*handle, maker)?;
         let stat = attributes::stat(&*handle)?;
         let entered = self.enter(folder, name, &handle, &stat);
         self.tell_made(slot, folder, name, &stat);
         Ok(entered)
     }
 
-    fn tell_made(&self, slot: Slot, folder: u64, name: &OsStr, stat: &rustix::fs::Statx) {
+    fn tell_made(&self, slot: Slot, folder: u64, name: &OsStr, stat: &Statx) {
         let Some(path) = self.table.path_in(folder, name) else { return };
         let kind = attributes::told(attributes::kind(stat));
         self.teller.tell(slot, Change::Made { at: Known { path, identity: attributes::identity(stat) }, kind });
     }
 
     /// Gives it its owner and mode; what cannot be given goes.
-    fn dress(&self, above: &OwnedFd, name: &OsStr, handle: impl AsFd, maker: Maker) -> Answer<()> {
-        let dressed = dress(above, &handle, maker);
+    fn dress(&self, folder: u64, above: &OwnedFd, name: &OsStr, handle: impl AsFd, maker: Maker) -> Answer<()> {
+        let dressed = self.stat(folder, above).and_then(|shown| dress(above, &shown, &handle, maker));
         if dressed.is_err() {
             let is_folder = attributes::stat(&handle).is_ok_and(|stat| attributes::kind(&stat) == fuser::FileType::Directory);
             let flags = if is_folder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
@@ -146,16 +146,17 @@ fn bits(mode: u32) -> Mode {
     Mode::from_raw_mode(mode & 0o7777)
 }
 
-fn dress(above: &OwnedFd, handle: impl AsFd, maker: Maker) -> Answer<()> {
+/// `shown`: the folder, as the view has it.
+fn dress(above: &OwnedFd, shown: &Statx, handle: impl AsFd, maker: Maker) -> Answer<()> {
     let before = attributes::stat(&handle)?;
-    let gives_group = u32::from(attributes::stat(above)?.stx_mode) & SET_GROUP == 0;
-    let group = if gives_group { maker.group } else { before.stx_gid };
+    let hands_on = u32::from(shown.stx_mode) & SET_GROUP;
+    let group = if hands_on == 0 { maker.group } else { shown.stx_gid };
     if (before.stx_uid, before.stx_gid) != (maker.user, group) {
         let (user, group) = (Some(Uid::from_raw(maker.user)), Some(Gid::from_raw(group)));
         rustix::fs::chownat(&handle, c"", user, group, AtFlags::EMPTY_PATH)?;
     }
     // The folder's default ACL stands for the mask of whoever asks.
-    let inherits = match rustix::fs::getxattr(proc_path(above), DEFAULT_ACL, &mut [] as &mut [u8]) {
+    let inherits = match rustix::fs::getxattr_query(proc_path(above), DEFAULT_ACL) {
         Ok(length) => length > 0,
         Err(Errno::NODATA | Errno::OPNOTSUPP) => false,
         Err(errno) => return Err(Refusal::from(errno)),
@@ -164,7 +165,7 @@ fn dress(above: &OwnedFd, handle: impl AsFd, maker: Maker) -> Answer<()> {
     if inherits || kind == fuser::FileType::Symlink {
         return Ok(());
     }
-    let kept = if kind == fuser::FileType::Directory { u32::from(before.stx_mode) & SET_GROUP } else { 0 };
+    let kept = if kind == fuser::FileType::Directory { hands_on } else { 0 };
     let wanted = maker.mode & 0o7777 & !maker.umask | kept;
     if u32::from(attributes::stat(&handle)?.stx_mode) & 0o7777 != wanted {
         rustix::fs::chmod(proc_path(&handle), Mode::from_raw_mode(wanted))?;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use capstan_domain::{Failure, Outcome};
 use capstan_stub::{Identity, Look, RawFile, State};
@@ -56,6 +56,8 @@ pub(crate) struct OpenFile {
     is_ready: AtomicBool,
     /// Its content was changed through this process.
     is_written: AtomicBool,
+    /// When it was changed last, as long as nothing but a recall did: to whoever has it open nothing happened.
+    changed: Mutex<Option<SystemTime>>,
     /// Whoever makes it ready for writing.
     pub(crate) readying: tokio::sync::Mutex<()>,
     /// Whoever asks for its recall.
@@ -102,7 +104,17 @@ impl OpenFile {
         self.is_ready.store(true, Relaxed);
     }
 
+    pub(crate) fn changed(&self) -> Option<SystemTime> {
+        *locked(&self.changed)
+    }
+
+    /// By more than a recall.
+    pub(crate) fn set_changed(&self) {
+        *locked(&self.changed) = None;
+    }
+
     pub(crate) fn set_written(&self) {
+        self.set_changed();
         self.is_written.store(true, Relaxed);
     }
 
@@ -321,15 +333,18 @@ impl Inner {
 
     pub(crate) fn use_raw(&self, number: u64, raw: RawFile) -> Answer<Used> {
         let stat = attributes::stat(&raw)?;
+        let is_data = raw.look()?.is_data();
+        let changed = if is_data { None } else { Some(attributes::instant(&stat.stx_ctime)) };
         let file = OpenFile {
             number,
             identity: attributes::identity(&stat),
             raw,
             kernel: Mutex::new(Kernel { way: Way::Undecided, handles: 0 }),
             writing: Mutex::default(),
-            is_data: AtomicBool::new(false),
+            is_data: AtomicBool::new(is_data),
             is_ready: AtomicBool::new(false),
             is_written: AtomicBool::new(false),
+            changed: Mutex::new(changed),
             readying: tokio::sync::Mutex::default(),
             beginning: tokio::sync::Mutex::default(),
             recall: Mutex::default(),

@@ -7,7 +7,7 @@
 use std::io::IoSliceMut;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capstan_domain::failure::{Blame, Kind};
 use capstan_domain::{Failure, Outcome};
@@ -21,6 +21,7 @@ use crate::opens::{OpenFile, reopen};
 use crate::recalling::Recalling;
 use crate::recalls::{Reader, Wanted};
 use crate::refusal::{Answer, FAILED, LATER, Refusal};
+use crate::writing::{BUSY_PAUSE, BUSY_WAIT};
 
 /// A reader is told a failure of a moment ago again: the kernel asks a second time for what it could not read ahead.
 const FAILED_FOR: Duration = Duration::from_secs(2);
@@ -154,7 +155,7 @@ impl Inner {
         let path = self.table.path(file.number).unwrap_or_default();
         let raw = reopen(file.raw(), OFlags::RDWR, &path).map_err(|_| busy(&path))?;
         let wanted = Wanted { file: raw, identity: file.identity, path, range: range.clone(), reader };
-        match self.recalls.recall(wanted).await {
+        match self.begin(wanted).await {
             Ok(recalling) => {
                 recalling.want(&range);
                 file.set_running(&recalling);
@@ -164,6 +165,21 @@ impl Inner {
             Err(failure) => {
                 file.set_failed(&failure, true);
                 Err(failure)
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Somebody who works on the file for a moment is waited for.
+    async fn begin(&self, wanted: Wanted) -> Outcome<Recalling> {
+        let since = Instant::now();
+        loop {
+            match self.recalls.recall(wanted.clone()).await {
+                Err(failure) if failure.code.as_deref() == Some("file-in-use") && since.elapsed() < BUSY_WAIT => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                other => return other,
             }
         }
     }

@@ -10,8 +10,10 @@ use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT
 
 use crate::attributes;
 use crate::changes::{Change, Known};
+use crate::door::Door;
 use crate::inner::{Inner, Node, proc_path};
 use crate::refusal::{Answer, INVALID, LATER, TIMED_OUT};
+use crate::table::ROOT;
 use crate::teller::Slot;
 
 /// What is to become of something; the size is not of these (`Inner::cut`).
@@ -34,6 +36,20 @@ impl Inner {
     /// All but the time of a file with a record, which tells the time too: true when that is left to do.
     pub(crate) fn set(&self, number: u64, new: &New) -> Answer<bool> {
         let node = self.node(number)?;
+        if number == ROOT && (new.user.is_some() || new.group.is_some() || new.mode.is_some()) {
+            let before = Door::read(&node, &attributes::stat(&node)?)?;
+            let (mode, user, group) = (new.mode, new.user, new.group);
+            let door = Door {
+                mode: mode.unwrap_or(before.mode),
+                user: user.unwrap_or(before.user),
+                group: group.unwrap_or(before.group),
+            };
+            door.write(&node)?;
+            return self.set(number, &New { mode: None, user: None, group: None, ..*new });
+        }
+        if let Node::Open(file) = &node {
+            file.set_changed();
+        }
         if new.user.is_some() || new.group.is_some() {
             let (user, group) = (new.user.map(Uid::from_raw), new.group.map(Gid::from_raw));
             rustix::fs::chownat(&node, c"", user, group, AtFlags::EMPTY_PATH)?;
@@ -69,6 +85,9 @@ impl Inner {
     }
 
     pub(crate) fn tell_attributes(&self, number: u64, slot: Slot) {
+        if let Some(file) = self.opens.get(number) {
+            file.set_changed();
+        }
         let Some(path) = self.table.path(number) else { return };
         let identity = self.node(number).and_then(|node| attributes::stat(node)).map(|stat| attributes::identity(&stat));
         if let Ok(identity) = identity {

@@ -66,14 +66,6 @@ impl Table {
         self.lock().get(&number).map(|node| node.names.clone()).unwrap_or_default()
     }
 
-    /// It stands there too, if it is known at all.
-    pub(crate) fn named(&self, number: u64, folder: u64, name: &OsStr) {
-        let mut nodes = self.lock();
-        if nodes.contains_key(&number) {
-            add_name(&mut nodes, number, folder, name);
-        }
-    }
-
     /// It no longer stands there.
     pub(crate) fn unnamed(&self, number: u64, folder: u64, name: &OsStr) {
         unname(&mut self.lock(), number, folder, name);

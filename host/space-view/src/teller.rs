@@ -31,7 +31,9 @@ pub(crate) struct Teller {
 }
 
 /// A place in the queue.
-pub(crate) struct Slot(OwnedSemaphorePermit);
+pub(crate) struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
 
 struct Item {
     change: Change,
@@ -56,12 +58,12 @@ impl Teller {
 
     /// None: the queue is full.
     pub(crate) fn try_slot(&self) -> Option<Slot> {
-        Arc::clone(&self.slots).try_acquire_owned().ok().map(Slot)
+        Arc::clone(&self.slots).try_acquire_owned().ok().map(|permit| Slot { _permit: permit })
     }
 
     pub(crate) async fn slot(&self) -> Answer<Slot> {
         match tokio::time::timeout(SLOT_WAIT, Arc::clone(&self.slots).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Slot(permit)),
+            Ok(Ok(permit)) => Ok(Slot { _permit: permit }),
             _ => {
                 tracing::warn!("a change through a view was refused: those before it could not be recorded");
                 Err(LATER)

@@ -26,8 +26,8 @@ use crate::recalls::Reader;
 use crate::refusal::{Answer, FAILED, LATER, Refusal};
 
 /// How long a file that the host works on is waited for; then it is EAGAIN.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// A file that becomes a stub again under the hands of a writer is recalled again so many times.
 const TRIES: u32 = 4;
 /// Set-user-id, and set-group-id where it means that.
