@@ -356,6 +356,8 @@ impl Inner {
         let file = Arc::clone(&used.file);
         // Open for writing first: then what it is found to be it stays.
         let writer = if write { Some(Writer::of(&file)?) } else { None };
+        // Whoever opens it anew asks anew.
+        file.forget_failure();
         let look = file.look()?;
         let before = if write { Some(attributes::stat(&file.raw)?) } else { None };
         let has_record = look.stale || !matches!(look.state, State::Resident);

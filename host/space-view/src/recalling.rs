@@ -46,15 +46,19 @@ pub struct Bringing {
 }
 
 impl Recalling {
-    pub fn begin(filling: Filling) -> (Self, Bringing) {
+    /// `first`: the bytes that are wanted before others.
+    pub fn begin(filling: Filling, first: &Range<u64>) -> (Self, Bringing) {
         let shared = Arc::new(Shared { filling, wanted: Mutex::default(), stage: watch::Sender::new(Stage::Coming(0)) });
-        (Self(Arc::clone(&shared)), Bringing { shared, ended: false })
+        let recalling = Self(Arc::clone(&shared));
+        recalling.want(first);
+        (recalling, Bringing { shared, ended: false })
     }
 
     /// Tells that these bytes are wanted before others.
     pub fn want(&self, range: &Range<u64>) {
         let mut order = self.0.order();
-        for piece in range.start / PIECE..range.end.div_ceil(PIECE) {
+        let end = range.end.min(self.0.filling.content().size);
+        for piece in range.start / PIECE..end.div_ceil(PIECE) {
             let end = piece.saturating_add(1).saturating_mul(PIECE);
             let is_here = self.0.filling.is_present(piece.saturating_mul(PIECE), end - piece.saturating_mul(PIECE));
             if !is_here && order.wanted.len() < MOST_WANTED && !order.wanted.contains(&piece) {

@@ -34,7 +34,6 @@ impl From<Errno> for Refusal {
 /// Of work on a file's content. That a copy is not found is not that the file is not there.
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
-        if std::env::var_os("DEBUG_REFUSALS").is_some() { eprintln!("DEBUG {failure:?}"); }
         match failure.kind {
             Kind::TimedOut => TIMED_OUT,
             Kind::Busy => LATER,

@@ -21,10 +21,10 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use capstan_digest::{self as digest, BLOCK, BlockHasher, Value};
-use capstan_domain::Outcome;
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::{LocationId, Uuid};
 use capstan_domain::time::Timestamp;
+use capstan_domain::{Failure, Outcome};
 use capstan_stub::{Access, Look, Place, Proof, RawTree, VerifiedCopy, Version};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -116,6 +116,9 @@ impl World {
 
     fn proof(&self, name: &str) -> Outcome<Proof> {
         let file = self.tree.file(name, Access::Read)?;
+        if !file.look()?.is_data() {
+            return Err(Failure::new(Kind::Conflict, "it is a stub"));
+        }
         let version = Version::settled(&file)?;
         let mut content = Vec::new();
         File::open(self.raw(name)).unwrap().read_to_end(&mut content).unwrap();

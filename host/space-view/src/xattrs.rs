@@ -33,8 +33,7 @@ impl Inner {
         let mut names = vec![0; MOST_BYTES];
         let length = rustix::fs::listxattr(proc_path(&node), names.as_mut_slice())?;
         names.truncate(length);
-        let shown =
-            names.split_inclusive(|byte| *byte == 0).filter(|name| !is_hidden(OsStr::from_bytes(name)));
+        let shown = names.split_inclusive(|byte| *byte == 0).filter(|name| !is_hidden(OsStr::from_bytes(name)));
         Ok(shown.flatten().copied().collect())
     }
 

@@ -10,9 +10,9 @@ use rustix::fs::{CWD, FallocateFlags, RenameFlags, XattrFlags};
 
 use super::{World, bytes, number};
 
-const ROUNDS: usize = 1500;
+const ROUNDS: usize = 6000;
 /// Rounds between two looks at everything.
-const LOOKED: usize = 250;
+const LOOKED: usize = 500;
 
 struct Random(u64);
 

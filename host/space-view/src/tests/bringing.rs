@@ -71,7 +71,7 @@ impl Recalls for TestRecalls {
         }
         let content = self.contents.lock().unwrap().get(&wanted.identity.inode).cloned().expect("a content that is known");
         let filling = wanted.file.recall(&values(&content).1)?;
-        let (recalling, bringing) = Recalling::begin(filling);
+        let (recalling, bringing) = Recalling::begin(filling, &wanted.range);
         let (manner, over, brought) = (self.manner.clone(), self.over.clone(), self.brought.clone());
         std::thread::spawn(move || bring(bringing, &content, &manner, &over, &brought));
         Ok(recalling)

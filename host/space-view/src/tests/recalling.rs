@@ -1,7 +1,7 @@
 //! Reads bring back what they want, and nobody gets what was not proved.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use super::bringing::Manner;
 use super::{PIECES, World, bytes, number, until};
 use crate::Settings;
 
+/// Of `open(2)` on Linux.
+const O_DIRECT: i32 = 0o40000;
 const EIO: i32 = 5;
 const EAGAIN: i32 = 11;
 const ETIMEDOUT: i32 = 110;
@@ -150,18 +152,16 @@ fn others_are_answered_at_once_while_a_thousand_reads_wait_and_one_too_many_is_r
         for reader in 0..WAITING {
             let (world, over) = (&world, &over);
             let read = move || {
-                let file = File::open(world.at(&format!("stub-{}", reader % 10))).unwrap();
-                rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random).unwrap();
+                // Past the page cache, or those that want the same page are one question.
+                let mut how = OpenOptions::new();
+                let file = how.read(true).custom_flags(O_DIRECT).open(world.at(&format!("stub-{}", reader % 10))).unwrap();
                 let answer = number(file.read_exact_at(&mut [0; 4096], (reader as u64 + 1) * 8192));
                 assert!(answer.is_none() || over.load(SeqCst), "{answer:?}");
             };
             std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, read).unwrap();
         }
         let inner = world.mounted.as_ref().unwrap().inner.clone();
-        until("all wait", || {
-            if std::env::var_os("DEBUG_REFUSALS").is_some() { eprintln!("DEBUG permits {}", inner.waiting.available_permits()); std::thread::sleep(Duration::from_millis(300)); }
-            inner.waiting.available_permits() == 0
-        });
+        until("all wait", || inner.waiting.available_permits() == 0);
         let since = Instant::now();
         for round in 0..50 {
             assert_eq!(fs::read(world.at("resident")).unwrap(), b"here");
