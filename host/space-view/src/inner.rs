@@ -143,7 +143,7 @@ impl Inner {
         Ok((Arc::new(handle), stat))
     }
 
-    fn is(&self, stat: &Statx, number: u64) -> bool {
+    pub(crate) fn is(&self, stat: &Statx, number: u64) -> bool {
         stat.stx_ino == number && (stat.stx_dev_major, stat.stx_dev_minor) == self.device
     }
 

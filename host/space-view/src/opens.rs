@@ -14,12 +14,13 @@ use capstan_domain::{Failure, Outcome};
 use capstan_stub::{Identity, Look, RawFile, State};
 use fuser::BackingId;
 use rustix::fs::{Mode as Permissions, OFlags, Statx};
+use rustix::io::Errno;
 
 use crate::attributes;
 use crate::inner::{Inner, proc_path};
 use crate::listing::OpenFolder;
 use crate::recalling::Recalling;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Refusal, STALE};
 
 /// Files and folders open in one view; more are refused.
 pub const MOST_OPEN: usize = 65_536;
@@ -319,9 +320,19 @@ impl Inner {
         if let Some(used) = self.opens.join(number) {
             return Ok(used);
         }
-        let node = self.node(number)?;
         let path = self.table.path(number).unwrap_or_default();
-        self.use_raw(number, reopen(&node, OFlags::RDONLY, &path)?)
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        for (above, name) in self.table.names(number).into_iter().rev() {
+            let Ok(folder) = self.folder(above) else { continue };
+            match rustix::fs::openat(&folder, &name, flags, Permissions::empty()) {
+                Ok(handle) if self.is(&attributes::stat(&handle)?, number) => {
+                    return self.use_raw(number, RawFile::from_handle(handle, &path)?);
+                }
+                Ok(_) | Err(Errno::NOENT | Errno::LOOP) => self.table.unnamed(number, above, &name),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(STALE)
     }
 
     /// A file that was just made, which is open for writing anyway.
@@ -358,9 +369,13 @@ impl Inner {
         let writer = if write { Some(Writer::of(&file)?) } else { None };
         // Whoever opens it anew asks anew.
         file.forget_failure();
-        let look = file.look()?;
+        let (is_data, has_record) = if write || !file.is_data() {
+            let look = file.look()?;
+            (look.is_data(), look.stale || !matches!(look.state, State::Resident))
+        } else {
+            (true, false)
+        };
         let before = if write { Some(attributes::stat(&file.raw)?) } else { None };
-        let has_record = look.stale || !matches!(look.state, State::Resident);
         if write && !has_record {
             file.set_ready();
         }
@@ -368,7 +383,7 @@ impl Inner {
         let must_ready = match &kernel.way {
             Way::Undecided => {
                 let loses_bits = before.as_ref().is_some_and(|stat| stat.stx_mode & TAKEN_BY_WRITING != 0);
-                let may = self.is_passthrough() && look.is_data() && !(write && (has_record || loses_bits));
+                let may = self.is_passthrough() && is_data && !(write && (has_record || loses_bits));
                 kernel.way = match may.then(|| back(file.raw.as_fd())) {
                     Some(Ok(backing)) => Way::Passthrough(Arc::new(backing)),
                     Some(Err(error)) => {

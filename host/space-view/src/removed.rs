@@ -19,13 +19,16 @@ use crate::refusal::Answer;
 /// In the root of the raw tree; nobody sees it in the view.
 pub(crate) const FOLDER: &str = ".capstan-removed";
 
+/// What is to be told, with the name that a file has here until it is.
+pub(crate) type Left = Vec<(Change, Option<OsString>)>;
+
 pub(crate) struct Removed {
     folder: OwnedFd,
 }
 
 impl Removed {
     /// Answers what the view before left untold; none where it ended in order.
-    pub(crate) fn open(root: impl AsFd) -> Answer<(Self, Option<Vec<(Change, Option<OsString>)>>)> {
+    pub(crate) fn open(root: impl AsFd) -> Answer<(Self, Option<Left>)> {
         let was_there = match rustix::fs::mkdirat(&root, FOLDER, Mode::RWXU) {
             Ok(()) => false,
             Err(Errno::EXIST) => true,
@@ -71,7 +74,7 @@ impl Removed {
         }
     }
 
-    fn left(&self) -> Answer<Vec<(Change, Option<OsString>)>> {
+    fn left(&self) -> Answer<Left> {
         let mut left = Vec::new();
         for entry in Dir::read_from(&self.folder)? {
             let entry = entry?;

@@ -89,7 +89,7 @@ impl Inner {
             file.set_changed();
         }
         let Some(path) = self.table.path(number) else { return };
-        let identity = self.node(number).and_then(|node| attributes::stat(node)).map(|stat| attributes::identity(&stat));
+        let identity = self.node(number).and_then(attributes::stat).map(|stat| attributes::identity(&stat));
         if let Ok(identity) = identity {
             self.teller.tell(slot, Change::Attributes { at: Known { path, identity } });
         }

@@ -151,7 +151,8 @@ impl Inner {
         let file = &used.file;
         let writer = Writer::of(file)?;
         let look = file.look()?;
-        if size == 0 && !(matches!(look.state, State::Resident) && !look.stale) {
+        let has_record = look.stale || !matches!(look.state, State::Resident);
+        if size == 0 && has_record {
             self.tell_stale(file).await?;
             self.empty(file, &writer).await?;
         } else {
@@ -196,8 +197,7 @@ impl Inner {
     ) -> Answer<T> {
         let since = Instant::now();
         loop {
-            let mut work = work.clone();
-            let tried: Outcome<T> = match self.runtime.spawn_blocking(move || work()).await {
+            let tried: Outcome<T> = match self.runtime.spawn_blocking(work.clone()).await {
                 Ok(tried) => tried,
                 Err(error) => Err(Failure::host("The host could not work on a file", error)),
             };

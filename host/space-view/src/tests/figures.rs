@@ -64,7 +64,8 @@ fn figures() {
         (0..FILES).for_each(|number| fs::write(plain.join(format!("small/{number}")), &small).unwrap());
         compare("opening and reading 20,000 files", || open_all(&plain), || open_all(&view));
         let list = |root: &Path| {
-            assert_eq!(fs::read_dir(root.join("small")).unwrap().map(|entry| entry.unwrap().metadata()).count(), FILES)
+            let found = fs::read_dir(root.join("small")).unwrap().filter(|entry| entry.as_ref().unwrap().metadata().is_ok());
+            assert_eq!(found.count(), FILES);
         };
         compare("listing 20,000 files with attributes", || list(&plain), || list(&view));
         let making = |root: &Path| {
