@@ -238,7 +238,8 @@ fn what_is_being_migrated_is_opened_and_read_in_time() {
                 }
             }
         });
-        for round in 0..60 {
+        // Until one was caught as a stub, too.
+        for round in (0..5000).take_while(|round| *round < 60 || world.recalls.calls() == 0) {
             assert!(fs::read(world.at(&names[round % 20])).unwrap() == content, "round {round}");
         }
     });
