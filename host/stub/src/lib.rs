@@ -57,6 +57,7 @@ mod writing;
 pub use file::RawFile;
 pub use look::{Look, State};
 pub use migrate::{MIGRATE_TOGETHER, Migrated, Wanted};
+pub use path::is_temporary;
 pub use proof::{Proof, VerifiedCopy};
 pub use recall::{FINISH_TOGETHER, Filling, PIECE, Piece, READ_BYTES};
 pub use record::{Content, Identity, Place, RECORD_BYTES, RECORD_NAME, Record, Stage, Unreadable};

@@ -1,8 +1,12 @@
 //! What a file is at the moment: cheap, without its content.
 
+use std::os::fd::OwnedFd;
+
+use capstan_domain::Outcome;
 use capstan_domain::time::Timestamp;
 
-use crate::file::Found;
+use crate::fault::Named;
+use crate::file::{self, Found};
 use crate::record::{Identity, Record, Stage, Unreadable};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,13 @@ pub struct Look {
 }
 
 impl Look {
+    /// By a handle that may be one of a path only (`O_PATH`): whoever works on the file is not disturbed. `shown` is what messages call
+    /// it.
+    pub fn of(handle: &OwnedFd, shown: &str) -> Outcome<Self> {
+        let found = Found::of(handle, shown)?;
+        Ok(judge(&found, file::record_by_path(handle).on(shown)?))
+    }
+
     /// Whether what the file system gives is the content.
     pub fn is_data(&self) -> bool {
         matches!(self.state, State::Resident | State::Premigrated(_))

@@ -1,6 +1,6 @@
 //! Paths in a raw tree: relative, as the catalogue spells them, '/' between names, nothing that climbs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -38,10 +38,15 @@ impl Spot {
     }
 
     pub(crate) fn is_temporary(&self) -> bool {
-        let (begin, end) = TEMPORARY;
-        let digits = self.name.as_bytes().strip_prefix(begin.as_bytes()).and_then(|rest| rest.strip_suffix(end.as_bytes()));
-        digits.is_some_and(|digits| digits.len() == TEMPORARY_DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
+        is_temporary(&self.name)
     }
+}
+
+/// Whether the name is one of a file of the host that is under way: a view shows it to nobody and lets nobody take it.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let (begin, end) = TEMPORARY;
+    let digits = name.as_bytes().strip_prefix(begin.as_bytes()).and_then(|rest| rest.strip_suffix(end.as_bytes()));
+    digits.is_some_and(|digits| digits.len() == TEMPORARY_DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// The same for the same path, so that a later run replaces what a killed one left; and none that the copying of the same file uses.

@@ -79,6 +79,14 @@ impl RawTree {
     }
 }
 
+impl RawFile {
+    /// The same for a file that is open for writing, whatever it is called by now: also one that was removed and is still read.
+    pub fn recall(&self, blocks: &[Value]) -> Outcome<Filling> {
+        self.check_writable()?;
+        Filling::begin(self.clone(), blocks)
+    }
+}
+
 impl Filling {
     fn begin(file: RawFile, blocks: &[Value]) -> Outcome<Self> {
         let lock = Lock::take(&file)?;

@@ -3,7 +3,7 @@
 //! Stubs read as zeros there, so nobody but the service may look into it: the directory is the service user's alone, and a tree that
 //! is not is not opened (D13). Every path is resolved below the directory, through no link and onto no other file system.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +15,8 @@ use rustix::io::Errno;
 
 use crate::abilities;
 use crate::fault::{self, Named};
-use crate::file::{self, Found, RawFile};
-use crate::look::{self, Look};
+use crate::file::RawFile;
+use crate::look::Look;
 use crate::path::Spot;
 
 /// Permission bits of the directory.
@@ -85,8 +85,7 @@ impl RawTree {
     /// later it may be a stub.
     pub fn look(&self, path: &str) -> Outcome<Look> {
         let handle = self.resolve(&Spot::read(path)?.whole(), OFlags::PATH | OFlags::NOFOLLOW).on(path)?;
-        let found = Found::of(&handle, path)?;
-        Ok(look::judge(&found, file::record_by_path(&handle).on(path)?))
+        Look::of(&handle, path)
     }
 
     /// Everything that was written before is durable when it answers. After a failure it fails for ever: the tree must be opened anew,
@@ -106,6 +105,13 @@ impl RawTree {
 
     fn resolve(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         resolve(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty())
+    }
+}
+
+/// The directory itself, for a view of the tree.
+impl AsFd for RawTree {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
     }
 }
 

@@ -75,7 +75,7 @@ impl RawFile {
         reached(Step::RemovalSynced).on(self.shown())
     }
 
-    fn check_writable(&self) -> Outcome<()> {
+    pub(crate) fn check_writable(&self) -> Outcome<()> {
         if self.is_writable()? {
             return Ok(());
         }

@@ -109,6 +109,21 @@ fn without_the_values_of_blocks_nothing_is_read_before_all_is_proved() {
 }
 
 #[test]
+fn a_file_without_a_name_is_recalled_by_its_handle() {
+    let world = World::new();
+    let content = bytes(70_000, 12);
+    world.stub("file", &content, 0);
+    let file = world.tree.file("file", Access::Write).unwrap();
+    let reader = std::fs::File::open(world.path("file")).unwrap();
+    std::fs::remove_file(world.path("file")).unwrap();
+    bring_all(&file.recall(&[]).unwrap(), &content).unwrap();
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut &reader, &mut read).unwrap();
+    assert!(read == content);
+    assert!(file.look().unwrap().is_data());
+}
+
+#[test]
 fn values_that_are_not_of_the_content_are_refused() {
     let world = World::new();
     let content = bytes(PIECES + 1, 4);
