@@ -97,6 +97,7 @@ fn kind_word(work: &Work) -> &'static str {
         Work::EjectCartridges { .. } => "eject_cartridges",
         Work::ReadIndexes { .. } => "read_indexes",
         Work::CheckCartridges { .. } => "check_cartridges",
+        Work::Workflow { .. } => "workflow",
     }
 }
 
