@@ -9,8 +9,8 @@ use capstan_domain::tree_snapshot::Node;
 
 use super::found::{self, Found, Look};
 use super::links::{Inodes, moved_from, moved_to};
-use super::parent::parent_and_name;
 use super::open_folders::OpenFolders;
+use super::parent::parent_and_name;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
