@@ -55,9 +55,18 @@ impl Catalogue {
         self.write(move |connection| Box::pin(async move { insert_site(connection, &new, false).await })).await
     }
 
-    /// The default site; made as `new` says where there is none, and then all spaces are on it. May be called at every start.
+    /// The default site; made as `new` says where there is none, and then all spaces are on it. May be called at every start, by several
+    /// hosts at once.
     pub async fn default_site(&self, new: &NewSite) -> Outcome<Site> {
-        let new = new.clone();
+        let made = self.find_or_make_default(new.clone()).await;
+        match made {
+            // Another host made it meanwhile.
+            Err(failure) if failure.kind == Kind::AlreadyExists => self.find_or_make_default(new.clone()).await,
+            made => made,
+        }
+    }
+
+    async fn find_or_make_default(&self, new: NewSite) -> Outcome<Site> {
         self.write(move |connection| {
             Box::pin(async move {
                 if let Some(site) = standard(connection).await? {
