@@ -35,6 +35,8 @@ mod file_state;
 mod find;
 mod grant;
 mod guest_state;
+#[cfg(test)]
+mod hub_plans;
 mod inventory;
 mod job;
 mod job_path;

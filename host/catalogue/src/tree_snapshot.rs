@@ -155,8 +155,8 @@ impl Catalogue {
                 connection.run(sql("UPDATE tree_snapshots SET stage = 'left' WHERE number = $1").bind(snapshot)).await?;
                 // Heads are not unique, but nearly: a few more than asked for go.
                 let text = format!(
-                    "DELETE FROM tree_snapshot_nodes WHERE snapshot = $1 AND head <= (SELECT max(n.head) FROM (SELECT head \
-                     FROM tree_snapshot_nodes WHERE snapshot = $1 ORDER BY head LIMIT {SWEEP}) AS n)"
+                    "DELETE FROM tree_snapshot_nodes WHERE snapshot = $1 AND head <= (SELECT n.head FROM (SELECT head \
+                     FROM tree_snapshot_nodes WHERE snapshot = $1 ORDER BY head LIMIT {SWEEP}) AS n ORDER BY n.head DESC LIMIT 1)"
                 );
                 let gone = connection.run(sql(text).bind(snapshot)).await?;
                 if gone == 0 {

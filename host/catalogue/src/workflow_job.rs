@@ -210,7 +210,7 @@ pub(crate) async fn by_number(connection: &mut Connection, number: Number) -> Ou
     find(connection, &WORKFLOW_JOBS, "job", Reference::<JobId>::Number(number), read).await
 }
 
-fn clauses(flavour: Flavour, listing: &Listing, input_prefix: Option<&str>) -> Outcome<Clauses> {
+pub(crate) fn clauses(flavour: Flavour, listing: &Listing, input_prefix: Option<&str>) -> Outcome<Clauses> {
     let mut clauses = WORKFLOW_JOBS.clauses(flavour, listing)?;
     let Some(prefix) = input_prefix.filter(|prefix| !prefix.is_empty()) else { return Ok(clauses) };
     let lower = head(prefix, PREFIX);
@@ -218,7 +218,7 @@ fn clauses(flavour: Flavour, listing: &Listing, input_prefix: Option<&str>) -> O
     clauses.filter.push_str(if clauses.filter.is_empty() { " WHERE " } else { " AND " });
     // The heads narrow it down, through their index.
     clauses.filter.push_str(&format!(
-        "t.number IN (SELECT i.job FROM job_inputs i WHERE i.head >= ${} AND i.head < ${} AND substr(i.path, 1, ${}) = ${})",
+        "t.number IN (SELECT i.job FROM job_inputs i WHERE i.head >= ${} AND i.head < ${} AND substr(i.path, 1, CAST(${} AS INTEGER)) = ${})",
         mark + 1,
         mark + 2,
         mark + 3,

@@ -287,7 +287,7 @@ async fn poison(catalogue: &Catalogue, _: &Base) {
         let start = now();
         let task = catalogue.claim_task(queue, "dead", start, start).await.unwrap().unwrap();
         assert_eq!(task.attempt, attempt);
-        assert_eq!(catalogue.recover_tasks(later(), 10).await.unwrap(), 1);
+        assert_eq!(catalogue.recover_tasks(now(), 10).await.unwrap(), 1);
     }
     assert!(claim(catalogue, queue).await.is_none());
     assert_eq!(catalogue.workflow_job(job.id).await.unwrap().state, JobState::Failure);
