@@ -239,6 +239,14 @@ async fn settle_residence(connection: &mut Connection, tree: TreeRow, chunk: &[(
     count(connection, tree, &change).await
 }
 
+/// What was premigrated and is not in the tree any more has no state: its copies are all there is.
+pub(crate) async fn forget_gone(connection: &mut Connection, tree: TreeRow) -> Outcome<()> {
+    let forget =
+        sql("DELETE FROM entry_states WHERE tree = $1 AND state = 'premigrated' AND NOT EXISTS (SELECT 1 FROM entries e \
+                      WHERE e.number = entry_states.entry AND e.resident = 1)");
+    connection.run(forget.bind(tree.number)).await.map(|_| ())
+}
+
 /// Copies of these files were forgotten: what rested on them rests on another one now, or is resident, or lost.
 pub(crate) async fn lose_copies(connection: &mut Connection, entries: &[Number]) -> Outcome<()> {
     let lost = Failure::new(Kind::Corrupt, "every copy of the content was deleted").with_code(CONTENT_LOST);

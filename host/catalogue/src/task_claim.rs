@@ -10,6 +10,7 @@ use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
 use crate::connection::{Connection, Flavour};
+use crate::failure::missing;
 use crate::query::{json_option, sql, word};
 use crate::task::{by_number, insert_tasks};
 use crate::task_advance::{advance, hold_job, illegal, set_job_state, settle_job, successors};
@@ -38,10 +39,8 @@ impl Catalogue {
                     let claim = sql(claim(connection.flavour())).bind(worker).bind(until).bind(now).bind(queue);
                     let Some(mut row) = connection.one(claim).await? else { return Ok(None) };
                     let (task, job): (Number, Number) = (row.take()?, row.take()?);
-                    let state: JobState = connection
-                        .value::<String>(sql("SELECT state FROM workflow_jobs WHERE number = $1").bind(job))
-                        .await
-                        .map(|state| JobState::named(&state).unwrap_or(JobState::Pending))?;
+                    let state = sql("SELECT state FROM workflow_jobs WHERE number = $1").bind(job);
+                    let state: JobState = connection.one(state).await?.ok_or_else(|| missing("job"))?.word()?;
                     Ok(Some((by_number(connection, task).await?, state)))
                 })
             })

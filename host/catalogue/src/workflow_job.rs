@@ -16,6 +16,7 @@ use crate::query::{Row, Value, json, sql, tuples, word};
 use crate::select::{Clauses, Field, Select, Type, seen, window};
 use crate::space_profile::hold_space;
 use crate::task::insert_tasks;
+use crate::task_advance::hold_job;
 
 pub(crate) const WORKFLOW_JOBS: Select = Select {
     columns: "t.id, t.number, j.name, t.state, t.workflow_name, t.workflow, t.site, s.name, t.queue, q.name, p.id, t.space, t.owner, \
@@ -185,7 +186,7 @@ impl Catalogue {
         self.write(move |connection| {
             Box::pin(async move {
                 let job = find(connection, &WORKFLOW_JOBS, "job", id.into(), read).await?;
-                if !job.state.is_final() {
+                if !hold_job(connection, job.number).await?.is_final() {
                     return Err(Failure::new(Kind::Conflict, "the job has not ended")
                         .with_code("wrong-state")
                         .with_next_step("cancel it first"));

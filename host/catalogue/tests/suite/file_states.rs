@@ -137,16 +137,25 @@ async fn listed(catalogue: &Catalogue, _: &Base) {
 }
 
 async fn scanned(catalogue: &Catalogue, _: &Base) {
-    let (tree, _) = copied(catalogue).await;
+    let (tree, [location, _]) = copied(catalogue).await;
     let Tree::Space(id) = tree else { panic!() };
-    catalogue.set_file_states(tree, vec![state("d/a", FileState::Migrated)]).await.unwrap();
+    let second = Record {
+        entries: vec![(tree, vec![hashed(tree, "d/e", 10)])],
+        replicas: vec![(tree, vec![copy("d/e", location, true)])],
+        ..Record::default()
+    };
+    catalogue.record(second).await.unwrap();
+    let states = vec![state("d/a", FileState::Migrated), state("d/e", FileState::Premigrated)];
+    catalogue.set_file_states(tree, states).await.unwrap();
     let mut crawl = catalogue.begin_crawl(tree).await.unwrap();
     crawl.found(vec![file(tree, "d/a", 10), file(tree, "d/b", 10), file(tree, "d/c", 5)]).await.unwrap();
     crawl.sweep("").await.unwrap();
     let stub = catalogue.entry_at(tree, "d/a").await.unwrap();
     assert_eq!((stub.resident, stub.blake3), (false, Some(HASH.to_vec())));
     let space = catalogue.space(id).await.unwrap();
-    assert_eq!((space.file_count, space.file_bytes, space.resident_bytes), (3, 25, 15));
+    assert_eq!((space.file_count, space.file_bytes, space.resident_bytes), (4, 35, 15));
+    let gone = catalogue.file_states(tree, &["d/e".to_owned()]).await.unwrap();
+    assert!(gone.is_empty(), "a premigrated file that is not found is in no state");
     let gone = Record { gone: vec![(tree, vec!["d/a".to_owned()])], ..Record::default() };
     catalogue.record(gone).await.unwrap();
     assert!(catalogue.file_states(tree, &["d/a".to_owned()]).await.unwrap().is_empty(), "what is gone is no stub");
