@@ -90,7 +90,7 @@ async fn unproved(catalogue: &Catalogue, _: &Base) {
 async fn residence(catalogue: &Catalogue, _: &Base) {
     let site = default_site(catalogue).await;
     let (tree, _) = copied(catalogue).await;
-    let Tree::Space(id) = tree else { panic!() };
+    let id = catalogue.space("s").await.unwrap().id;
     let resident = async || catalogue.space(id).await.unwrap().resident_bytes;
     let set = async |path: &str, wanted| catalogue.set_file_states(tree, vec![state(path, wanted)]).await.unwrap();
     set("d/a", FileState::Premigrated).await;
@@ -117,7 +117,7 @@ async fn residence(catalogue: &Catalogue, _: &Base) {
 
 async fn listed(catalogue: &Catalogue, _: &Base) {
     let (tree, [location, _]) = copied(catalogue).await;
-    let Tree::Space(id) = tree else { panic!() };
+    let id = catalogue.space("s").await.unwrap().id;
     let failed = NewFileState { failure: Some(Failure::new(Kind::NoSpace, "full")), ..state("d/a", FileState::Migrated) };
     let wrong = NewFileState { failure: Some(Failure::invalid("in use")), ..state("d/b", FileState::Resident) };
     catalogue.set_file_states(tree, vec![NewFileState { leading: 4, ..failed }, wrong]).await.unwrap();
@@ -138,7 +138,7 @@ async fn listed(catalogue: &Catalogue, _: &Base) {
 
 async fn scanned(catalogue: &Catalogue, _: &Base) {
     let (tree, [location, _]) = copied(catalogue).await;
-    let Tree::Space(id) = tree else { panic!() };
+    let id = catalogue.space("s").await.unwrap().id;
     let second = Record {
         entries: vec![(tree, vec![hashed(tree, "d/e", 10)])],
         replicas: vec![(tree, vec![copy("d/e", location, true)])],

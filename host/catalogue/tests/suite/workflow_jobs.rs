@@ -330,7 +330,7 @@ async fn history(catalogue: &Catalogue, _: &Base) {
     catalogue.delete_site(site.id).await.unwrap();
     let three = catalogue.workflow_job(three.id).await.unwrap();
     assert_eq!((three.site_number, three.queue_number), (None, None));
-    let JobOwner::User(owner) = two.owner else { panic!() };
+    let owner = two.owner.number();
     let user = catalogue.user(owner).await.unwrap();
     let administrator = NewUser { name: "a".to_owned(), password: "h".to_owned(), role: Role::Administrator };
     catalogue.create_user(&administrator).await.unwrap();
