@@ -14,7 +14,6 @@ mod field;
 mod field_error;
 mod field_value;
 mod glob;
-mod job_state;
 pub mod limits;
 mod members;
 pub mod plan;
@@ -23,8 +22,9 @@ mod rule;
 mod selection;
 pub mod snapdiff;
 mod step;
-mod task_state;
 mod workflow;
+
+pub use capstan_domain::workflow::{IllegalEvent, JobEvent, JobState, Readiness, TaskEvent, TaskState, readiness};
 
 pub use built_in::{BUILT_IN, built_in, is_protected};
 pub use discovery::{Discovery, DiscoveryKind, DiscoveryOptions};
@@ -32,12 +32,10 @@ pub use field::{Field, FieldKind};
 pub use field_error::{FieldError, FieldErrors, FieldPath};
 pub use field_value::FieldValues;
 pub use glob::Globs;
-pub use job_state::{JobEvent, JobState};
 pub use route::{RegexRefusal, Router, local_file_regex};
 pub use rule::{Rule, RuleKind, RuleState};
 pub use selection::{Filters, Selection};
 pub use step::{
     BoundStep, ConflictPreference, Delete, LockLevel, Migrate, Move, Recall, ReverseStub, Setting, Step, StepKind, StepTemplate,
 };
-pub use task_state::{IllegalEvent, Readiness, TaskEvent, TaskState, readiness};
 pub use workflow::Workflow;

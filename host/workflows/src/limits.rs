@@ -1,5 +1,8 @@
 //! Every bound of this room. What exceeds one is refused, with the bound in the message.
 
+/// Paths of one task, whatever a site asks for.
+pub use capstan_domain::workflow::MOST_PATHS;
+
 /// Characters of a workflow's name, and of its label.
 pub const LONGEST_NAME: usize = 100;
 /// Icon classes of a workflow.
@@ -34,7 +37,5 @@ pub const REGEX_DEPTH: u32 = 64;
 pub const MOST_ROUTES: usize = 1024;
 /// Errors that are reported of one document; those after are left out.
 pub const MOST_ERRORS: usize = 100;
-/// Paths of one task, whatever a site asks for.
-pub const MOST_PATHS: usize = 100_000;
 /// Names of one inode that are looked at for moves; a file with more of them is never taken as moved.
 pub const MOST_LINKS: usize = 64;

@@ -100,5 +100,6 @@ fn work(work: &Work) -> &'static str {
         Work::EjectCartridges { .. } => "eject_cartridges",
         Work::ReadIndexes { .. } => "read_indexes",
         Work::CheckCartridges { .. } => "check_cartridges",
+        Work::Workflow { .. } => "workflow",
     }
 }

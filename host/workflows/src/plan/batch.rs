@@ -1,6 +1,7 @@
 //! How many paths go into one task.
 
-use super::TaskPath;
+use capstan_domain::workflow::TaskPath;
+
 use crate::limits::MOST_PATHS;
 
 /// A gigabyte, as sites count `file_batch_gb`.

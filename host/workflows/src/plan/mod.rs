@@ -7,37 +7,16 @@
 mod batch;
 mod end;
 
-use capstan_domain::entry::EntryKind;
-use serde::{Deserialize, Serialize};
+pub use capstan_domain::workflow::{PathResult, TaskPath};
 
 use self::batch::Batch;
 pub use self::batch::BatchSize;
-pub use self::end::{PathResult, end_of};
+pub use self::end::end_of;
 use crate::field_error::{FieldErrors, FieldPath};
 use crate::field_value::FieldValues;
 use crate::selection::{Filters, Selection};
 use crate::step::BoundStep;
 use crate::workflow::Workflow;
-
-/// A path that discovery, or the caller, brings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Discovered {
-    pub path: TaskPath,
-    /// "created", "moved", …; empty for none.
-    pub state: String,
-}
-
-/// A path that a task works on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskPath {
-    /// Within the space, without a slash before.
-    pub path: String,
-    pub kind: EntryKind,
-    pub size: u64,
-    /// Of a path that was moved: where it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedTask {
@@ -89,11 +68,10 @@ impl Planner {
         Ok(Self { selection, chains, size, open, next: first })
     }
 
-    /// The tasks of batches that this path filled; mostly none. A path that no rule takes is passed over.
-    pub fn add(&mut self, discovered: &Discovered) -> Vec<PlannedTask> {
-        let path = &discovered.path;
+    /// A path that discovery, or the caller, brings: the tasks of batches that it filled; mostly none. A path that no rule takes is passed over.
+    pub fn add(&mut self, path: &TaskPath) -> Vec<PlannedTask> {
         let mut tasks = Vec::new();
-        for rule in self.selection.rules_for(&path.path, path.kind, &discovered.state) {
+        for rule in self.selection.rules_for(&path.path, path.kind, &path.state) {
             let full = self.open.get_mut(rule).map(|open| open.add(path.clone(), self.size)).unwrap_or_default();
             full.into_iter().for_each(|paths| self.lay_out(rule, paths, &mut tasks));
         }

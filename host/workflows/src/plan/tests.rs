@@ -1,14 +1,15 @@
 use serde_json::json;
 
 use super::*;
-use crate::task_state::{Readiness, TaskEvent, TaskState, readiness};
+use capstan_domain::entry::EntryKind;
+use capstan_domain::workflow::{Readiness, TaskEvent, TaskState, readiness};
 
 fn path(path: &str, size: u64) -> TaskPath {
-    TaskPath { path: path.to_owned(), kind: EntryKind::File, size, from: None }
+    TaskPath { path: path.to_owned(), kind: EntryKind::File, size, state: String::new(), from: None }
 }
 
-fn found(name: &str, size: u64, state: &str) -> Discovered {
-    Discovered { path: path(name, size), state: state.to_owned() }
+fn found(name: &str, size: u64, state: &str) -> TaskPath {
+    TaskPath { state: state.to_owned(), ..path(name, size) }
 }
 
 fn workflow() -> Workflow {

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use capstan_domain::Outcome;
 use capstan_domain::entry::EntryKind;
 use capstan_domain::time::Timestamp;
+use capstan_domain::tree_snapshot::Node;
 
 use super::found::{self, Found, Look};
 use super::links::{Inodes, moved_from, moved_to};
-use super::node::{Node, parent_and_name};
 use super::open_folders::OpenFolders;
+use super::parent::parent_and_name;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {

@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::iter::Peekable;
 
+use capstan_domain::tree_snapshot::Node;
 use capstan_domain::{Failure, Outcome};
-
-use super::node::Node;
 
 /// A path of either look, or of both.
 #[derive(Debug)]

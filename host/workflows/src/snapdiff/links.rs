@@ -1,8 +1,8 @@
 //! The names of one inode, and which of them were moved.
 
 use capstan_domain::Outcome;
+use capstan_domain::tree_snapshot::Node;
 
-use super::node::Node;
 use crate::limits::MOST_LINKS;
 
 /// Looks an inode up in both looks: all nodes that have it, in any order. More than `limits::MOST_LINKS` need not be given.

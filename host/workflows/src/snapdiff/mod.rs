@@ -18,11 +18,12 @@
 mod differences;
 mod found;
 mod links;
-mod node;
 mod open_folders;
+mod parent;
 #[cfg(test)]
 mod tests;
 
+pub use capstan_domain::tree_snapshot::Node;
+
 pub use self::differences::{Difference, Differences, Options};
 pub use self::links::Inodes;
-pub use self::node::Node;

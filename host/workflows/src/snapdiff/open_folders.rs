@@ -4,7 +4,7 @@
 //! followed by a slash or not; after that none of its own can come. All open ones begin each other, hence there are at most as many as
 //! a path has bytes.
 
-use super::node::parent_and_name;
+use super::parent::parent_and_name;
 
 #[derive(Debug)]
 pub(super) struct OpenFolders<T>(Vec<(String, T)>);

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::task_state::{IllegalEvent, TaskState};
+use super::task_state::{IllegalEvent, TaskState};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -71,6 +71,19 @@ impl JobState {
 
     pub fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Failure | Self::Cancelled)
+    }
+
+    /// What jobs of all kinds call it.
+    pub fn of_any_job(self) -> crate::job::JobState {
+        use crate::job::JobState as Any;
+        match self {
+            Self::Pending => Any::Queued,
+            Self::Started | Self::Pausing | Self::Dequeuing => Any::Running,
+            Self::Success => Any::Done,
+            Self::Failure => Any::Failed,
+            Self::Paused => Any::Paused,
+            Self::Cancelled => Any::StoppedByUser,
+        }
     }
 
     /// Tasks may begin.

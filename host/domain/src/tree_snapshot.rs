@@ -1,8 +1,25 @@
-//! A path as one look found it.
+//! Looks at trees, kept so that a later look tells what changed in between.
 
-use capstan_domain::entry::EntryKind;
-use capstan_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use crate::entry::EntryKind;
+use crate::ids::{Number, SpaceId};
+use crate::time::Timestamp;
+
+/// A look at a part of a space's tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeSnapshot {
+    pub number: Number,
+    /// Whose series of looks it belongs to, such as a schedule's.
+    pub series: String,
+    pub space: SpaceId,
+    /// The folder that was looked at, within the space; empty for the whole.
+    pub path: String,
+    /// When the look began.
+    pub taken: Timestamp,
+}
+
+/// A path as one look found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Within the tree, without a slash before.
@@ -19,14 +36,9 @@ pub struct Node {
 
 impl Node {
     /// Nothing speaks against both having the same content. A folder has none.
-    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+    pub fn agrees_with(&self, other: &Self) -> bool {
         let hashes_agree = self.blake3.zip(other.blake3).is_none_or(|(one, another)| one == another);
         let content_agrees = self.size == other.size && self.modified == other.modified && hashes_agree;
         self.kind == other.kind && (self.kind == EntryKind::Folder || content_agrees)
     }
-}
-
-/// Of a path at the top: empty.
-pub(super) fn parent_and_name(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
 }
