@@ -84,7 +84,7 @@ impl From<Problem> for AdminError {
         match problem {
             Problem::Malformed(_) => Self::caller("invalid", message).coded("malformed"),
             Problem::WrongTypes(_) => Self::caller("invalid", message),
-            Problem::Unauthenticated => Self::caller("unauthenticated", message),
+            Problem::Unauthenticated(_) => Self::caller("unauthenticated", message),
             Problem::Forbidden { .. } => Self::caller("denied", message),
             Problem::NotFound => Self::caller("not-found", message),
             Problem::MethodNotAllowed => Self::caller("unsupported", message).coded("method-not-allowed"),

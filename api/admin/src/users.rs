@@ -22,6 +22,8 @@ pub enum Role {
     Operator,
     /// Looks, and changes nothing but their own keys and password.
     Reader,
+    /// Nothing but their own keys and password, and what they and their groups are given.
+    Member,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -173,7 +173,7 @@ impl From<Problem> for Error {
                     .collect(),
             ),
             Problem::Malformed(_) => Self::new(Reason::Invalid, message),
-            Problem::Unauthenticated => Self::new(Reason::Unauthenticated, message),
+            Problem::Unauthenticated(_) => Self::new(Reason::Unauthenticated, message),
             Problem::Forbidden { .. } => Self::new(Reason::NotPermitted, message),
             Problem::NotFound => Self::new(Reason::NotFound, message),
             Problem::MethodNotAllowed => Self::new(Reason::MethodNotAllowed, message),

@@ -11,13 +11,33 @@ use crate::secret::Secret;
 pub enum Credentials {
     /// `Basic base64(user:password)`.
     Basic { user: String, password: Secret },
-    /// `Bearer KEY`.
+    /// `Bearer KEY`: a key, or a token that says itself what it is.
     Bearer(Secret),
+    /// `Api-Key KEY`.
+    ApiKey(Secret),
     /// The header's whole value is a key, as some generated clients send it.
     Key(Secret),
 }
 
+/// The form that credentials came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    Basic,
+    Bearer,
+    ApiKey,
+    Key,
+}
+
 impl Credentials {
+    pub fn scheme(&self) -> Scheme {
+        match self {
+            Self::Basic { .. } => Scheme::Basic,
+            Self::Bearer(_) => Scheme::Bearer,
+            Self::ApiKey(_) => Scheme::ApiKey,
+            Self::Key(_) => Scheme::Key,
+        }
+    }
+
     /// None: no header, more than one, or one that no scheme explains.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -28,6 +48,7 @@ impl Credentials {
         match value.split_once(' ') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => Self::basic(rest.trim()),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => key(rest.trim()).map(Self::Bearer),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("api-key") => key(rest.trim()).map(Self::ApiKey),
             Some(_) => None,
             None => key(value).map(Self::Key),
         }
@@ -55,16 +76,17 @@ mod tests {
     }
 
     #[test]
-    fn three_forms_are_understood_and_a_password_may_hold_colons() {
+    fn four_forms_are_understood_and_a_password_may_hold_colons() {
         assert_eq!(of("Basic YWRhOmE6Yg=="), Some(Credentials::Basic { user: "ada".into(), password: Secret::new("a:b") }));
         assert_eq!(of("bearer k1"), Some(Credentials::Bearer(Secret::new("k1"))));
+        assert_eq!(of("Api-Key k1"), Some(Credentials::ApiKey(Secret::new("k1"))));
         assert_eq!(of("k1"), Some(Credentials::Key(Secret::new("k1"))));
     }
 
     #[test]
     fn everything_else_is_no_credentials() {
-        for value in ["", "Basic", "Basic !!!", "Basic YWRh", "Digest a=b", "Bearer ", "Bearer a b"] {
-            // "Basic" and "Bearer" alone read as bare keys, which no authenticator will know.
+        for value in ["", "Basic", "Basic !!!", "Basic YWRh", "Digest a=b", "Bearer ", "Bearer a b", "Api-Key", "Api-Key a b"] {
+            // A scheme alone reads as a bare key, which no authenticator will know.
             let found = of(value);
             assert!(found.is_none() || matches!(found, Some(Credentials::Key(_))), "{value}: {found:?}");
         }

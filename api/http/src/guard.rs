@@ -13,7 +13,7 @@ use crate::body::settle;
 use crate::caller::Caller;
 use crate::credentials::Credentials;
 use crate::operation::Access;
-use crate::problem::Problem;
+use crate::problem::{Problem, Unproven};
 
 /// Rules by full path template and method.
 pub(crate) type Rules = HashMap<String, Vec<(Method, Access)>>;
@@ -31,8 +31,11 @@ where
     if let Err(problem) = settle(&mut request).await {
         return E::from(problem).into_response();
     }
-    let credentials = Credentials::of(request.headers());
     let access = guard.access(&request);
+    if access == Some(Access::Public) {
+        return next.run(request).await;
+    }
+    let credentials = Credentials::of(request.headers());
     match guard.admit(credentials, access).await {
         Ok(caller) => {
             request.extensions_mut().insert(Arc::new(caller));
@@ -44,16 +47,17 @@ where
 
 impl Guard {
     async fn admit(&self, credentials: Option<Credentials>, access: Option<Access>) -> Result<Caller, Problem> {
-        let credentials = credentials.ok_or(Problem::Unauthenticated)?;
+        let credentials = credentials.ok_or(Problem::Unauthenticated(Unproven::Missing))?;
+        let scheme = credentials.scheme();
         let caller = self.authenticator.authenticate(credentials).await.map_err(|why| match why {
-            NotAuthenticated::Wrong => Problem::Unauthenticated,
+            NotAuthenticated::Wrong => Problem::Unauthenticated(Unproven::Refused(scheme)),
             NotAuthenticated::Busy => Problem::Busy,
             NotAuthenticated::Unavailable(message) => Problem::Unavailable(message),
         })?;
         match access {
             None => Err(Problem::NotFound),
-            Some(Access::Anyone) => Ok(caller),
-            Some(Access::Scope(noun, verb)) if caller.may(noun, verb) => Ok(caller),
+            Some(Access::Anyone | Access::Public) => Ok(caller),
+            Some(Access::Scope(noun, verb)) if caller.is_let_in(noun, verb) => Ok(caller),
             Some(Access::Scope(noun, verb)) => Err(Problem::Forbidden { noun, verb }),
         }
     }

@@ -13,10 +13,12 @@ pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Administrators, and keys with this noun and verb among their scopes.
+    /// Whoever may this verb on the noun, by their role or by what they were given; of keys with scopes those that name it.
     Scope(&'static str, &'static str),
     /// Everybody who has proved who they are.
     Anyone,
+    /// Everybody, and what they say of themselves is not looked at.
+    Public,
 }
 
 /// The type of a query parameter.
@@ -26,6 +28,7 @@ pub enum Kind {
     Integer,
     Boolean,
     TextList,
+    IntegerList,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -52,6 +55,9 @@ impl Operation {
             builder = builder.tag(noun);
             marks.push(("x-scope", format!("{noun}/{verb}")));
         }
+        if access == Access::Public {
+            builder = builder.securities(Some([]));
+        }
         Self { method, path, access, builder, marks, schemas: Vec::new() }
     }
 
@@ -65,6 +71,10 @@ impl Operation {
 
     pub fn put(path: &'static str, id: &'static str, access: Access) -> Self {
         Self::new(Method::PUT, path, id, access)
+    }
+
+    pub fn patch(path: &'static str, id: &'static str, access: Access) -> Self {
+        Self::new(Method::PATCH, path, id, access)
     }
 
     pub fn delete(path: &'static str, id: &'static str, access: Access) -> Self {
@@ -92,6 +102,7 @@ impl Operation {
             Kind::Boolean => ObjectBuilder::new().schema_type(Type::Boolean).into(),
             Kind::OneOf(words) => ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).into(),
             Kind::TextList => ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String)).into(),
+            Kind::IntegerList => ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Integer)).into(),
         };
         let parameter = ParameterBuilder::new()
             .name(name)
@@ -154,7 +165,7 @@ impl Operation {
 
     /// Whether a body is read, so that the answers to a wrong one can be documented.
     pub fn has_body(&self) -> bool {
-        matches!(self.method, Method::POST | Method::PUT)
+        matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
     }
 
     pub fn has_path_values(&self) -> bool {

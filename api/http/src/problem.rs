@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::credentials::Scheme;
+
 /// A member of a body that has the wrong type or an unknown value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongType {
@@ -10,13 +12,22 @@ pub struct WrongType {
     pub message: String,
 }
 
+/// Why it is not known who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproven {
+    /// No credentials came, or none that any scheme explains.
+    Missing,
+    /// Those that came prove nobody.
+    Refused(Scheme),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// Not JSON, or a query that cannot be decoded.
     Malformed(String),
     /// JSON of the wrong types.
     WrongTypes(Vec<WrongType>),
-    Unauthenticated,
+    Unauthenticated(Unproven),
     /// The caller is known but has no right to this.
     Forbidden {
         noun: &'static str,
@@ -41,7 +52,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Malformed(message) => write!(f, "The request cannot be read: {message}"),
             Self::WrongTypes(_) => f.write_str("The request has members of the wrong type"),
-            Self::Unauthenticated => f.write_str("Credentials are missing or wrong"),
+            Self::Unauthenticated(_) => f.write_str("Credentials are missing or wrong"),
             Self::Forbidden { noun, verb } => {
                 write!(f, "This needs the scope {noun}/{verb}, which these credentials do not have")
             }

@@ -129,11 +129,12 @@ fn bare(path: &'static str) -> Option<&'static str> {
     path.strip_suffix('/').filter(|bare| !bare.is_empty())
 }
 
-/// Operations are made with these four methods only; anything else is served as GET would be, which the guard then refuses.
+/// Operations are made with these five methods only; anything else is served as GET would be, which the guard then refuses.
 fn verbs(method: &Method) -> (MethodFilter, HttpMethod) {
     match *method {
         Method::POST => (MethodFilter::POST, HttpMethod::Post),
         Method::PUT => (MethodFilter::PUT, HttpMethod::Put),
+        Method::PATCH => (MethodFilter::PATCH, HttpMethod::Patch),
         Method::DELETE => (MethodFilter::DELETE, HttpMethod::Delete),
         _ => (MethodFilter::GET, HttpMethod::Get),
     }
@@ -148,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::authenticator::NotAuthenticated;
-    use crate::caller::Caller;
+    use crate::caller::{Caller, Rights};
     use crate::credentials::Credentials;
     use crate::operation::{Access, Kind};
 
@@ -171,14 +172,26 @@ mod tests {
         }
     }
 
-    /// Whoever comes may look, and nothing else.
+    /// At all things, and to replace some.
+    struct Looks;
+
+    impl Rights for Looks {
+        fn may(&self, _: &str, verb: &str) -> bool {
+            verb == "index"
+        }
+
+        fn may_some(&self, _: &str, verb: &str) -> bool {
+            verb == "replace"
+        }
+    }
+
+    /// Whoever comes may look, and replace some.
     struct Porter;
 
     #[async_trait]
     impl Authenticator for Porter {
         async fn authenticate(&self, _: Credentials) -> Result<Caller, NotAuthenticated> {
-            let rights = |_: &str, verb: &str| verb == "index";
-            Ok(Caller { id: "1".into(), name: "ada".into(), role: "role".into(), rights, scopes: None })
+            Ok(Caller { name: "ada".into(), rights: Arc::new(Looks) })
         }
     }
 
@@ -188,7 +201,11 @@ mod tests {
         Routes::<()>::new()
             .on(Operation::get("/things/", "list", scope("index")).query("do", Kind::OneOf(&["a", "b"]), true, ""), handler)
             .on(Operation::post("/things/", "create", scope("create")), handler)
+            .on(Operation::patch("/things/", "change", scope("update")), handler)
+            .on(Operation::put("/some", "replace", scope("replace")), handler)
+            .on(Operation::delete("/some", "destroy", scope("destroy")), handler)
             .on(Operation::get("/bare", "bare", scope("index")), handler)
+            .on(Operation::post("/login/", "log_in", Access::Public), handler)
             .finish::<Refusal>("/x", "", "", Arc::new(Porter), |operation| operation)
     }
 
@@ -199,6 +216,7 @@ mod tests {
             ("GET", "/x/things", StatusCode::OK),
             ("POST", "/x/things/", StatusCode::FORBIDDEN),
             ("POST", "/x/things", StatusCode::FORBIDDEN),
+            ("PATCH", "/x/things/", StatusCode::FORBIDDEN),
             ("PUT", "/x/things", StatusCode::METHOD_NOT_ALLOWED),
             ("GET", "/x/bare", StatusCode::OK),
             ("GET", "/x/bare/", StatusCode::NOT_FOUND),
@@ -209,11 +227,52 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_is_open_to_everybody_is_so_with_any_credentials_and_with_none() {
+        for (path, authorization) in
+            [("/x/login/", ""), ("/x/login", ""), ("/x/login/", "Bearer expired"), ("/x/login/", "Digest a")]
+        {
+            let request = Request::post(path).header("authorization", authorization).body(Body::empty()).unwrap();
+            let response = dialect().0.oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path} with {authorization:?}");
+        }
+        assert_eq!(dialect().1.value()["paths"]["/x/login/"]["post"]["security"], serde_json::json!([]));
+        assert!(dialect().1.value()["paths"]["/x/things/"]["post"]["security"].is_null());
+    }
+
+    #[tokio::test]
+    async fn a_dialect_can_lie_below_the_base_of_another() {
+        let below = Routes::<()>::new()
+            .on(Operation::get("/things/", "list", Access::Anyone), || async { StatusCode::ACCEPTED })
+            .finish::<Refusal>("/x/v2", "", "", Arc::new(Porter), |operation| operation)
+            .0;
+        let both = dialect().0.merge(below);
+        for (path, status) in [
+            ("/x/things/", StatusCode::OK),
+            ("/x/v2/things/", StatusCode::ACCEPTED),
+            ("/x/v2/none/", StatusCode::NOT_FOUND),
+            ("/x/v3/things/", StatusCode::NOT_FOUND),
+            ("/x/v2/openapi.json", StatusCode::OK),
+        ] {
+            let request = Request::get(path).header("authorization", "k").body(Body::empty()).unwrap();
+            assert_eq!(both.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_may_on_some_objects_is_let_in_to_be_asked_which() {
+        for (method, status) in [("PUT", StatusCode::OK), ("DELETE", StatusCode::FORBIDDEN)] {
+            let request =
+                Request::builder().method(method).uri("/x/some").header("authorization", "k").body(Body::empty()).unwrap();
+            assert_eq!(dialect().0.oneshot(request).await.unwrap().status(), status, "{method}");
+        }
+    }
+
     #[test]
     fn the_document_names_a_path_once_and_a_choice_with_its_words() {
         let (_, document) = dialect();
         let paths = document.value()["paths"].as_object().unwrap();
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/x/bare", "/x/things/"]);
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/x/bare", "/x/login/", "/x/some", "/x/things/"]);
         assert_eq!(paths["/x/things/"]["get"]["parameters"][0]["schema"]["enum"], serde_json::json!(["a", "b"]));
     }
 }

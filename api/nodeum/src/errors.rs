@@ -190,7 +190,7 @@ impl From<Problem> for Error {
                 error
             }
             Problem::Malformed(_) => Self::new(Reason::Malformed, message),
-            Problem::Unauthenticated => Self::new(Reason::Unauthenticated, message),
+            Problem::Unauthenticated(_) => Self::new(Reason::Unauthenticated, message),
             Problem::Forbidden { .. } => Self::new(Reason::Forbidden, message),
             Problem::NotFound => Self::new(Reason::NotFound, message),
             Problem::MethodNotAllowed => Self::new(Reason::MethodNotAllowed, message),

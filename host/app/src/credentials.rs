@@ -65,13 +65,20 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
-    use capstan_domain::identity::Role;
+    use capstan_domain::identity::{Proof, Role};
     use capstan_domain::ids::UserId;
 
     use super::*;
 
     fn caller() -> Caller {
-        Caller { user: UserId::new(), name: "admin".into(), role: Role::Administrator, scopes: None }
+        Caller {
+            user: UserId::new(),
+            name: "admin".into(),
+            role: Role::Administrator,
+            proof: Proof::Password,
+            scopes: None,
+            given: std::sync::Arc::default(),
+        }
     }
 
     #[test]

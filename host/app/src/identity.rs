@@ -1,34 +1,28 @@
-//! Who calls: users with passwords, keys with scopes, and the proof of either.
+//! Who calls: the proof of passwords and keys, and what a proved caller may. Tokens, keys, users and groups have their own files.
 //!
 //! One service for all doors. A wrong name and a wrong password are told apart neither by the answer nor by its time.
 
 use std::sync::Arc;
 
 use capstan_catalogue::Catalogue;
-use capstan_domain::identity::{ApiKey, Caller, NewApiKey, Role, Scope};
-use capstan_domain::ids::Number;
-use capstan_domain::listing::{Listing, Operator, Page};
+use capstan_domain::identity::{Caller, Proof, Role, User};
+use capstan_domain::listing::Listing;
+use capstan_domain::permission::Given;
 use capstan_domain::secret::SecretText;
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use crate::audit::Audit;
 use crate::budget::PerMinute;
 use crate::credentials::Verified;
 use crate::passwords::Passwords;
 use crate::sealing::{Sealer, random_text};
+use crate::signing::Signer;
 
-/// Characters of a key: 5 bits each.
-const KEY_LENGTH: usize = 40;
-/// Characters of a key that stay readable.
-const TAIL_LENGTH: usize = 4;
 /// Characters of a password the host makes up.
 const PASSWORD_LENGTH: usize = 20;
-/// Scopes of one key; more are refused.
-const SCOPES_MAX: usize = 512;
-/// Keys of one user; more are refused.
-const KEYS_MAX: u64 = 1000;
 /// Denied logins that are written down, a minute; a flood of them must not fill the catalogue. All are counted in the log.
 const DENIALS_A_MINUTE: i64 = 60;
 /// Bytes of a user name that is looked at.
@@ -39,8 +33,10 @@ pub struct Identity {
     pub(crate) catalogue: Catalogue,
     pub(crate) audit: Audit,
     pub(crate) passwords: Passwords,
-    sealer: Arc<Sealer>,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) verified: Arc<Verified>,
+    /// Made or opened when it is first needed.
+    pub(crate) signer: Arc<OnceCell<Signer>>,
     denials: Arc<PerMinute>,
 }
 
@@ -64,12 +60,14 @@ impl Identity {
             passwords,
             sealer,
             verified: Arc::default(),
+            signer: Arc::default(),
             denials: Arc::new(PerMinute::new(DENIALS_A_MINUTE)),
         })
     }
 
-    /// Makes the administrator if there is no user at all.
+    /// Makes the groups that are always there, and the administrator if there is no user at all.
     pub async fn first_start(&self, name: Option<String>, password: Option<SecretText>) -> Outcome<FirstStart> {
+        self.catalogue.make_standard_groups().await?;
         if self.catalogue.users(&Listing::first(1)).await?.count > 0 {
             return Ok(FirstStart::No);
         }
@@ -86,7 +84,7 @@ impl Identity {
         Ok(FirstStart::Made { name, password: made_up })
     }
 
-    /// All that the user's role may.
+    /// All that the user may.
     pub async fn verify_basic(&self, user: &str, password: &SecretText) -> Outcome<Caller> {
         let digest = self.sealer.keyed_hash("basic", format!("{}:{user}:{}", user.len(), password.reveal()).as_bytes());
         if let Some(caller) = self.verified.get(&digest) {
@@ -103,7 +101,7 @@ impl Identity {
         let matches = self.passwords.verify(password.clone(), hash).await?;
         match user_record {
             Some(record) if matches && !record.disabled => {
-                let caller = Caller { user: record.id, name: record.name, role: record.role, scopes: None };
+                let caller = self.caller(&record, Proof::Password).await?;
                 self.verified.keep(generation, digest, caller.clone());
                 Ok(caller)
             }
@@ -111,7 +109,7 @@ impl Identity {
         }
     }
 
-    /// A key gives its scopes, as far as its user's role has them.
+    /// A key gives its scopes, as far as its user has them, or without scopes all that its user may.
     pub async fn verify_key(&self, key: &SecretText) -> Outcome<Caller> {
         let digest = self.sealer.keyed_hash("api-key", key.reveal().as_bytes());
         if let Some(caller) = self.verified.get(&digest) {
@@ -130,12 +128,21 @@ impl Identity {
         }
         // At most once in the life of a cached entry, so that a busy key does not write on every call.
         self.catalogue.touch_api_key(key.id, Timestamp::now()).await?;
-        let caller = Caller { user: user.id, name: user.name, role: user.role, scopes: Some(key.scopes) };
+        let caller = Caller { scopes: key.scopes, ..self.caller(&user, Proof::Key).await? };
         self.verified.keep(generation, digest, caller.clone());
         Ok(caller)
     }
 
-    async fn deny(&self, who: &str) -> Failure {
+    /// With what the user is given; an administrator needs nothing given.
+    pub(crate) async fn caller(&self, user: &User, proof: Proof) -> Outcome<Caller> {
+        let given = match user.role {
+            Role::Administrator => Given::default(),
+            _ => self.catalogue.given(user.id).await?,
+        };
+        Ok(Caller::new(user, proof, given))
+    }
+
+    pub(crate) async fn deny(&self, who: &str) -> Failure {
         let who: String = who.chars().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         if self.denials.take() {
             self.audit.denied(None, "login", "user", &who, json!({})).await;
@@ -144,82 +151,13 @@ impl Identity {
         }
         Failure::new(Kind::Unauthenticated, "wrong credentials")
     }
-
-    pub async fn list_api_keys(&self, caller: &Caller, listing: Listing) -> Outcome<Page<ApiKey>> {
-        self.catalogue.api_keys(&listing.with("user", Operator::Equal, caller.user)).await
-    }
-
-    /// One of the caller's own; another's is not there.
-    pub async fn api_key(&self, caller: &Caller, number: Number) -> Outcome<ApiKey> {
-        let key = self.catalogue.api_key(number).await?;
-        if key.user == caller.user { Ok(key) } else { Err(Failure::not_found("there is no such api key").with_code("not-found")) }
-    }
-
-    /// The key itself is answered here and never again.
-    pub async fn create_api_key(&self, caller: &Caller, name: String, scopes: Vec<Scope>) -> Outcome<(ApiKey, SecretText)> {
-        check_scopes(caller, &scopes)?;
-        if self.list_api_keys(caller, Listing::first(0)).await?.count >= KEYS_MAX {
-            return Err(Failure::new(Kind::NoSpace, format!("a user has at most {KEYS_MAX} api keys"))
-                .with_next_step("delete one that is not used"));
-        }
-        let secret = random_text(KEY_LENGTH)?;
-        let hash = self.sealer.keyed_hash("api-key", secret.reveal().as_bytes()).to_vec();
-        let tail = secret.reveal().get(KEY_LENGTH - TAIL_LENGTH..).unwrap_or_default().to_owned();
-        let key = self.catalogue.create_api_key(&NewApiKey { user: caller.user, name, tail, hash, scopes }).await?;
-        self.audit
-            .done(caller, "create", "api_key", &key.name, json!({ "number": key.number, "scopes": key.scopes.len() }))
-            .await?;
-        Ok((key, secret))
-    }
-
-    pub async fn update_api_key(
-        &self,
-        caller: &Caller,
-        number: Number,
-        name: Option<String>,
-        scopes: Option<Vec<Scope>>,
-    ) -> Outcome<ApiKey> {
-        let mut key = self.api_key(caller, number).await?;
-        if let Some(scopes) = scopes {
-            check_scopes(caller, &scopes)?;
-            key.scopes = scopes;
-        }
-        key.name = name.unwrap_or(key.name);
-        self.catalogue.update_api_key(&key).await?;
-        self.verified.forget_all();
-        self.audit
-            .done(caller, "update", "api_key", &key.name, json!({ "number": key.number, "scopes": key.scopes.len() }))
-            .await?;
-        Ok(key)
-    }
-
-    pub async fn delete_api_key(&self, caller: &Caller, number: Number) -> Outcome<()> {
-        let key = self.api_key(caller, number).await?;
-        self.catalogue.delete_api_key(key.id).await?;
-        self.verified.forget_all();
-        self.audit.done(caller, "delete", "api_key", &key.name, json!({ "number": key.number })).await
-    }
 }
 
 /// Not being there is an answer.
-fn there<T>(found: Outcome<T>) -> Outcome<Option<T>> {
+pub(crate) fn there<T>(found: Outcome<T>) -> Outcome<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(failure) if failure.kind == Kind::NotFound => Ok(None),
         Err(failure) => Err(failure),
-    }
-}
-
-/// Nobody gives away what they do not have.
-fn check_scopes(caller: &Caller, scopes: &[Scope]) -> Outcome<()> {
-    if scopes.len() > SCOPES_MAX {
-        return Err(Failure::invalid(format!("a key has at most {SCOPES_MAX} scopes")).with_code("too-long"));
-    }
-    match scopes.iter().find(|scope| !caller.may(&scope.noun, &scope.verb)) {
-        None => Ok(()),
-        Some(scope) => Err(Failure::new(
-            Kind::Denied,
-            format!("the scope {}/{} cannot be given by one who does not have it", scope.noun, scope.verb),
-        )),
     }
 }

@@ -3,6 +3,7 @@
 //! One noun a file. A use case checks what a caller gives, changes the catalogue and the runtime in the order that survives a crash, and
 //! writes the audit log. Doors and the command line see nothing below this floor.
 
+mod api_keys;
 pub mod attachments;
 pub mod audit;
 mod budget;
@@ -13,6 +14,7 @@ pub mod drive_users;
 pub mod drives;
 pub mod entries;
 pub mod grants;
+pub mod groups;
 pub mod identity;
 pub mod images;
 pub mod jobs;
@@ -24,6 +26,7 @@ pub mod metrics;
 pub mod mounts;
 mod ownership;
 mod passwords;
+pub mod permissions;
 mod places;
 pub mod plugins;
 pub mod pools;
@@ -35,6 +38,7 @@ mod sealing;
 mod secrets;
 pub mod servers;
 pub mod settings;
+mod signing;
 pub mod snapshots;
 pub mod spaces;
 mod start;
@@ -43,6 +47,8 @@ pub mod tape_drives;
 pub mod targets;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
+mod user_texts;
 pub mod users;
 
 pub use start::{Listening, Start};

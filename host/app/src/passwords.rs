@@ -18,6 +18,26 @@ const WAITING_MAX: usize = 256;
 /// Bytes of a password; longer is refused.
 pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
 
+/// Characters of a password that somebody chooses; fewer are refused.
+const PASSWORD_LENGTH_MIN: usize = 8;
+
+/// What a password that somebody chooses has to be: long enough, not digits alone, and not the user's name. `Invalid` "password".
+pub(crate) fn check_strength(name: &str, password: &SecretText) -> Outcome<()> {
+    let text = password.reveal();
+    let why = if text.is_empty() {
+        return Err(Failure::invalid("a password cannot be empty").with_code("blank"));
+    } else if text.chars().count() < PASSWORD_LENGTH_MIN {
+        format!("a password has at least {PASSWORD_LENGTH_MIN} characters")
+    } else if text.chars().all(|c| c.is_ascii_digit()) {
+        "a password is not digits alone".to_owned()
+    } else if text.eq_ignore_ascii_case(name) {
+        "a password is not the user's name".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Failure::invalid(why).with_code("password"))
+}
+
 #[derive(Clone)]
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
@@ -107,6 +127,15 @@ mod tests {
         assert!(passwords.verify(SecretText::new("correct horse"), Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify(SecretText::new("battery staple"), Some(hash)).await.unwrap());
         assert!(!passwords.verify(SecretText::new("correct horse"), None).await.unwrap());
+    }
+
+    #[test]
+    fn a_chosen_password_is_long_and_neither_digits_nor_the_name() {
+        let judged = |password: &str| check_strength("adalovelace", &SecretText::new(password));
+        judged("correct horse").unwrap();
+        for weak in ["", "short", "1234567890", "AdaLovelace"] {
+            assert!(judged(weak).is_err(), "{weak}");
+        }
     }
 
     #[tokio::test]

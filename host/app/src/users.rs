@@ -1,16 +1,41 @@
-//! Users: who there is, in which role, and whether they may still come in.
+//! Users: who there is, in which role and in which groups, and whether they may still come in.
 //!
-//! Whatever changes of a user, every credential that was verified before is verified anew, so a user who is disabled, or whose password
-//! changed, is out with the next request. The last administrator who may come in stays one.
+//! Administrators see and change all of them. Others to whom permissions on users were given do so within what they have themselves:
+//! they neither make nor take over a user who may more than they do. Whatever changes of a user, every credential that was verified
+//! before is verified anew, so a user who is disabled, or whose password changed, is out with the next request. The last administrator
+//! who may come in stays one.
 
-use capstan_domain::identity::{Caller, NewUser, Role, User};
-use capstan_domain::ids::UserId;
+use capstan_domain::group::{Group, Standard};
+use capstan_domain::identity::{AccountRequest, Caller, Enrolment, NewUser, Person, Role, User, UserRecordChange};
+use capstan_domain::ids::{GroupId, UserId};
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::permission::Given;
 use capstan_domain::secret::SecretText;
 use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::json;
 
 use crate::identity::{Identity, NAME_BYTES_MAX};
+use crate::passwords::check_strength;
+use crate::user_texts::{check_person, check_user_name};
+
+/// Groups of one user; more are refused.
+const GROUPS_MAX: usize = 256;
+
+/// A user with all that can be told of one; groups by their names.
+pub struct Member {
+    pub name: String,
+    pub password: SecretText,
+    pub person: Person,
+    pub account: Option<AccountInput>,
+    pub groups: Vec<String>,
+}
+
+/// An account on file servers; the uid is given, never asked for.
+pub struct AccountInput {
+    /// By its name; it has to have a gid.
+    pub primary_group: String,
+    pub allow_ssh: bool,
+}
 
 /// What is `None` stays as it is.
 #[derive(Default)]
@@ -18,68 +43,136 @@ pub struct UserChange {
     pub role: Option<Role>,
     pub disabled: Option<bool>,
     pub password: Option<SecretText>,
+    pub person: Option<Person>,
+    /// `Some(None)`: none any more.
+    pub account: Option<Option<AccountInput>>,
+    /// Becomes exactly these, by name.
+    pub groups: Option<Vec<String>>,
+}
+
+/// A user and the groups they are in.
+#[derive(Debug)]
+pub struct UserView {
+    pub user: User,
+    pub groups: Vec<Group>,
+}
+
+/// What a push of accounts to file servers did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// Accounts there are.
+    pub accounts: u64,
+    /// File servers that were given them. No plugin serves shares, so there is none to give them to.
+    pub servers: u64,
 }
 
 impl Identity {
     pub async fn list_users(&self, caller: &Caller, listing: Listing) -> Outcome<Page<User>> {
-        self.only_administrators(caller, "list", "").await?;
+        self.check_users(caller, "index", "").await?;
         self.catalogue.users(&listing).await
+    }
+
+    /// The same, each with their groups.
+    pub async fn list_user_views(&self, caller: &Caller, listing: Listing) -> Outcome<Page<UserView>> {
+        let page = self.list_users(caller, listing).await?;
+        Ok(Page { count: page.count, items: self.user_views(page.items).await? })
     }
 
     /// By number, name or id.
     pub async fn find_user(&self, caller: &Caller, reference: &str) -> Outcome<User> {
-        self.only_administrators(caller, "show", reference).await?;
+        self.check_users(caller, "show", reference).await?;
         self.user(reference).await
     }
 
+    /// By the exact name, with their groups; everybody may look at themselves.
+    pub async fn user_view(&self, caller: &Caller, name: &str) -> Outcome<UserView> {
+        if caller.name != name {
+            self.check_users(caller, "show", name).await?;
+        }
+        let user = self.catalogue.user_named(name).await?;
+        let groups = self.catalogue.groups_of(&[user.id]).await?;
+        Ok(UserView { user, groups: groups.into_iter().map(|(_, group)| group).collect() })
+    }
+
     pub async fn create_user(&self, caller: &Caller, name: &str, role: Role, password: SecretText) -> Outcome<User> {
-        self.only_administrators(caller, "create", name).await?;
+        self.check_users(caller, "create", name).await?;
+        covered(caller, role, &Given::default())?;
+        check_strength(name, &password)?;
         let user = self.make_user(name, role, password).await?;
         self.audit.done(caller, "create", "user", &user.name, json!({ "number": user.number, "role": user.role })).await?;
         Ok(user)
     }
 
-    pub async fn update_user(&self, caller: &Caller, reference: &str, change: UserChange) -> Outcome<User> {
-        self.only_administrators(caller, "update", reference).await?;
-        let mut user = self.user(reference).await?;
-        user.role = change.role.unwrap_or(user.role);
-        user.disabled = change.disabled.unwrap_or(user.disabled);
-        // Hashed first: a password that is refused changes nothing.
-        let hash = match change.password {
-            Some(password) => Some(self.hashed(password).await?),
+    /// A user who has what groups give, and its role where Administrators is among them.
+    pub async fn enrol_user(&self, caller: &Caller, member: Member) -> Outcome<User> {
+        self.check_users(caller, "create", &member.name).await?;
+        check_user_name(&member.name)?;
+        check_person(&member.person)?;
+        check_strength(&member.name, &member.password)?;
+        let groups = self.named_groups(&member.groups).await?;
+        self.check_groups(caller, &groups).await?;
+        let account = match member.account {
+            Some(account) => Some(self.account(account).await?),
             None => None,
         };
-        // Dying between the two leaves the role changed and the old password; the caller has no answer and asks again.
-        self.catalogue.update_user(&user).await?;
-        let changed = hash.is_some();
-        if let Some(hash) = hash {
-            self.catalogue.set_password(user.id, &hash).await?;
-        }
+        let password = self.hashed(member.password).await?;
+        let new = NewUser { name: member.name, role: Role::Member, password };
+        let groups = groups.iter().map(|group| group.id).collect();
+        let user = self.catalogue.enrol_user(&new, Enrolment { person: member.person, account, groups }).await?;
         self.verified.forget_all();
-        let detail = json!({ "number": user.number, "role": user.role, "disabled": user.disabled, "password": changed });
-        self.audit.done(caller, "update", "user", &user.name, detail).await?;
+        let detail = json!({ "number": user.number, "role": user.role, "groups": member.groups });
+        self.audit.done(caller, "create", "user", &user.name, detail).await?;
         Ok(user)
     }
 
-    /// With their keys; what they made stays.
-    pub async fn delete_user(&self, caller: &Caller, reference: &str) -> Outcome<()> {
-        self.only_administrators(caller, "delete", reference).await?;
+    /// By number, name or id.
+    pub async fn update_user(&self, caller: &Caller, reference: &str, change: UserChange) -> Outcome<User> {
+        self.check_users(caller, "update", reference).await?;
         let user = self.user(reference).await?;
-        self.catalogue.delete_user(user.id).await?;
-        self.verified.forget_all();
-        self.audit.done(caller, "delete", "user", &user.name, json!({ "number": user.number })).await
+        self.change_user(caller, user, change).await
+    }
+
+    /// By the exact name.
+    pub async fn update_user_named(&self, caller: &Caller, name: &str, change: UserChange) -> Outcome<User> {
+        self.check_users(caller, "update", name).await?;
+        let user = self.catalogue.user_named(name).await?;
+        self.change_user(caller, user, change).await
+    }
+
+    /// With their keys; what they made stays. By number, name or id.
+    pub async fn delete_user(&self, caller: &Caller, reference: &str) -> Outcome<()> {
+        self.check_users(caller, "destroy", reference).await?;
+        let user = self.user(reference).await?;
+        self.remove_user(caller, user).await
+    }
+
+    /// By the exact name.
+    pub async fn delete_user_named(&self, caller: &Caller, name: &str) -> Outcome<()> {
+        self.check_users(caller, "destroy", name).await?;
+        let user = self.catalogue.user_named(name).await?;
+        self.remove_user(caller, user).await
     }
 
     /// The caller's own, whoever they are. A key is not enough to lock its user out.
     pub async fn change_password(&self, caller: &Caller, old: SecretText, new: SecretText) -> Outcome<()> {
-        if caller.scopes.is_some() {
+        if caller.proof == capstan_domain::identity::Proof::Key {
             return Err(Failure::new(Kind::Denied, "a password is changed with the password, not with a key"));
         }
         self.verify_basic(&caller.name, &old).await?;
+        check_strength(&caller.name, &new)?;
         let hash = self.hashed(new).await?;
         self.catalogue.set_password(caller.user, &hash).await?;
         self.verified.forget_all();
         self.audit.done(caller, "update", "user", &caller.name, json!({ "password": true })).await
+    }
+
+    /// Gives the users' accounts to all file servers there are.
+    pub async fn push_users(&self, caller: &Caller) -> Outcome<Pushed> {
+        self.check_users(caller, "update", "").await?;
+        let accounts = Listing::first(0).with("uid", capstan_domain::listing::Operator::Greater, 0);
+        let pushed = Pushed { accounts: self.catalogue.users(&accounts).await?.count, servers: 0 };
+        self.audit.done(caller, "push", "user", "", json!({ "accounts": pushed.accounts, "servers": pushed.servers })).await?;
+        Ok(pushed)
     }
 
     pub(crate) async fn make_user(&self, name: &str, role: Role, password: SecretText) -> Outcome<User> {
@@ -94,6 +187,101 @@ impl Identity {
         Ok(user)
     }
 
+    async fn change_user(&self, caller: &Caller, user: User, change: UserChange) -> Outcome<User> {
+        self.check_covers(caller, &user).await?;
+        if let Some(role) = change.role {
+            covered(caller, role, &Given::default())?;
+        }
+        if let Some(person) = &change.person {
+            check_person(person)?;
+        }
+        let groups = match &change.groups {
+            Some(names) => Some(self.regrouped(caller, &user, names).await?),
+            None => None,
+        };
+        let account = match change.account {
+            Some(Some(account)) => Some(Some(self.account(account).await?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        // Hashed first: a password that is refused changes nothing.
+        let password = match change.password {
+            Some(password) => {
+                check_strength(&user.name, &password)?;
+                Some(self.hashed(password).await?)
+            }
+            None => None,
+        };
+        let changed = password.is_some();
+        let record =
+            UserRecordChange { role: change.role, disabled: change.disabled, password, person: change.person, account, groups };
+        let user = self.catalogue.update_user(user.id, record).await?;
+        self.verified.forget_all();
+        let detail = json!({
+            "number": user.number, "role": user.role, "disabled": user.disabled, "password": changed, "groups": change.groups,
+        });
+        self.audit.done(caller, "update", "user", &user.name, detail).await?;
+        Ok(user)
+    }
+
+    async fn remove_user(&self, caller: &Caller, user: User) -> Outcome<()> {
+        self.check_covers(caller, &user).await?;
+        self.catalogue.delete_user(user.id).await?;
+        self.verified.forget_all();
+        self.audit.done(caller, "delete", "user", &user.name, json!({ "number": user.number })).await
+    }
+
+    /// The groups a user is to be in. Whoever puts somebody into a group, or takes them out, has what it gives.
+    async fn regrouped(&self, caller: &Caller, user: &User, names: &[String]) -> Outcome<Vec<GroupId>> {
+        let wanted = self.named_groups(names).await?;
+        let old: Vec<Group> = self.catalogue.groups_of(&[user.id]).await?.into_iter().map(|(_, group)| group).collect();
+        let other = |group: &&Group, among: &[Group]| !among.iter().any(|known| known.id == group.id);
+        let joined = wanted.iter().filter(|group| other(group, &old));
+        let left = old.iter().filter(|group| other(group, &wanted));
+        let changed: Vec<Group> = joined.chain(left).cloned().collect();
+        self.check_groups(caller, &changed).await?;
+        Ok(wanted.into_iter().map(|group| group.id).collect())
+    }
+
+    async fn named_groups(&self, names: &[String]) -> Outcome<Vec<Group>> {
+        if names.len() > GROUPS_MAX {
+            return Err(Failure::invalid(format!("a user is in at most {GROUPS_MAX} groups")).with_code("too-many"));
+        }
+        self.catalogue.groups_named(names).await
+    }
+
+    async fn account(&self, given: AccountInput) -> Outcome<AccountRequest> {
+        let found = self.catalogue.groups_named(std::slice::from_ref(&given.primary_group)).await?;
+        let group = found.first().ok_or_else(|| Failure::invalid("there is no such group").with_code("not-found"))?;
+        Ok(AccountRequest { primary_group: group.id, allow_ssh: given.allow_ssh })
+    }
+
+    async fn user_views(&self, users: Vec<User>) -> Outcome<Vec<UserView>> {
+        let ids: Vec<UserId> = users.iter().map(|user| user.id).collect();
+        let mut groups = self.catalogue.groups_of(&ids).await?;
+        let views = users.into_iter().map(|user| {
+            let own = groups.extract_if(.., |(member, _)| *member == user.id).map(|(_, group)| group).collect();
+            UserView { user, groups: own }
+        });
+        Ok(views.collect())
+    }
+
+    /// Whoever changes a user has all that the user has.
+    async fn check_covers(&self, caller: &Caller, user: &User) -> Outcome<()> {
+        let given = if caller.is_administrator() { Given::default() } else { self.catalogue.given(user.id).await? };
+        covered(caller, user.role, &given)
+    }
+
+    pub(crate) async fn check_groups(&self, caller: &Caller, groups: &[Group]) -> Outcome<()> {
+        if caller.is_administrator() {
+            return Ok(());
+        }
+        let administrators = groups.iter().any(|group| group.standard == Some(Standard::Administrators));
+        let role = if administrators { Role::Administrator } else { Role::Member };
+        let ids: Vec<GroupId> = groups.iter().map(|group| group.id).collect();
+        covered(caller, role, &self.catalogue.permissions_of_groups(&ids).await?.into_iter().collect())
+    }
+
     async fn hashed(&self, password: SecretText) -> Outcome<String> {
         if password.reveal().is_empty() {
             return Err(Failure::invalid("a password cannot be empty").with_code("blank"));
@@ -101,19 +289,31 @@ impl Identity {
         self.passwords.hash(password).await
     }
 
-    async fn user(&self, reference: &str) -> Outcome<User> {
+    pub(crate) async fn user(&self, reference: &str) -> Outcome<User> {
         match reference.parse::<UserId>() {
             Ok(id) => self.catalogue.user(id).await,
             Err(_) => self.catalogue.user(reference).await,
         }
     }
 
-    /// Beside the door's own check: who may make users may make themselves anything.
-    async fn only_administrators(&self, caller: &Caller, action: &str, subject: &str) -> Outcome<()> {
-        if caller.is_administrator() {
+    /// Beside the door's own check.
+    async fn check_users(&self, caller: &Caller, verb: &str, subject: &str) -> Outcome<()> {
+        self.check_may(caller, ("users", verb), ("user", subject)).await
+    }
+
+    /// `subject`: a noun and which one, for the audit log.
+    pub(crate) async fn check_may(&self, caller: &Caller, call: (&str, &str), subject: (&str, &str)) -> Outcome<()> {
+        if caller.may(call.0, call.1) {
             return Ok(());
         }
-        self.audit.denied(Some(caller.name.clone()), action, "user", subject, json!({})).await;
-        Err(Failure::new(Kind::Denied, "only administrators see and change users"))
+        self.audit.denied(Some(caller.name.clone()), call.1, subject.0, subject.1, json!({})).await;
+        Err(Failure::new(Kind::Denied, format!("{}/{} is for administrators and those it was given to", call.0, call.1)))
     }
+}
+
+pub(crate) fn covered(caller: &Caller, role: Role, given: &Given) -> Outcome<()> {
+    if caller.covers(role, given) {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Denied, "nobody gives or changes more than they have themselves"))
 }

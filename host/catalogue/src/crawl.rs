@@ -12,6 +12,7 @@ use capstan_domain::unread::Unread;
 
 use crate::Catalogue;
 use crate::connection::Connection;
+use crate::file_state::forget_gone;
 use crate::paths::Memory;
 use crate::query::{Value, sql};
 use crate::record::left;
@@ -127,6 +128,10 @@ impl Crawl {
                     break;
                 }
             }
+        }
+        if gone > 0 {
+            let row = self.row;
+            self.catalogue.write(move |connection| Box::pin(forget_gone(connection, row))).await?;
         }
         Ok(gone)
     }

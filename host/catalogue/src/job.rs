@@ -5,6 +5,7 @@ use capstan_domain::ids::{DefinitionId, JobId, Reference};
 use capstan_domain::job::{Job, JobState, NewJob, Progress, Request, Work};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::time::Timestamp;
+use capstan_domain::workflow::JobEvent;
 use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
@@ -12,6 +13,7 @@ use crate::connection::{Connection, Flavour};
 use crate::find::find;
 use crate::query::{Row, json, sql, word};
 use crate::select::{Field, Select, Type};
+use crate::workflow_request::ask;
 
 pub(crate) const JOBS: Select = Select {
     columns: "t.id, t.number, t.definition, d.number, t.name, t.work, t.lane, t.state, t.requested, t.files_to_process, \
@@ -46,6 +48,11 @@ pub(crate) const JOBS: Select = Select {
             "drive_owner",
             Type::Id,
             "t.number IN (SELECT n.number FROM drive_jobs r JOIN jobs n ON n.id = r.job WHERE {r.owner})",
+        ),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_job' AND {v.holder})",
         ),
     ],
     open: &["work", "definition:d.attributes"],
@@ -97,6 +104,7 @@ fn kind_word(work: &Work) -> &'static str {
         Work::EjectCartridges { .. } => "eject_cartridges",
         Work::ReadIndexes { .. } => "read_indexes",
         Work::CheckCartridges { .. } => "check_cartridges",
+        Work::Workflow { .. } => "workflow",
     }
 }
 
@@ -135,6 +143,18 @@ impl Catalogue {
     pub async fn request_job(&self, id: JobId, request: Request) -> Outcome<Job> {
         self.write(move |connection| {
             Box::pin(async move {
+                let job = find(connection, &JOBS, "job", id.into(), read).await?;
+                if let Work::Workflow { .. } = job.work
+                    && !job.state.is_final()
+                {
+                    let event = match request {
+                        Request::Pause => JobEvent::Pause,
+                        Request::Resume => JobEvent::Resume,
+                        Request::Stop => JobEvent::Cancel,
+                    };
+                    ask(connection, job.number, event).await?;
+                    return find(connection, &JOBS, "job", id.into(), read).await;
+                }
                 lock(connection, id).await?;
                 let job = find(connection, &JOBS, "job", id.into(), read).await?;
                 let held: i64 =

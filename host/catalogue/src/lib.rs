@@ -7,11 +7,13 @@
 //! One file a noun, each an `impl Catalogue`. An update writes the whole record back, or of a drive or a snapshot, which a job may
 //! change at the same time, what it is given; `updated` is set here.
 
+mod account;
 mod adopt;
 mod answers;
 mod api_key;
 mod attachment;
 mod audit;
+mod bucket;
 mod cartridge;
 mod cartridge_use;
 mod connection;
@@ -28,22 +30,31 @@ mod drive_upload;
 mod drive_user;
 mod endpoint;
 mod entry;
+mod external_target;
 mod failure;
+mod file_state;
 mod find;
 mod grant;
+mod group;
 mod guest_state;
+#[cfg(test)]
+mod hub_plans;
 mod inventory;
 mod job;
+mod job_path;
 mod left_upload;
 mod library;
 mod location;
 mod machine;
+mod member;
 mod metrics;
 mod migrate;
 mod mounting;
+mod node;
 mod open;
 mod outcome;
 mod paths;
+mod permission;
 #[cfg(test)]
 mod plans;
 mod plugin;
@@ -63,16 +74,28 @@ mod seek;
 mod select;
 mod server;
 mod setting;
+mod site;
+mod site_queue;
 mod snapshot;
 mod space;
+mod space_profile;
 mod tag;
 mod tape_drive;
 mod target;
+mod task;
+mod task_advance;
+mod task_claim;
+mod task_end;
+mod task_path;
 mod text_key;
 mod tree;
+mod tree_snapshot;
 mod upload;
 mod upsert;
 mod user;
+mod workflow;
+mod workflow_job;
+mod workflow_request;
 mod writer;
 
 use std::sync::Arc;
@@ -93,6 +116,7 @@ pub use crate::cartridge::Formatted;
 pub use crate::cartridge_use::CARTRIDGE_BUSY;
 pub use crate::crawl::{Crawl, Missing};
 pub use crate::crawl_folders::KnownFolder;
+pub use crate::file_state::CONTENT_LOST;
 pub use crate::job::Holder;
 pub use crate::left_upload::{LeftUpload, OwnerlessUpload};
 pub use crate::metrics::{BATCH_BUCKETS, Histogram, LATENCY_BUCKETS, Metrics, Standing};
@@ -105,6 +129,7 @@ pub use crate::recorded::{CopiedFrom, ReadBack, Recorded};
 pub use crate::replica::{Held, NewReplica, StoredIn};
 pub use crate::select::WINDOW;
 pub use crate::target::SealedSecret;
+pub use crate::task_claim::TASK_ATTEMPTS;
 pub use crate::upload::{Begun, StoredPart};
 
 /// The handle: cheap to clone; the database is closed when the last one is dropped.

@@ -32,6 +32,11 @@ pub(crate) const LOCATIONS: Select = Select {
         Field("present", Type::Flag, "t.present"),
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_bucket' AND {v.holder})",
+        ),
     ],
     open: &["attributes", "target:g.attributes", "configuration:g.configuration"],
     order: "t.number",

@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 
 use capstan_domain::ids::{
-    ApiKeyId, DefinitionId, DriveId, EntryId, GrantId, JobId, LibraryId, LocationId, MachineId, PoolId, ReplicaId, ScanId,
-    ServerId, SnapshotId, SpaceId, TagId, TapeDriveId, TargetId, UserId,
+    ApiKeyId, DefinitionId, DriveId, EntryId, ExternalTargetId, GrantId, GroupId, JobId, LibraryId, LocationId, MachineId,
+    NodeId, PoolId, QueueId, ReplicaId, ScanId, ServerId, SiteId, SnapshotId, SpaceId, TagId, TapeDriveId, TargetId, TaskId,
+    UserId, WorkflowId,
 };
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
@@ -226,7 +227,7 @@ macro_rules! ids {
 
 ids! {
     TargetId, LocationId, PoolId, SpaceId, EntryId, ReplicaId, DefinitionId, JobId, ScanId, UserId, ApiKeyId, GrantId, ServerId, DriveId,
-    SnapshotId, MachineId, TagId, LibraryId, TapeDriveId,
+    SnapshotId, MachineId, TagId, LibraryId, TapeDriveId, GroupId, SiteId, NodeId, QueueId, ExternalTargetId, WorkflowId, TaskId,
 }
 
 /// `(?, ?), (?, ?), …`: values in their order, for statements of many rows. SQLite looks a placeholder with a name or a number up

@@ -127,14 +127,23 @@ impl Catalogue {
         Ok(())
     }
 
-    /// At a host's start: what its former life held is free at once. `worker` none: what anybody held, for a catalogue that only
+    /// At a host's start: what its former life held, jobs and tasks, is free at once. `worker` none: what anybody held, for a catalogue that only
     /// one host uses. Answers how many.
     pub async fn free_leases(&self, worker: Option<&str>) -> Outcome<u64> {
-        let free = match worker {
-            Some(worker) => sql("UPDATE jobs SET lease = 0 WHERE worker = $1").bind(worker),
-            None => sql("UPDATE jobs SET lease = 0 WHERE worker IS NOT NULL"),
-        };
-        self.write(move |connection| Box::pin(connection.run(free))).await
+        let frees = ["jobs", "tasks"].map(|table| match worker {
+            Some(worker) => sql(format!("UPDATE {table} SET lease = 0 WHERE worker = $1")).bind(worker),
+            None => sql(format!("UPDATE {table} SET lease = 0 WHERE worker IS NOT NULL")),
+        });
+        self.write(move |connection| {
+            Box::pin(async move {
+                let mut freed = 0;
+                for free in frees {
+                    freed += connection.run(free).await?;
+                }
+                Ok(freed)
+            })
+        })
+        .await
     }
 }
 

@@ -1,13 +1,15 @@
-//! What work did, in one transaction: outcomes of paths, entries made or gone, copies made or gone (D1, D2).
+//! What work did, in one transaction: outcomes of paths, entries made or gone, copies made or gone, states of files (D1, D2).
 
 use capstan_domain::Outcome;
 use capstan_domain::entry::{EntryKind, NewEntry, Tree};
+use capstan_domain::file_state::NewFileState;
 use capstan_domain::ids::{LocationId, Number};
 use capstan_domain::job::PathOutcome;
 use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
 use crate::connection::Connection;
+use crate::file_state::put_states;
 use crate::metrics::counted;
 use crate::outcome::put_outcomes;
 use crate::paths::{CHUNK, Memory, numbers};
@@ -25,6 +27,8 @@ pub struct Record {
     pub forgotten: Vec<(LocationId, Vec<String>)>,
     /// Paths that are no longer in their tree. With a replica left the entry stays, not resident.
     pub gone: Vec<(Tree, Vec<String>)>,
+    /// States of files, which may rest on the replicas above.
+    pub states: Vec<(Tree, Vec<NewFileState>)>,
     pub outcomes: Vec<PathOutcome>,
 }
 
@@ -47,6 +51,9 @@ impl Catalogue {
                 }
                 for (tree, paths) in &record.gone {
                     remove(connection, *tree, paths).await?;
+                }
+                for (tree, states) in &record.states {
+                    put_states(connection, *tree, states).await?;
                 }
                 put_outcomes(connection, &record.outcomes).await
             })
@@ -80,6 +87,7 @@ async fn remove(connection: &mut Connection, tree: Tree, paths: &[String]) -> Ou
         let marks: Vec<String> = (1..=chunk.len()).map(|at| format!("${at}")).collect();
         let marks = marks.join(", ");
         let values = || chunk.iter().map(|number| Value::from(*number));
+        connection.run(sql(format!("DELETE FROM entry_states WHERE entry IN ({marks})")).bind_all(values())).await?;
         let text = format!(
             "UPDATE entries SET resident = 0 WHERE number IN ({marks}) AND kind <> 'folder' AND resident = 1 RETURNING kind, size"
         );

@@ -10,6 +10,7 @@ use capstan_domain::time::Timestamp;
 use crate::Catalogue;
 use crate::adopt::forget_contentless;
 use crate::connection::Connection;
+use crate::file_state::lose_copies;
 use crate::paths::{CHUNK, Memory, numbers};
 use crate::query::{Row, Value, sql, tuples};
 use crate::text_key::text_key;
@@ -238,6 +239,7 @@ pub(crate) async fn forget_replicas(connection: &mut Connection, location: Locat
             bytes += row.take::<i64>()?;
             entries.push(row.take()?);
         }
+        lose_copies(connection, &entries).await?;
         forget_contentless(connection, &entries).await?;
         if files > 0 {
             let count = sql("UPDATE locations SET file_count = file_count - $2, file_bytes = file_bytes - $3 WHERE id = $1");

@@ -3,12 +3,15 @@
 use capstan_domain::Outcome;
 use capstan_domain::ids::{Reference, SpaceId};
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::permission::Noun;
 use capstan_domain::space::{NewSpace, Space};
 use capstan_domain::time::Timestamp;
 
 use crate::Catalogue;
+use crate::connection::Connection;
 use crate::failure::missing;
 use crate::find::find;
+use crate::permission::forget_objects;
 use crate::query::{Row, json, sql};
 use crate::select::{Field, Select, Type};
 use crate::tree::{Owner, make_tree, uncount_replicas};
@@ -34,12 +37,24 @@ pub(crate) const SPACES: Select = Select {
         Field("cache_quota_bytes", Type::Integer, "t.cache_quota_bytes"),
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_space' AND {v.holder})",
+        ),
+        Field("site_number", Type::Integer, "t.number IN (SELECT p.space FROM space_sites p WHERE {p.site})"),
+        Field("mountpoint", Type::Text, "(SELECT w.mountpoint FROM space_profiles w WHERE w.space = t.number)"),
+        Field(
+            "words",
+            Type::Text,
+            "t.name || ' ' || COALESCE((SELECT w.mountpoint FROM space_profiles w WHERE w.space = t.number), '')",
+        ),
     ],
     open: &["attributes"],
     order: "t.number",
 };
 
-fn read(row: &mut Row) -> Outcome<Space> {
+pub(crate) fn read(row: &mut Row) -> Outcome<Space> {
     Ok(Space {
         id: row.take()?,
         number: row.take()?,
@@ -62,25 +77,15 @@ fn read(row: &mut Row) -> Outcome<Space> {
 }
 
 impl Catalogue {
+    /// On the default site, where there is one.
     pub async fn create_space(&self, new: &NewSpace) -> Outcome<Space> {
-        let id = SpaceId::new();
-        let insert = sql("INSERT INTO spaces (id, name, comment, directory, quota_bytes, push_pool, cleaning_pool, attributes, created, updated, \
-             cache_quota_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)")
-        .bind(id)
-        .bind(&new.name)
-        .bind(new.comment.clone())
-        .bind(&new.directory)
-        .bind(new.quota_bytes)
-        .bind(new.push_pool)
-        .bind(new.cleaning_pool)
-        .bind(json(&new.attributes))
-        .bind(Timestamp::now())
-        .bind(new.cache_quota_bytes);
+        let new = new.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                connection.run(insert).await?;
-                make_tree(connection, Owner::Space(id)).await?;
-                find(connection, &SPACES, "space", id.into(), read).await
+                let space = insert_space(connection, &new).await?;
+                let place = sql("INSERT INTO space_sites (space, site) SELECT $1, s.number FROM sites s WHERE s.standard = 1");
+                connection.run(place.bind(space.number)).await?;
+                Ok(space)
             })
         })
         .await
@@ -124,6 +129,7 @@ impl Catalogue {
         self.write(move |connection| {
             Box::pin(async move {
                 uncount_replicas(connection, Owner::Space(id)).await?;
+                forget_objects(connection, Noun::Space, sql("SELECT number FROM spaces WHERE id = ?").bind(id)).await?;
                 match connection.run(sql("DELETE FROM spaces WHERE id = $1").bind(id)).await? {
                     0 => Err(missing("space")),
                     _ => Ok(()),
@@ -132,4 +138,25 @@ impl Catalogue {
         })
         .await
     }
+}
+
+pub(crate) async fn insert_space(connection: &mut Connection, new: &NewSpace) -> Outcome<Space> {
+    let id = SpaceId::new();
+    let insert = sql(
+        "INSERT INTO spaces (id, name, comment, directory, quota_bytes, push_pool, cleaning_pool, attributes, created, updated, \
+             cache_quota_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+    )
+    .bind(id)
+    .bind(&new.name)
+    .bind(new.comment.clone())
+    .bind(&new.directory)
+    .bind(new.quota_bytes)
+    .bind(new.push_pool)
+    .bind(new.cleaning_pool)
+    .bind(json(&new.attributes))
+    .bind(Timestamp::now())
+    .bind(new.cache_quota_bytes);
+    connection.run(insert).await?;
+    make_tree(connection, Owner::Space(id)).await?;
+    find(connection, &SPACES, "space", id.into(), read).await
 }

@@ -4,6 +4,7 @@ use capstan_domain::Outcome;
 use capstan_domain::grant::NewGrant;
 use capstan_domain::ids::{LocationId, Reference, ServerId, TargetId};
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::permission::Noun;
 use capstan_domain::ports::LocationInfo;
 use capstan_domain::target::{NewTarget, Target};
 use capstan_domain::time::Timestamp;
@@ -14,6 +15,7 @@ use crate::failure::missing;
 use crate::find::find;
 use crate::grant::insert_grant;
 use crate::location::upsert_location;
+use crate::permission::forget_objects;
 use crate::query::{Row, json, sql};
 use crate::secret::put_secret;
 use crate::select::{Field, Select, Type};
@@ -37,6 +39,11 @@ pub(crate) const TARGETS: Select = Select {
         Field("server_number", Type::Integer, "m.number"),
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_target' AND {v.holder})",
+        ),
     ],
     open: &["configuration", "attributes"],
     order: "t.number",
@@ -174,7 +181,18 @@ impl Catalogue {
 
     /// With its secrets, grants, state and locations; `Conflict` "in-use" while a copy of something lies in it.
     pub async fn delete_target(&self, id: TargetId) -> Outcome<()> {
-        self.delete("target", sql("DELETE FROM targets WHERE id = $1").bind(id)).await
+        self.write(move |connection| {
+            Box::pin(async move {
+                let locations = sql("SELECT number FROM locations WHERE target = ?").bind(id);
+                forget_objects(connection, Noun::Bucket, locations).await?;
+                forget_objects(connection, Noun::Target, sql("SELECT number FROM targets WHERE id = ?").bind(id)).await?;
+                match connection.run(sql("DELETE FROM targets WHERE id = $1").bind(id)).await? {
+                    0 => Err(missing("target")),
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await
     }
 
     /// Runs a statement that must change something.

@@ -25,7 +25,8 @@ const RENEW: &str = " ON CONFLICT (parent, name) DO UPDATE SET kind = excluded.k
      changed = excluded.changed, mode = excluded.mode, uid = excluded.uid, gid = excluded.gid, inode = excluded.inode, \
      blake3 = CASE WHEN excluded.blake3 IS NOT NULL THEN excluded.blake3 WHEN entries.size = excluded.size \
      AND entries.modified = excluded.modified AND entries.inode IS NOT DISTINCT FROM excluded.inode THEN entries.blake3 END, \
-     resident = 1, seen = CASE WHEN entries.seen > excluded.seen THEN entries.seen ELSE excluded.seen END";
+     resident = CASE WHEN EXISTS (SELECT 1 FROM entry_states s WHERE s.entry = entries.number \
+     AND s.state IN ('migrated', 'recalling')) THEN 0 ELSE 1 END, seen = CASE WHEN entries.seen > excluded.seen THEN entries.seen ELSE excluded.seen END";
 
 pub(crate) fn kind_word(kind: EntryKind) -> &'static str {
     match kind {
@@ -90,10 +91,20 @@ async fn write(
     let before = totals(connection, chunk, parents).await?;
     connection.run(statement(chunk.len(), RENEW, rows())).await?;
     memory.fresh = before.entries == 0;
+    if !memory.fresh && has_stubs(connection, tree).await? {
+        after = totals(connection, chunk, parents).await?;
+    }
     change.plus(&after);
     change.minus(&before);
     change.plus(&made);
     Ok(())
+}
+
+/// Files that are found where a stub is known are that stub: what is in the tree says nothing of where the content lies.
+async fn has_stubs(connection: &mut Connection, tree: TreeRow) -> Outcome<bool> {
+    let query =
+        sql("SELECT 1 FROM entry_states WHERE tree = $1 AND state IN ('migrated', 'recalling') LIMIT 1").bind(tree.number);
+    Ok(connection.one(query).await?.is_some())
 }
 
 fn statement(rows: usize, tail: &str, values: impl Iterator<Item = Value>) -> Query {

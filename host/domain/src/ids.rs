@@ -68,6 +68,14 @@ ids! {
     TagId,
     LibraryId,
     TapeDriveId,
+    GroupId,
+    SiteId,
+    /// A worker of a site.
+    NodeId,
+    QueueId,
+    ExternalTargetId,
+    WorkflowId,
+    TaskId,
 }
 
 /// The integer a dialect shows; unique and never reused within its noun.

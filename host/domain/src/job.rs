@@ -208,6 +208,13 @@ pub enum Work {
     CheckCartridges {
         cartridges: Vec<crate::ids::LocationId>,
     },
+    /// Runs a workflow. Its tasks are taken up one by one, the job itself by nobody.
+    Workflow {
+        /// As it was when the job was made.
+        definition: serde_json::Value,
+        /// Fields, globs and options of the call.
+        call: serde_json::Value,
+    },
 }
 
 impl Work {
@@ -220,7 +227,8 @@ impl Work {
             | Self::Scan { .. }
             | Self::Rescan { .. }
             | Self::ReadIndexes { .. }
-            | Self::CheckCartridges { .. } => Lane::Long,
+            | Self::CheckCartridges { .. }
+            | Self::Workflow { .. } => Lane::Long,
             Self::Probe { .. }
             | Self::Drive { .. }
             | Self::SyncLocations { .. }
@@ -321,7 +329,8 @@ mod tests {
         let (erase, scan) = (Work::Erase { places: Vec::new() }, Work::Scan { places: Vec::new() });
         let index = Work::ReadIndexes { cartridges: Vec::new(), into: None };
         let check = Work::CheckCartridges { cartridges: Vec::new() };
-        for work in [transfer, erase, scan, index, check, Work::Rescan { pool: PoolId::new() }] {
+        let workflow = Work::Workflow { definition: serde_json::Value::Null, call: serde_json::Value::Null };
+        for work in [transfer, erase, scan, index, check, workflow, Work::Rescan { pool: PoolId::new() }] {
             assert_eq!(work.lane(), Lane::Long, "{work:?}");
         }
     }

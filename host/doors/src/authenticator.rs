@@ -1,16 +1,22 @@
 //! Proof of who calls, for all doors: the use cases decide, this only carries the question and the answer across.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use capstan_api_http::{Authenticator, Caller, Credentials, NotAuthenticated, Rights, Scope};
+use capstan_api_http::{Authenticator, Caller, Credentials, NotAuthenticated, Rights};
 use capstan_app::App;
-use capstan_domain::identity::Role;
 use capstan_domain::secret::SecretText;
 use capstan_domain::{Failure, Kind, Outcome, identity};
 
+/// Calls of one door, by noun, whose handlers ask of each object whether the caller may, and narrow their lists to what the caller may
+/// look at. Who has a permission on single objects only is let in there and nowhere else.
+pub(crate) type AskedOfEach = &'static [(&'static str, &'static [&'static str])];
+
+/// One a door.
 pub(crate) struct Proof {
     pub(crate) app: Arc<App>,
+    pub(crate) asked_of_each: AskedOfEach,
 }
 
 #[async_trait]
@@ -19,36 +25,28 @@ impl Authenticator for Proof {
         let identity = &self.app.identity;
         let proved = match &credentials {
             Credentials::Basic { user, password } => identity.verify_basic(user, &SecretText::new(password.reveal())).await,
-            Credentials::Bearer(key) | Credentials::Key(key) => identity.verify_key(&SecretText::new(key.reveal())).await,
+            Credentials::Bearer(given) => identity.verify_bearer(&SecretText::new(given.reveal())).await,
+            Credentials::ApiKey(key) | Credentials::Key(key) => identity.verify_key(&SecretText::new(key.reveal())).await,
         };
         let caller = proved.map_err(refusal)?;
-        let scope = |scope: identity::Scope| Scope { noun: scope.noun, verb: scope.verb };
-        Ok(Caller {
-            id: caller.user.to_string(),
-            name: caller.name,
-            role: word(caller.role),
-            rights: rights(caller.role),
-            scopes: caller.scopes.map(|scopes| scopes.into_iter().map(scope).collect()),
-        })
+        Ok(Caller { name: caller.name.clone(), rights: Arc::new(Proved { caller, asked_of_each: self.asked_of_each }) })
     }
 }
 
-const ROLES: [Role; 3] = [Role::Administrator, Role::Operator, Role::Reader];
-
-fn word(role: Role) -> String {
-    match role {
-        Role::Administrator => "administrator",
-        Role::Operator => "operator",
-        Role::Reader => "reader",
-    }
-    .to_owned()
+/// The caller as the use cases know them, on the way through the dialect.
+struct Proved {
+    caller: identity::Caller,
+    asked_of_each: AskedOfEach,
 }
 
-fn rights(role: Role) -> Rights {
-    match role {
-        Role::Administrator => |noun, verb| Role::Administrator.may(noun, verb),
-        Role::Operator => |noun, verb| Role::Operator.may(noun, verb),
-        Role::Reader => |noun, verb| Role::Reader.may(noun, verb),
+impl Rights for Proved {
+    fn may(&self, noun: &str, verb: &str) -> bool {
+        self.caller.may(noun, verb)
+    }
+
+    fn may_some(&self, noun: &str, verb: &str) -> bool {
+        let asked = self.asked_of_each.iter().any(|(known, verbs)| *known == noun && verbs.contains(&verb));
+        asked && self.caller.may_some(noun, verb)
     }
 }
 
@@ -65,14 +63,7 @@ fn refusal(failure: Failure) -> NotAuthenticated {
 
 /// The caller as the use cases know them.
 pub(crate) fn caller_of(caller: &Caller) -> Outcome<identity::Caller> {
-    let scope = |scope: &Scope| identity::Scope { noun: scope.noun.clone(), verb: scope.verb.clone() };
-    Ok(identity::Caller {
-        user: caller.id.parse().map_err(|error| Failure::host("The caller has no identity", error))?,
-        name: caller.name.clone(),
-        role: ROLES
-            .into_iter()
-            .find(|role| word(*role) == caller.role)
-            .ok_or_else(|| Failure::host("The caller has no role", &caller.role))?,
-        scopes: caller.scopes.as_ref().map(|scopes| scopes.iter().map(scope).collect()),
-    })
+    let rights: &dyn Any = caller.rights.as_ref();
+    let proved = rights.downcast_ref::<Proved>();
+    proved.map(|proved| proved.caller.clone()).ok_or_else(|| Failure::host("The caller has no identity", &caller.name))
 }

@@ -34,10 +34,11 @@ pub struct Doors {
 impl Doors {
     /// JSON bodies of more than `body_bytes_max` are refused.
     pub fn new(app: Arc<App>, body_bytes_max: usize) -> Self {
-        let authenticator: Arc<dyn Authenticator> = Arc::new(Proof { app: Arc::clone(&app) });
-        let (nodeum, _) = nodeum::router(Arc::clone(&app), Arc::clone(&authenticator));
-        let (drives, _) = drives::router(Arc::clone(&app), Arc::clone(&authenticator));
-        let (admin, _) = admin::router(Arc::clone(&app), authenticator);
+        let proof = |asked_of_each| -> Arc<dyn Authenticator> { Arc::new(Proof { app: Arc::clone(&app), asked_of_each }) };
+        let (nodeum, _) = nodeum::router(Arc::clone(&app), proof(nodeum::ASKED_OF_EACH));
+        // A drive is its owner's and administrators', whatever is given on single objects.
+        let (drives, _) = drives::router(Arc::clone(&app), proof(&[]));
+        let (admin, _) = admin::router(Arc::clone(&app), proof(admin::ASKED_OF_EACH));
         let router = Router::new()
             .merge(nodeum)
             .merge(drives)

@@ -100,6 +100,7 @@ impl Gathered {
             forgotten: self.forgotten.into_iter().collect(),
             gone: self.gone.into_iter().collect(),
             outcomes: self.outcomes,
+            ..Record::default()
         }
     }
 }

@@ -7,7 +7,6 @@
 
 pub mod backoff;
 pub mod control;
-pub mod digest;
 pub mod drive;
 pub mod file;
 mod held;
@@ -27,6 +26,7 @@ pub mod throttle;
 pub mod transfer;
 pub mod tree;
 
+pub use capstan_digest as digest;
 pub use control::{Command, Control};
 pub use drive::{DriveCopy, DriveEnd};
 pub use file::FileTree;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use capstan_domain::names::escape;
 use capstan_domain::time::Timestamp;
+use capstan_mount::errno;
 use capstan_mover::{Item, ItemKind, NewAttributes};
 use fuser::{Errno, INodeNo};
 
 use crate::draft::Draft;
-use crate::errno;
 use crate::inner::{Handle, Inner, Key};
 use crate::table::Spot;
 use crate::writes::Writes;

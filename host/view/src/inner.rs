@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use capstan_domain::time::Timestamp;
+use capstan_mount::errno;
 use capstan_mover::{Item, ItemKind};
 use fuser::{Errno, FileType, INodeNo};
 use tokio::sync::Mutex;
@@ -16,7 +17,7 @@ use crate::file::OpenFile;
 use crate::folder::OpenFolder;
 use crate::spool::Spool;
 use crate::table::{Spot, Table};
-use crate::{Shown, attributes, errno, names};
+use crate::{Shown, attributes, names};
 
 /// Files and folders open in one view; more are refused.
 const MOST_OPEN: usize = 4096;

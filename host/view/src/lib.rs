@@ -8,29 +8,25 @@
 mod attributes;
 mod changes;
 mod draft;
-mod errno;
 mod file;
 mod folder;
 mod inner;
-mod mountinfo;
 mod names;
 mod spool;
 mod system;
 mod table;
 mod writes;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use capstan_domain::failure::Kind;
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::Outcome;
+use capstan_mount::Place;
 use capstan_mover::Tree;
-use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 use tokio::runtime::Handle;
 
-pub use mountinfo::MountLine;
+pub use capstan_mount::{MountLine, Mounted, release_dead};
 pub use spool::Spool;
 pub use writes::Writes;
 
@@ -59,88 +55,13 @@ pub struct View {
     pub for_all: bool,
 }
 
-/// A mounted view; dropping it unmounts.
-pub struct Mounted {
-    session: Option<BackgroundSession>,
-    directory: PathBuf,
-}
-
 /// Blocking; the trees' calls run on `runtime`.
 pub fn mount(view: View, runtime: Handle) -> Outcome<Mounted> {
     let View { directory, source, shown, spool, for_all } = view;
-    let shown_at = directory.display().to_string();
-    let failed = |error: std::io::Error| {
-        Failure::new(Kind::Unavailable, "The view could not be mounted")
-            .with_detail(format!("{shown_at}: {error}"))
-            .with_next_step("Load the kernel's fuse module, and run the host as root or install fusermount3.")
-    };
-    release_dead(&directory);
-    std::fs::create_dir_all(&directory).map_err(failed)?;
     let system = system::System::new(shown, spool, runtime);
-    let mut config = Config::default();
-    config.mount_options = vec![
-        if system.is_writable() { MountOption::RW } else { MountOption::RO },
-        MountOption::NoDev,
-        MountOption::NoSuid,
-        MountOption::NoExec,
-        MountOption::DefaultPermissions,
-        MountOption::FSName(source.replace(',', "+")),
-        MountOption::Subtype("capstan".to_owned()),
-    ];
-    config.acl = if for_all { SessionACL::All } else { SessionACL::Owner };
-    let session = fuser::spawn_mount(system, &directory, &config).map_err(failed)?;
-    Ok(Mounted { session: Some(session), directory })
-}
-
-impl Mounted {
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
-    /// What the kernel's table of mounts has of it.
-    pub fn line(&self) -> Outcome<MountLine> {
-        let directory = self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone());
-        mountinfo::at(&directory)?.ok_or_else(|| Failure::new(Kind::Unavailable, "The view is no longer mounted"))
-    }
-
-    /// "major:minor" of the mounted file system.
-    pub fn device(&self) -> Outcome<String> {
-        self.line().map(|line| line.device)
-    }
-
-    /// Blocking. Files that are still open in it fail from then on.
-    pub fn unmount(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        let Some(session) = self.session.take() else { return };
-        // Whoever still stands in it would keep it: taken out of the tree first, it goes when the last one leaves.
-        let detached = Command::new("umount").arg("-l").arg(&self.directory).status().is_ok_and(|status| status.success());
-        tracing::debug!(directory = %self.directory.display(), detached, "a view ends");
-        drop(session);
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// A process that was killed leaves a mount that answers nothing; it is in the way of the next one. Blocking.
-pub fn release_dead(directory: &Path) {
-    /// "Transport endpoint is not connected".
-    const NOT_CONNECTED: i32 = 107;
-    // What the kernel believes of the directory it says without asking; opening it asks.
-    if std::fs::read_dir(directory).is_err_and(|error| error.raw_os_error() == Some(NOT_CONNECTED)) {
-        for (program, arguments) in [("umount", "-l"), ("fusermount3", "-uz")] {
-            if Command::new(program).arg(arguments).arg(directory).status().is_ok_and(|status| status.success()) {
-                return;
-            }
-        }
-        tracing::warn!(directory = %directory.display(), "a dead mount could not be released");
-    }
+    let writable = system.is_writable();
+    let place = Place { directory, source, writable, executable: false, for_all, threads: 1 };
+    capstan_mount::begin(system, place)?.serve()
 }
 
 #[cfg(test)]

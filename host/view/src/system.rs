@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use capstan_domain::names::unescape;
 use capstan_domain::time::Timestamp;
+use capstan_mount::errno;
 use capstan_mover::{ItemKind, NewAttributes};
 use fuser::{
     BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenAccMode, OpenFlags, RenameFlags,
@@ -255,7 +256,7 @@ impl Filesystem for System {
             let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
             match draft.write(offset, data).await {
                 Ok(()) => reply.written(length),
-                Err(failure) => reply.error(crate::errno::of_change(&failure, "writing", "")),
+                Err(failure) => reply.error(errno::of_change(&failure, "writing", "")),
             }
         });
     }

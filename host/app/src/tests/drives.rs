@@ -2,10 +2,11 @@
 
 use capstan_domain::Kind;
 use capstan_domain::drive::Media;
-use capstan_domain::identity::{Caller, Role};
+use capstan_domain::identity::{Caller, Proof, Role};
 use capstan_domain::ids::DriveId;
 use capstan_domain::listing::Listing;
 use capstan_domain::machine::Mount;
+use capstan_domain::permission::Given;
 use capstan_domain::secret::SecretText;
 use capstan_domain::tag::Tagged;
 use futures::StreamExt;
@@ -37,7 +38,7 @@ fn machine() -> MachineWish {
 async fn somebody(host: &Host, name: &str) -> Caller {
     let password = SecretText::new("long enough to be one");
     let user = host.app.identity.create_user(&host.admin, name, Role::Operator, password).await.unwrap();
-    Caller { user: user.id, name: user.name, role: user.role, scopes: None }
+    Caller::new(&user, Proof::Password, Given::default())
 }
 
 #[tokio::test(flavor = "multi_thread")]

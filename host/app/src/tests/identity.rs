@@ -1,5 +1,5 @@
 use capstan_domain::Kind;
-use capstan_domain::identity::{Caller, Role, Scope};
+use capstan_domain::identity::{Caller, Scope};
 use capstan_domain::listing::Listing;
 use capstan_domain::secret::SecretText;
 
@@ -52,8 +52,7 @@ async fn nobody_gives_away_a_scope_they_do_not_have_nor_sees_anothers_keys() {
     let limited = identity.verify_key(&secret).await.unwrap();
     let more = identity.create_api_key(&limited, "more".into(), vec![scope("pools", "destroy")]).await.unwrap_err();
     assert_eq!(more.kind, Kind::Denied);
-    let stranger =
-        Caller { user: capstan_domain::ids::UserId::new(), name: "eve".into(), role: Role::Administrator, scopes: None };
+    let stranger = Caller { user: capstan_domain::ids::UserId::new(), name: "eve".into(), ..host.admin.clone() };
     assert_eq!(identity.api_key(&stranger, key.number).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(identity.list_api_keys(&stranger, Listing::first(10)).await.unwrap().count, 0);
 }

@@ -1,6 +1,7 @@
 //! The use cases over a real catalogue, and where a plugin is needed over the real runtime with the reference plugin.
 
 mod drives;
+mod groups;
 mod host;
 mod identity;
 mod main_job;
@@ -8,4 +9,5 @@ mod mounts;
 mod plugins;
 mod quotas;
 mod spaces;
+mod tokens;
 mod users;

@@ -34,19 +34,25 @@ async fn keys(catalogue: &Catalogue, _: &Base) {
     assert_eq!(catalogue.user_with_password("ADMIN").await.unwrap_err().kind, Kind::NotFound);
 
     let scopes = vec![Scope { noun: "pools".to_owned(), verb: "index".to_owned() }];
-    let new = NewApiKey { user: user.id, name: "ci".to_owned(), tail: "beef".to_owned(), hash: vec![1; 32], scopes };
+    let new =
+        NewApiKey { user: user.id, name: "ci".to_owned(), tail: "beef".to_owned(), hash: vec![1; 32], scopes: Some(scopes) };
     let mut key = catalogue.create_api_key(&new).await.unwrap();
     assert_eq!(catalogue.create_api_key(&new).await.unwrap_err().kind, Kind::AlreadyExists);
     let (by_hash, holder) = catalogue.api_key_by_hash(&[1; 32]).await.unwrap();
-    assert_eq!((by_hash.id, holder.id, by_hash.scopes.len()), (key.id, user.id, 1));
+    let count = |scopes: Option<Vec<Scope>>| scopes.map(|scopes| scopes.len());
+    assert_eq!((by_hash.id, holder.id, count(by_hash.scopes)), (key.id, user.id, Some(1)));
     assert_eq!(catalogue.api_key_by_hash(&[2; 32]).await.unwrap_err().kind, Kind::NotFound);
     catalogue.touch_api_key(key.id, Timestamp(5)).await.unwrap();
-    key.scopes.clear();
+    key.scopes = Some(Vec::new());
     catalogue.update_api_key(&key).await.unwrap();
     let again = catalogue.api_key(key.id).await.unwrap();
-    assert_eq!((again.last_used, again.scopes.len()), (Some(Timestamp(5)), 0));
+    assert_eq!((again.last_used, count(again.scopes)), (Some(Timestamp(5)), Some(0)));
+    let whole = NewApiKey { hash: vec![3; 32], scopes: None, ..new };
+    assert!(catalogue.create_api_key(&whole).await.unwrap().scopes.is_none());
+    let wholes = Listing::first(10).with("whole", Operator::Equal, true).with("user_name", Operator::Equal, "admin");
+    assert_eq!(catalogue.api_keys(&wholes).await.unwrap().count, 1);
     let of_user = Listing::first(10).with("user", Operator::Equal, user.id);
-    assert_eq!(catalogue.api_keys(&of_user).await.unwrap().count, 1);
+    assert_eq!(catalogue.api_keys(&of_user).await.unwrap().count, 2);
     let last = catalogue.delete_user(user.id).await.unwrap_err();
     assert_eq!((last.kind, last.code.as_deref()), (Kind::Conflict, Some("last-administrator")));
     catalogue.create_user(&NewUser { name: "other".to_owned(), ..new_admin }).await.unwrap();
@@ -77,7 +83,9 @@ async fn settings(catalogue: &Catalogue, _: &Base) {
     catalogue.put_setting("a", &json!({"x": 1})).await.unwrap();
     catalogue.put_setting("a", &json!([2])).await.unwrap();
     assert_eq!(catalogue.setting("a").await.unwrap(), Some(json!([2])));
+    assert_eq!(catalogue.first_setting("a", &json!(3)).await.unwrap(), json!([2]));
     catalogue.delete_setting("a").await.unwrap();
+    assert_eq!(catalogue.first_setting("b", &json!(3)).await.unwrap(), json!(3));
     assert_eq!(catalogue.setting("a").await.unwrap(), None);
 }
 

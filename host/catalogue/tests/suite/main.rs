@@ -5,12 +5,15 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test, a panic is the answer")]
 
+mod buckets;
 mod crawls;
 mod database;
 mod drive_lists;
 mod drive_uploads;
 mod drives;
 mod entries;
+mod file_states;
+mod groups;
 mod identities;
 mod jobs;
 mod lists;
@@ -18,9 +21,14 @@ mod mounts;
 mod nouns;
 mod records;
 mod servers;
+mod sites;
 mod snapshots;
 mod states;
 mod tags;
 mod tapes;
 mod tapes_at_work;
+mod tasks;
+mod tree_snapshots;
+mod workflow_jobs;
+mod workflows;
 mod writes;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use capstan_api_admin::jobs::{Job, Jobs, PathOutcome, Progress, Request};
 use capstan_api_admin::{AdminError, Page, Window};
 use capstan_api_http::Caller;
+use capstan_domain::identity;
 use capstan_domain::job::{self, Job as Record, Work};
 use capstan_domain::listing::{Listing, Sort};
 
@@ -13,18 +14,19 @@ use crate::authenticator::caller_of;
 
 #[async_trait]
 impl Jobs for AdminDoor {
-    async fn list_jobs(&self, _: &Caller, window: Window) -> Result<Page<Job>, AdminError> {
+    async fn list_jobs(&self, caller: &Caller, window: Window) -> Result<Page<Job>, AdminError> {
         let newest_first = Listing { sort: vec![Sort { field: "number".into(), descending: true }], ..listing(window) };
-        let page = self.app.jobs.list(newest_first).await.map_err(error)?;
+        let asked = caller_of(caller).map_err(error)?.narrowed("jobs", "index", newest_first);
+        let page = self.app.jobs.list(asked).await.map_err(error)?;
         Ok(Page { count: page.count, items: page.items.into_iter().map(wire).collect() })
     }
 
-    async fn show_job(&self, _: &Caller, job: &str) -> Result<Job, AdminError> {
-        self.app.jobs.find(job).await.map(wire).map_err(error)
+    async fn show_job(&self, caller: &Caller, job: &str) -> Result<Job, AdminError> {
+        self.job_for(caller, "show", job).await.map(|(_, job)| wire(job))
     }
 
-    async fn list_outcomes(&self, _: &Caller, job: &str, window: Window) -> Result<Page<PathOutcome>, AdminError> {
-        let job = self.app.jobs.find(job).await.map_err(error)?;
+    async fn list_outcomes(&self, caller: &Caller, job: &str, window: Window) -> Result<Page<PathOutcome>, AdminError> {
+        let (_, job) = self.job_for(caller, "show", job).await?;
         let page = self.app.jobs.outcomes(job.id, listing(window)).await.map_err(error)?;
         let items = page.items.into_iter().map(|outcome| PathOutcome {
             path: outcome.path,
@@ -37,14 +39,23 @@ impl Jobs for AdminDoor {
     }
 
     async fn request_of_job(&self, caller: &Caller, job: &str, request: Request) -> Result<Job, AdminError> {
-        let caller = caller_of(caller).map_err(error)?;
-        let job = self.app.jobs.find(job).await.map_err(error)?;
+        let (caller, job) = self.job_for(caller, "update", job).await?;
         let request = match request {
             Request::Pause => job::Request::Pause,
             Request::Resume => job::Request::Resume,
             Request::Stop => job::Request::Stop,
         };
         self.app.jobs.request_job(&caller, job.id, request).await.map(wire).map_err(error)
+    }
+}
+
+impl AdminDoor {
+    /// With the caller, who may make the call about it.
+    async fn job_for(&self, caller: &Caller, verb: &str, job: &str) -> Result<(identity::Caller, Record), AdminError> {
+        let caller = caller_of(caller).map_err(error)?;
+        let job = self.app.jobs.find(job).await.map_err(error)?;
+        caller.check_on("jobs", verb, job.number).map_err(error)?;
+        Ok((caller, job))
     }
 }
 
@@ -89,5 +100,6 @@ fn work(work: &Work) -> &'static str {
         Work::EjectCartridges { .. } => "eject_cartridges",
         Work::ReadIndexes { .. } => "read_indexes",
         Work::CheckCartridges { .. } => "check_cartridges",
+        Work::Workflow { .. } => "workflow",
     }
 }

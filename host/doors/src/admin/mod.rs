@@ -18,11 +18,16 @@ use capstan_api_admin::Nouns;
 use capstan_api_http::{Authenticator, Document};
 use capstan_app::App;
 
+use crate::authenticator::AskedOfEach;
+
 /// One for all nouns; each noun's trait is implemented in its own file.
 #[derive(Clone)]
 pub(crate) struct AdminDoor {
     app: Arc<App>,
 }
+
+pub(crate) const ASKED_OF_EACH: AskedOfEach =
+    &[("jobs", &["index", "show", "update"]), ("targets", &["index", "show", "update", "destroy"])];
 
 pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (Router, Document) {
     let door = Arc::new(AdminDoor { app });

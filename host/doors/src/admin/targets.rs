@@ -5,6 +5,7 @@ use capstan_api_admin::targets::{NewTarget, Probe, Target, TargetChange, Targets
 use capstan_api_admin::{AdminError, Page, Window};
 use capstan_api_http::Caller;
 use capstan_app::targets::TargetChange as Change;
+use capstan_domain::identity;
 use capstan_domain::target::{NewTarget as New, Target as Record};
 
 use super::AdminDoor;
@@ -13,13 +14,14 @@ use crate::authenticator::caller_of;
 
 #[async_trait]
 impl Targets for AdminDoor {
-    async fn list_targets(&self, _: &Caller, window: Window) -> Result<Page<Target>, AdminError> {
-        let page = self.app.targets.list(listing(window)).await.map_err(error)?;
+    async fn list_targets(&self, caller: &Caller, window: Window) -> Result<Page<Target>, AdminError> {
+        let asked = caller_of(caller).map_err(error)?.narrowed("targets", "index", listing(window));
+        let page = self.app.targets.list(asked).await.map_err(error)?;
         Ok(Page { count: page.count, items: page.items.into_iter().map(|target| self.wire(target)).collect() })
     }
 
-    async fn show_target(&self, _: &Caller, target: &str) -> Result<Target, AdminError> {
-        Ok(self.wire(self.app.targets.find(target).await.map_err(error)?))
+    async fn show_target(&self, caller: &Caller, target: &str) -> Result<Target, AdminError> {
+        self.target_for(caller, "show", target).await.map(|(_, target)| self.wire(target))
     }
 
     async fn create_target(&self, caller: &Caller, target: NewTarget) -> Result<Target, AdminError> {
@@ -37,8 +39,7 @@ impl Targets for AdminDoor {
     }
 
     async fn change_target(&self, caller: &Caller, target: &str, change: TargetChange) -> Result<Target, AdminError> {
-        let caller = caller_of(caller).map_err(error)?;
-        let target = self.app.targets.find(target).await.map_err(error)?;
+        let (caller, target) = self.target_for(caller, "update", target).await?;
         let change = Change {
             name: change.name,
             configuration: change.configuration,
@@ -49,13 +50,12 @@ impl Targets for AdminDoor {
     }
 
     async fn remove_target(&self, caller: &Caller, target: &str) -> Result<(), AdminError> {
-        let caller = caller_of(caller).map_err(error)?;
-        let target = self.app.targets.find(target).await.map_err(error)?;
+        let (caller, target) = self.target_for(caller, "destroy", target).await?;
         self.app.targets.delete(&caller, target.id).await.map_err(error)
     }
 
-    async fn probe_target(&self, _: &Caller, target: &str) -> Result<Probe, AdminError> {
-        let target = self.app.targets.find(target).await.map_err(error)?;
+    async fn probe_target(&self, caller: &Caller, target: &str) -> Result<Probe, AdminError> {
+        let (_, target) = self.target_for(caller, "show", target).await?;
         let report = self.app.targets.probe(target.id).await.map_err(error)?;
         Ok(Probe {
             latency_us: report.latency_us,
@@ -67,6 +67,14 @@ impl Targets for AdminDoor {
 }
 
 impl AdminDoor {
+    /// With the caller, who may make the call about it.
+    async fn target_for(&self, caller: &Caller, verb: &str, target: &str) -> Result<(identity::Caller, Record), AdminError> {
+        let caller = caller_of(caller).map_err(error)?;
+        let target = self.app.targets.find(target).await.map_err(error)?;
+        caller.check_on("targets", verb, target.number).map_err(error)?;
+        Ok((caller, target))
+    }
+
     fn wire(&self, target: Record) -> Target {
         let away = self.app.targets.unavailable(&target);
         Target {

@@ -33,8 +33,12 @@ impl Users for AdminDoor {
 
     async fn change_user(&self, caller: &Caller, user: &str, change: UserChange) -> Result<User, AdminError> {
         let caller = caller_of(caller).map_err(error)?;
-        let change =
-            Change { role: change.role.map(role), disabled: change.disabled, password: change.password.as_ref().map(secret) };
+        let change = Change {
+            role: change.role.map(role),
+            disabled: change.disabled,
+            password: change.password.as_ref().map(secret),
+            ..Change::default()
+        };
         self.app.identity.update_user(&caller, user, change).await.map(wire).map_err(error)
     }
 
@@ -58,6 +62,7 @@ fn wire(user: identity::User) -> User {
             identity::Role::Administrator => Role::Administrator,
             identity::Role::Operator => Role::Operator,
             identity::Role::Reader => Role::Reader,
+            identity::Role::Member => Role::Member,
         },
         disabled: user.disabled,
         created: instant(user.created),
@@ -69,6 +74,7 @@ fn role(role: Role) -> identity::Role {
         Role::Administrator => identity::Role::Administrator,
         Role::Operator => identity::Role::Operator,
         Role::Reader => identity::Role::Reader,
+        Role::Member => identity::Role::Member,
     }
 }
 

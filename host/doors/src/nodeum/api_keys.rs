@@ -18,7 +18,7 @@ fn masked(key: &identity::ApiKey) -> ApiKey {
 
 fn full(key: &identity::ApiKey) -> ApiKeyFull {
     let scope = |scope: &identity::Scope| ApiKeyScope { controller: scope.noun.clone(), action: scope.verb.clone() };
-    ApiKeyFull { key: masked(key), api_key_scopes: key.scopes.iter().map(scope).collect() }
+    ApiKeyFull { key: masked(key), api_key_scopes: key.scopes.iter().flatten().map(scope).collect() }
 }
 
 fn scopes(given: Vec<ApiKeyScope>) -> Vec<identity::Scope> {

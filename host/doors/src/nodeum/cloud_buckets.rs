@@ -6,6 +6,7 @@ use capstan_api_nodeum::{
     ActiveJob, ActiveJobState, Answer, BucketsOf, CloudBucket, CloudBucketInput, CloudBuckets, Error, Found, Listing, MAX_LIMIT,
     Page,
 };
+use capstan_domain::identity;
 use capstan_domain::job::Work;
 use capstan_domain::listing::{self, Operator};
 use capstan_domain::location::Location;
@@ -65,6 +66,14 @@ impl Door {
 }
 
 impl Door {
+    /// With the caller, who may make the call about it.
+    async fn bucket_for(&self, caller: &Caller, verb: &str, at: &Reference) -> Answer<(identity::Caller, Location)> {
+        let location = self.bucket(at).await?;
+        let caller =
+            self.caller_on(caller, ("cloud_buckets", verb), location.number).map_err(missing("cloud_bucket_id", at.text()))?;
+        Ok((caller, location))
+    }
+
     /// A bucket among those of a connector or a pool.
     pub(super) async fn bucket_of(&self, of: &BucketsOf, at: &Reference) -> Answer<Location> {
         let location = self.bucket(at).await?;
@@ -79,8 +88,8 @@ impl Door {
 
 #[async_trait]
 impl CloudBuckets for Door {
-    async fn index(&self, _: &Caller, of: BucketsOf, given: Listing) -> Answer<Page<CloudBucket>> {
-        let asked = listing(&given, COLUMNS)?;
+    async fn index(&self, caller: &Caller, of: BucketsOf, given: Listing) -> Answer<Page<CloudBucket>> {
+        let asked = self.caller(caller)?.narrowed("cloud_buckets", "index", listing(&given, COLUMNS)?);
         let asked = match of {
             BucketsOf::All => asked,
             BucketsOf::Connector(at) => asked.with("target_number", Operator::Equal, self.connector(&at).await?.number),
@@ -89,16 +98,16 @@ impl CloudBuckets for Door {
         self.buckets(asked).await
     }
 
-    async fn show(&self, _: &Caller, at: &Reference) -> Answer<CloudBucket> {
-        self.bucket(at).await.map(|location| bucket(&location))
+    async fn show(&self, caller: &Caller, at: &Reference) -> Answer<CloudBucket> {
+        self.bucket_for(caller, "show", at).await.map(|(_, location)| bucket(&location))
     }
 
     async fn update(&self, caller: &Caller, at: &Reference, input: CloudBucketInput) -> Answer<CloudBucket> {
-        let location = self.bucket(at).await?;
+        let (caller, location) = self.bucket_for(caller, "update", at).await?;
         let old: Kept = attributes::read(&location.attributes);
         let kept = Kept { price: input.price.or(old.price), options: input.options.or(old.options) };
         let changed = attributes::write(&location.attributes, &kept)?;
-        let location = self.app.locations.set_attributes(&self.caller(caller)?, location.id, changed).await.map_err(error)?;
+        let location = self.app.locations.set_attributes(&caller, location.id, changed).await.map_err(error)?;
         Ok(bucket(&location))
     }
 

@@ -108,6 +108,15 @@ impl Door {
         Err(Error::not_found("cloud_connector_id", at.text()))
     }
 
+    /// With the caller, who may make the call about it.
+    async fn connector_for(&self, caller: &Caller, verb: &str, at: &Reference) -> Answer<(identity::Caller, Target)> {
+        let target = self.connector(at).await?;
+        let caller = self
+            .caller_on(caller, ("cloud_connectors", verb), target.number)
+            .map_err(missing("cloud_connector_id", at.text()))?;
+        Ok((caller, target))
+    }
+
     async fn shown(&self, caller: &identity::Caller, target: &Target, reveal: bool) -> Answer<CloudConnector> {
         let secret_key = fields(&target.plugin).secret_key.iter().find(|field| target.secrets.iter().any(|name| name == *field));
         let secret = match secret_key.filter(|_| reveal) {
@@ -134,7 +143,7 @@ fn new_target(name: String, settings: Settings, owner: &identity::Caller) -> Ans
 impl CloudConnectors for Door {
     async fn index(&self, caller: &Caller, given: Listing, reveal: bool) -> Answer<Page<CloudConnector>> {
         let caller = self.caller(caller)?;
-        let mut asked = listing(&given, COLUMNS)?;
+        let mut asked = caller.narrowed("cloud_connectors", "index", listing(&given, COLUMNS)?);
         self.by_provider(&mut asked).await?;
         asked.filters.push(filter("plugin", Operator::In, CLOUD_PLUGINS.map(str::to_owned).to_vec()));
         let page = self.app.targets.list(asked).await.map_err(error)?;
@@ -154,13 +163,12 @@ impl CloudConnectors for Door {
     }
 
     async fn show(&self, caller: &Caller, at: &Reference, reveal: bool) -> Answer<CloudConnector> {
-        let target = self.connector(at).await?;
-        self.shown(&self.caller(caller)?, &target, reveal).await
+        let (caller, target) = self.connector_for(caller, "show", at).await?;
+        self.shown(&caller, &target, reveal).await
     }
 
     async fn update(&self, caller: &Caller, at: &Reference, mut input: CloudConnectorInput) -> Answer<CloudConnector> {
-        let caller = self.caller(caller)?;
-        let old = self.connector(at).await?;
+        let (caller, old) = self.connector_for(caller, "update", at).await?;
         let name = input.name.take();
         let new = settings(input, Some(&old));
         let change = TargetChange {
@@ -176,8 +184,8 @@ impl CloudConnectors for Door {
     }
 
     async fn destroy(&self, caller: &Caller, at: &Reference) -> Answer<()> {
-        let target = self.connector(at).await?;
-        self.app.targets.delete(&self.caller(caller)?, target.id).await.map_err(error)
+        let (caller, target) = self.connector_for(caller, "destroy", at).await?;
+        self.app.targets.delete(&caller, target.id).await.map_err(error)
     }
 
     async fn test(&self, caller: &Caller, mut input: CloudConnectorInput) -> Answer<ActiveJob> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use capstan_api_http::{Caller, Given, Reference};
 use capstan_api_nodeum::{Answer, Code, Container, ContainerInput, Containers, Error, GuestRight, Listing, Page};
 use capstan_app::spaces::{SpaceChange, SpaceRequest};
+use capstan_domain::identity;
 use capstan_domain::ids::{Number, PoolId};
 use capstan_domain::listing::{self, Operator};
 use capstan_domain::space::Space;
@@ -75,6 +76,13 @@ impl Door {
         self.app.spaces.find(at.text()).await.map_err(missing("container_id", at.text()))
     }
 
+    /// With the caller, who may make the call about it.
+    async fn space_for(&self, caller: &Caller, verb: &str, at: &Reference) -> Answer<(identity::Caller, Space)> {
+        let space = self.space(at).await?;
+        let caller = self.caller_on(caller, ("containers", verb), space.number).map_err(missing("container_id", at.text()))?;
+        Ok((caller, space))
+    }
+
     /// One container as it is shown, for the answers that hold one.
     pub(super) async fn container(&self, space: &Space) -> Answer<Container> {
         let pools = self.pool_numbers(std::slice::from_ref(space)).await?;
@@ -125,8 +133,9 @@ const POOLS_LOOKED_UP: usize = 1_000;
 
 #[async_trait]
 impl Containers for Door {
-    async fn index(&self, _: &Caller, given: Listing) -> Answer<Page<Container>> {
-        let page = self.app.spaces.list(listing(&given, COLUMNS)?).await.map_err(error)?;
+    async fn index(&self, caller: &Caller, given: Listing) -> Answer<Page<Container>> {
+        let asked = self.caller(caller)?.narrowed("containers", "index", listing(&given, COLUMNS)?);
+        let page = self.app.spaces.list(asked).await.map_err(error)?;
         let pools = self.pool_numbers(&page.items).await?;
         Ok(Page { count: page.count, items: page.items.iter().map(|space| container(space, &pools)).collect() })
     }
@@ -147,13 +156,13 @@ impl Containers for Door {
         self.container(&space).await
     }
 
-    async fn show(&self, _: &Caller, at: &Reference) -> Answer<Container> {
-        let space = self.space(at).await?;
+    async fn show(&self, caller: &Caller, at: &Reference) -> Answer<Container> {
+        let (_, space) = self.space_for(caller, "show", at).await?;
         self.container(&space).await
     }
 
     async fn update(&self, caller: &Caller, at: &Reference, input: ContainerInput) -> Answer<Container> {
-        let old = self.space(at).await?;
+        let (caller, old) = self.space_for(caller, "update", at).await?;
         check_guests(&input)?;
         let change = SpaceChange {
             name: input.name,
@@ -164,12 +173,12 @@ impl Containers for Door {
             cleaning_pool: self.given_pool("cleaning_pool_id", input.cleaning_pool_id).await?,
             attributes: None,
         };
-        let space = self.app.spaces.update(&self.caller(caller)?, old.id, change).await.map_err(error)?;
+        let space = self.app.spaces.update(&caller, old.id, change).await.map_err(error)?;
         self.container(&space).await
     }
 
     async fn destroy(&self, caller: &Caller, at: &Reference) -> Answer<()> {
-        let old = self.space(at).await?;
-        self.app.spaces.delete(&self.caller(caller)?, old.id).await.map_err(error)
+        let (caller, old) = self.space_for(caller, "destroy", at).await?;
+        self.app.spaces.delete(&caller, old.id).await.map_err(error)
     }
 }

@@ -43,9 +43,10 @@ use axum::Router;
 use capstan_api_http::{Authenticator, Caller, Document};
 use capstan_api_nodeum::{Answer, Nodeum};
 use capstan_app::App;
-use capstan_domain::identity;
+use capstan_domain::ids::Number;
+use capstan_domain::{Outcome, identity};
 
-use crate::authenticator::caller_of;
+use crate::authenticator::{AskedOfEach, caller_of};
 
 /// One for all nouns; each noun's trait is implemented in its own file.
 pub(crate) struct Door {
@@ -56,7 +57,22 @@ impl Door {
     fn caller(&self, caller: &Caller) -> Answer<identity::Caller> {
         caller_of(caller).map_err(failures::error)
     }
+
+    /// The caller, if they may make this call about this object; who may not even look at it is told that it is not there.
+    fn caller_on(&self, caller: &Caller, (noun, verb): (&str, &str), object: Number) -> Outcome<identity::Caller> {
+        let caller = caller_of(caller)?;
+        caller.check_on(noun, verb, object)?;
+        Ok(caller)
+    }
 }
+
+pub(crate) const ASKED_OF_EACH: AskedOfEach = &[
+    ("cloud_buckets", &["index", "show", "update"]),
+    ("cloud_connectors", &["index", "show", "update", "destroy"]),
+    ("containers", &["index", "show", "update", "destroy"]),
+    ("nas_shares", &["index", "show", "update", "destroy"]),
+    ("task_executions", &["index", "show"]),
+];
 
 pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (Router, Document) {
     let door = Arc::new(Door { app });

@@ -6,6 +6,7 @@ use capstan_api_nodeum::{
     ActiveJob, ActiveJobState, Answer, Code, Error, Listing, NasShare, NasShareInput, NasShares, Page, SharesOf,
 };
 use capstan_app::targets::TargetChange;
+use capstan_domain::identity;
 use capstan_domain::job::Work;
 use capstan_domain::listing::{self, Operator};
 use capstan_domain::location::Location;
@@ -13,7 +14,7 @@ use capstan_domain::pool::PoolRole;
 use capstan_domain::target::{NewTarget, Target};
 use serde_json::Value;
 
-use super::failures::error;
+use super::failures::{error, missing};
 use super::listing::{Column, Columns, filter, listing};
 use super::nas::{protocol, target_name};
 use super::protocols::NAS_PLUGINS;
@@ -67,6 +68,19 @@ impl Door {
         Err(Error::not_found("nas_share_id", at.text()))
     }
 
+    /// With the caller, who may make the call about it.
+    async fn share_for(
+        &self,
+        caller: &Caller,
+        verb: &str,
+        of: &SharesOf,
+        at: &Reference,
+    ) -> Answer<(identity::Caller, Location, Target)> {
+        let (location, target) = self.share_of(of, at).await?;
+        let caller = self.caller_on(caller, ("nas_shares", verb), location.number).map_err(missing("nas_share_id", at.text()))?;
+        Ok((caller, location, target))
+    }
+
     async fn free_share(&self, nas: &Reference, name: &str, but: Option<i64>) -> Answer<()> {
         let asked = self.within(&SharesOf::Nas(nas.clone()), listing::Listing::first(2)).await?;
         let same = self.app.locations.list(asked.with("name", Operator::Equal, name)).await.map_err(error)?;
@@ -79,8 +93,9 @@ impl Door {
 
 #[async_trait]
 impl NasShares for Door {
-    async fn index(&self, _: &Caller, of: SharesOf, given: Listing) -> Answer<Page<NasShare>> {
-        let asked = self.within(&of, listing(&given, COLUMNS)?).await?;
+    async fn index(&self, caller: &Caller, of: SharesOf, given: Listing) -> Answer<Page<NasShare>> {
+        let asked = self.caller(caller)?.narrowed("nas_shares", "index", listing(&given, COLUMNS)?);
+        let asked = self.within(&of, asked).await?;
         let page = self.app.locations.list(asked).await.map_err(error)?;
         let mut items = Vec::with_capacity(page.items.len());
         for location in &page.items {
@@ -113,14 +128,13 @@ impl NasShares for Door {
         made.map(|location| share(&location, &target)).ok_or_else(|| Error::not_found("nas_share_id", &name))
     }
 
-    async fn show(&self, _: &Caller, of: SharesOf, at: &Reference) -> Answer<NasShare> {
-        let (location, target) = self.share_of(&of, at).await?;
+    async fn show(&self, caller: &Caller, of: SharesOf, at: &Reference) -> Answer<NasShare> {
+        let (_, location, target) = self.share_for(caller, "show", &of, at).await?;
         Ok(share(&location, &target))
     }
 
     async fn update(&self, caller: &Caller, of: SharesOf, at: &Reference, mut input: NasShareInput) -> Answer<NasShare> {
-        let caller = self.caller(caller)?;
-        let (old, target) = self.share_of(&of, at).await?;
+        let (caller, old, target) = self.share_for(caller, "update", &of, at).await?;
         let server = match target.server {
             Some(server) => Some(self.app.servers.get(server).await.map_err(error)?),
             None => None,
@@ -159,8 +173,8 @@ impl NasShares for Door {
     }
 
     async fn destroy(&self, caller: &Caller, of: SharesOf, at: &Reference) -> Answer<()> {
-        let (_, target) = self.share_of(&of, at).await?;
-        self.app.targets.delete(&self.caller(caller)?, target.id).await.map_err(error)
+        let (caller, _, target) = self.share_for(caller, "destroy", &of, at).await?;
+        self.app.targets.delete(&caller, target.id).await.map_err(error)
     }
 
     async fn test(&self, caller: &Caller, nas: &Reference, mut input: NasShareInput) -> Answer<ActiveJob> {

@@ -110,8 +110,8 @@ impl Door {
 
 #[async_trait]
 impl TaskExecutions for Door {
-    async fn index(&self, _: &Caller, task: Option<&Reference>, given: Listing) -> Answer<Page<TaskExecution>> {
-        let asked = listing(&given, COLUMNS)?;
+    async fn index(&self, caller: &Caller, task: Option<&Reference>, given: Listing) -> Answer<Page<TaskExecution>> {
+        let asked = self.caller(caller)?.narrowed("task_executions", "index", listing(&given, COLUMNS)?);
         let asked = match task {
             Some(task) => asked.with("definition", listing::Operator::Equal, self.task(task).await?.id),
             // Jobs that no task started, such as a sync, are not executions.
@@ -121,7 +121,7 @@ impl TaskExecutions for Door {
         Ok(Page { count: page.count, items: self.executions(&page.items).await? })
     }
 
-    async fn show(&self, _: &Caller, task: Option<&Reference>, id: &str) -> Answer<TaskExecution> {
+    async fn show(&self, caller: &Caller, task: Option<&Reference>, id: &str) -> Answer<TaskExecution> {
         let none = || Error::not_found("task_execution_id", id);
         let task = match task {
             Some(task) => Some(self.task(task).await?.id),
@@ -131,6 +131,7 @@ impl TaskExecutions for Door {
         if job.definition.is_none() || (task.is_some() && job.definition != task) {
             return Err(none());
         }
+        self.caller_on(caller, ("task_executions", "show"), job.number).map_err(missing("task_execution_id", id))?;
         self.executions(std::slice::from_ref(&job)).await?.pop().ok_or_else(none)
     }
 }

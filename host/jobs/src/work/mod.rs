@@ -112,6 +112,8 @@ pub(crate) fn perform(
                 let deed = check::Checking { engine: &engine, job: &job, control: &control, counters: &counters };
                 cartridges::each(&engine, &job, &cartridges, &control, &counters, &deed).await
             }
+            // No worker of jobs is ever given one.
+            Work::Workflow { .. } => Err(Failure::host("a workflow is run by its tasks", "its job was claimed as a whole")),
         }
     })
 }

@@ -5,7 +5,7 @@ use capstan_domain::failure::{Blame, Kind};
 use fuser::Errno;
 
 /// What a program is told. Anything that has no word of its own is EIO, never silence.
-pub(crate) fn of(failure: &Failure) -> Errno {
+pub fn of(failure: &Failure) -> Errno {
     let code = failure.code.as_deref().unwrap_or_default();
     match failure.kind {
         Kind::NotFound => Errno::ENOENT,
@@ -25,7 +25,7 @@ pub(crate) fn of(failure: &Failure) -> Errno {
 }
 
 /// For a change: what went wrong is logged too, since a program shows a person only the word.
-pub(crate) fn of_change(failure: &Failure, what: &str, path: &str) -> Errno {
+pub fn of_change(failure: &Failure, what: &str, path: &str) -> Errno {
     tracing::warn!(%failure, detail = failure.detail.as_deref(), path, "{what} through a view failed");
     of(failure)
 }

@@ -1,0 +1,4 @@
+mod applied;
+mod generated;
+mod model;
+mod rules;
