@@ -4,7 +4,6 @@
 mod alike;
 mod bringing;
 mod deaths;
-mod figures;
 mod owners;
 mod recalling;
 mod stubs;
