@@ -24,6 +24,7 @@ mod first_cargo;
 mod full_disk;
 mod host_death;
 mod hostile;
+mod hub_space;
 mod interrupted;
 mod mount_table;
 mod names;
