@@ -67,6 +67,7 @@ mod snapshot;
 mod space;
 mod tag;
 mod tape_drive;
+mod tape_statistics;
 mod target;
 mod text_key;
 mod tree;

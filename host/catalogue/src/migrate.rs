@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::connection::Flavour;
 
-const FILES: [(i64, &str, &str); 12] = [
+const FILES: [(i64, &str, &str); 13] = [
     (1, "nouns", include_str!("../migrations/0001_nouns.sql")),
     (2, "roles quotas priority", include_str!("../migrations/0002_roles_quotas_priority.sql")),
     (3, "uploads of jobs", include_str!("../migrations/0003_uploads_of_jobs.sql")),
@@ -24,6 +24,7 @@ const FILES: [(i64, &str, &str); 12] = [
     (10, "lanes", include_str!("../migrations/0010_lanes.sql")),
     (11, "tape libraries", include_str!("../migrations/0011_tape_libraries.sql")),
     (12, "tapes at work", include_str!("../migrations/0012_tapes_at_work.sql")),
+    (15, "tape stats", include_str!("../migrations/0015_tape_stats.sql")),
 ];
 
 /// SQLite's words and PostgreSQL's. Text compares bytewise in both.

@@ -27,6 +27,7 @@ pub mod server;
 pub mod space;
 pub mod tag;
 pub mod tape_drive;
+pub mod tape_statistics;
 pub mod target;
 pub mod time;
 pub mod unread;
