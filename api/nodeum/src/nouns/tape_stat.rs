@@ -16,11 +16,10 @@ use crate::answer::{Answer, Page};
 use crate::listing::{Field, Listing, date, listed, text};
 use crate::moment::Moment;
 
-/// Over the life of the tape, where nothing else is said. Null is what the drive does not tell. A megabyte has 1,000,000 bytes.
+/// As a drive told it at `log_time`, over the life of the tape unless said otherwise. Null is what it does not tell. A megabyte has 1,000,000 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = tape_stat)]
 pub struct TapeStat {
-    /// When the drive told it.
     pub log_time: Moment,
     pub barcode: String,
     pub mounts: Option<i64>,
@@ -110,15 +109,9 @@ pub(crate) fn routes(stats: Arc<dyn TapeStats>) -> Routes {
     };
     let list = listed(Operation::get("/tape_stats", "index_tape_stats", scope("index")), FIELDS);
     Routes::new()
-        .on(
-            list.summary("Lists the statistics of tapes.").answers::<TapeStatCollection>(200, "The latest of each tape."),
-            index,
-        )
+        .on(list.summary("Lists the statistics of tapes.").answers::<TapeStatCollection>(200, "The latest of each tape."), index)
         .on(one("/tapes/{tape_id}/tape_stat", "show_tape_stat"), show)
-        .on(
-            one("/tape_libraries/{tape_library_id}/tapes/{tape_id}/tape_stat", "show_tape_stat_by_tape_library"),
-            show_of_library,
-        )
+        .on(one("/tape_libraries/{tape_library_id}/tapes/{tape_id}/tape_stat", "show_tape_stat_by_tape_library"), show_of_library)
         .on(one("/pools/{pool_id}/tapes/{tape_id}/tape_stat", "show_tape_stat_by_pool"), show_of_pool)
         .with_state(stats)
 }

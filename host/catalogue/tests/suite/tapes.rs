@@ -210,13 +210,8 @@ async fn formats(catalogue: &Catalogue, _: &Base) {
     let archive = tape_pool(catalogue, PoolRole::OfflineArchive, &[location]).await;
     let scratch = tape_pool(catalogue, PoolRole::Scratch, &[]).await;
     let job = job(catalogue).await;
-    let reading = Reading {
-        capacity: Some(100),
-        remaining: Some(90),
-        loads: Some(7),
-        write_protected: true,
-        ..Reading::default()
-    };
+    let reading =
+        Reading { capacity: Some(100), remaining: Some(90), loads: Some(7), write_protected: true, ..Reading::default() };
     let formatted = Formatted { format: Format::Blank, reading: Some(reading), scratch: Some(scratch.id) };
     catalogue.record_format(location, formatted, done(&job, "A00001L9")).await.unwrap();
     let tape = catalogue.cartridge(location).await.unwrap();

@@ -22,8 +22,8 @@ use capstan_mover::{Control, Counters};
 
 use crate::engine::Engine;
 use crate::run::may_wait;
-use crate::work::{End, readings};
 use crate::work::scan::left_out;
+use crate::work::{End, readings};
 
 /// Outcomes read at once.
 const PAGE: u32 = 1000;

@@ -9,8 +9,8 @@ use capstan_domain::job::Job;
 use capstan_domain::ports::Media;
 
 use crate::engine::Engine;
-use crate::work::readings;
 use crate::work::cartridges::{Deed, attempt, done, library_of};
+use crate::work::readings;
 
 pub(super) struct Ejection<'a> {
     pub(super) engine: &'a Engine,

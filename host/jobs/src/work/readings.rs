@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use capstan_domain::Outcome;
 use capstan_domain::cartridge::{Cartridge, Reading};
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::{LocationId, TargetId};
 use capstan_domain::ports::{Media, MediumInfo, PartitionInfo};
 use capstan_domain::tape_statistics::Counters;
+use capstan_domain::{Failure, Outcome};
 use tracing::debug;
 
 use crate::engine::Engine;
@@ -45,23 +45,18 @@ pub(crate) async fn take_all(engine: &Engine, cartridges: &[LocationId]) -> Outc
 /// Drives of a target by name, with the label of what can be read in them.
 async fn drives(engine: &Engine, target: TargetId) -> Option<(Arc<dyn Media>, Vec<(String, String)>)> {
     let asked = async {
-        let Some(media) = engine.places.connect(target).await?.media() else { return Ok(None) };
+        let Some(media) = engine.places.connect(target).await?.media() else { return Outcome::Ok(None) };
         let drives = media.list_drives().await?;
         Ok(Some((media, drives)))
     };
-    let (media, drives) = asked.await.inspect_err(|failure| debug!(%target, %failure, "a library does not tell of its drives")).ok()??;
+    let away = |failure: &Failure| debug!(%target, %failure, "a library does not tell of its drives");
+    let (media, drives) = asked.await.inspect_err(away).ok()??;
     let ready = drives.into_iter().filter(|drive| drive.ready);
     Some((media, ready.filter_map(|drive| Some((drive.name, drive.cartridge?))).collect()))
 }
 
 /// Of the cartridge with this label, which is in this drive.
-pub(crate) async fn take(
-    engine: &Engine,
-    media: &dyn Media,
-    drive: &str,
-    barcode: &str,
-    cartridge: LocationId,
-) -> Outcome<()> {
+pub(crate) async fn take(engine: &Engine, media: &dyn Media, drive: &str, barcode: &str, cartridge: LocationId) -> Outcome<()> {
     let medium = match media.inspect(drive).await {
         Ok(medium) => medium,
         Err(failure) => {
@@ -122,12 +117,10 @@ mod tests {
         let both = reading(&medium(vec![part(Some(10), Some(3)), part(Some(90), None)], &[("loads", "7")]));
         assert_eq!((both.capacity, both.remaining, both.loads, both.write_protected), (Some(100), None, Some(7), true));
         let told: Vec<(&str, u64)> = both.counters.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        assert_eq!(told, [
-            ("loads", 7),
-            ("partition-0-capacity", 10),
-            ("partition-0-remaining", 3),
-            ("partition-1-capacity", 90)
-        ]);
+        assert_eq!(
+            told,
+            [("loads", 7), ("partition-0-capacity", 10), ("partition-0-remaining", 3), ("partition-1-capacity", 90)]
+        );
         assert_eq!(reading(&medium(Vec::new(), &[])).capacity, None);
     }
 

@@ -48,11 +48,10 @@ fn counters_of_a_life_go_on_with_the_next_load_and_those_of_a_load_begin_anew() 
         assert_eq!(of(&told, ["loads", "mebibytes-written", "mebibytes-read"]), [Some(1), Some(BYTES >> 20), Some(0)]);
         let moved = ["last-load-bytes-written", "last-load-bytes-read", "bytes-from-host", "bytes-to-medium", "bytes-to-host"];
         assert_eq!(of(&told, moved), [Some(megabytes(BYTES)), Some(0), Some(BYTES), Some(BYTES), Some(0)]);
-        assert_eq!(of(&told, ["write-compression", "last-load-write-compression", "read-compression"]), [
-            Some(100),
-            Some(100),
-            Some(0)
-        ]);
+        assert_eq!(
+            of(&told, ["write-compression", "last-load-write-compression", "read-compression"]),
+            [Some(100), Some(100), Some(0)]
+        );
         assert_eq!(of(&told, ["native-capacity", "write-protected", "written-once"]), [Some(CAPACITY), Some(0), Some(0)]);
         assert!(told["used-native-capacity"] >= megabytes(BYTES));
         robot::unload(&Simulated::drive(0)).await.unwrap();
@@ -63,11 +62,7 @@ fn counters_of_a_life_go_on_with_the_next_load_and_those_of_a_load_begin_anew() 
         reading.pour(&mut read).await.unwrap();
         assert_eq!(read.len() as u64, BYTES);
         let told = counters().await;
-        assert_eq!(of(&told, ["loads", "mebibytes-written", "mebibytes-read"]), [
-            Some(2),
-            Some(BYTES >> 20),
-            Some(BYTES >> 20)
-        ]);
+        assert_eq!(of(&told, ["loads", "mebibytes-written", "mebibytes-read"]), [Some(2), Some(BYTES >> 20), Some(BYTES >> 20)]);
         assert_eq!(of(&told, moved), [Some(0), Some(megabytes(BYTES)), Some(0), Some(0), Some(BYTES)]);
     });
 }

@@ -184,6 +184,8 @@ impl Drive {
         self.settle();
         if let Seat::Loaded(_) = &self.seat {
             self.return_to_beginning()?;
+            // Its memory keeps what was counted since it was written last.
+            self.seat.loaded()?.save()?;
             self.spent += UNLOAD;
             self.totals.unload_seconds += UNLOAD;
         }

@@ -104,7 +104,8 @@ impl Drive {
             };
             numbers.flat_map(record).collect()
         };
-        let sum = |of: fn(&Self, u8) -> u64| (0..u8::MAX).take(chip.layout.partitions()).map(|number| of(self, number)).sum::<u64>();
+        let sum =
+            |of: fn(&Self, u8) -> u64| (0..u8::MAX).take(chip.layout.partitions()).map(|number| of(self, number)).sum::<u64>();
         Parameters::default()
             .number(0x0000, 1, 1)
             .number(0x0001, 4, chip.loads)
