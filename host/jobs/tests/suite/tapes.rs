@@ -99,6 +99,7 @@ async fn statistics_of_a_tape_are_taken_before_it_leaves_its_drive() {
     assert_eq!(read_errors(&world, "A00001L9").await, Some(7));
 
     // Of one that stays in its drive when the job has ended.
+    world.reels.lay("A00002L9", "a", "content");
     world.shelf.state().read_errors = 8;
     let job = world.ended(Work::ReadIndexes { cartridges: world.tapes(&["A00002L9"]).await, into: None }).await;
     assert_eq!(job.state, JobState::Done, "{:?}", job.failure);
