@@ -81,6 +81,7 @@ mod space;
 mod space_profile;
 mod tag;
 mod tape_drive;
+mod tape_statistics;
 mod target;
 mod task;
 mod task_advance;
