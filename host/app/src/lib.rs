@@ -15,6 +15,7 @@ pub mod drives;
 pub mod entries;
 pub mod grants;
 pub mod groups;
+pub mod health;
 pub mod identity;
 pub mod images;
 pub mod jobs;
@@ -27,6 +28,7 @@ pub mod mounts;
 mod ownership;
 mod passwords;
 pub mod permissions;
+pub mod person;
 mod places;
 pub mod plugins;
 pub mod pools;
@@ -63,6 +65,7 @@ pub struct App {
     pub drives: drives::Drives,
     pub entries: entries::Entries,
     pub grants: grants::Grants,
+    pub health: health::Health,
     pub identity: identity::Identity,
     pub images: images::Images,
     pub jobs: jobs::Jobs,

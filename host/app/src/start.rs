@@ -24,6 +24,7 @@ use crate::drive_users::DriveUsers;
 use crate::drives::Drives;
 use crate::entries::Entries;
 use crate::grants::Grants;
+use crate::health::Health;
 use crate::identity::Identity;
 use crate::images::Images;
 use crate::jobs::Jobs;
@@ -127,6 +128,7 @@ impl App {
             drive_users: DriveUsers::new(catalogue.clone(), audit.clone(), drives.clone()),
             entries: Entries::new(catalogue.clone()),
             grants: Grants::new(catalogue.clone(), audit.clone(), targets.clone(), attachments.clone(), &data),
+            health: Health::new(catalogue.clone()),
             identity,
             images: Images::new(catalogue.clone(), audit.clone(), targets.clone(), drives.clone()),
             attachments,

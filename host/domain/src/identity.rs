@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApiKeyId, GroupId, Number, UserId};
 use crate::listing::{Listing, Operator};
-use crate::needed::{Needed, needed};
+use crate::needed::{Needed, looks, needed};
 use crate::permission::Given;
 use crate::time::Timestamp;
 use crate::{Failure, Kind, Outcome};
@@ -91,7 +91,7 @@ pub enum Role {
 
 impl Role {
     pub fn may(self, noun: &str, verb: &str) -> bool {
-        let looks = matches!(verb, "index" | "show" | "mount_status");
+        let looks = looks(verb);
         match (self, noun) {
             (Self::Administrator, _) | (_, "api_keys" | "own_password") => true,
             (Self::Member, _) | (_, "users" | "groups" | "audit") => false,
@@ -271,7 +271,12 @@ mod tests {
     #[test]
     fn a_reader_looks_and_an_operator_works() {
         let (reader, operator) = (caller(Role::Reader, None), caller(Role::Operator, None));
-        assert!(reader.may("files", "index") && !reader.may("tasks", "create") && !reader.may("audit", "index"));
+        assert!(
+            reader.may("files", "index")
+                && reader.may("files", "tapes")
+                && !reader.may("tasks", "create")
+                && !reader.may("audit", "index")
+        );
         assert!(operator.may("tasks", "action") && operator.may("pools", "mount") && operator.may("plugins", "show"));
         assert!(!operator.may("plugins", "create") && !operator.may("users", "index") && !operator.may("grants", "create"));
         assert!(!operator.may("cloud_connectors", "get_secret_key"));
