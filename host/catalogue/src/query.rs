@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 
 use capstan_domain::ids::{
-    ApiKeyId, DefinitionId, DriveId, EntryId, ExternalTargetId, GrantId, GroupId, JobId, LibraryId, LocationId, MachineId, NodeId, PoolId, QueueId, ReplicaId, ScanId, ServerId, SiteId, SnapshotId, SpaceId, TagId, TapeDriveId, TargetId, TaskId, UserId, WorkflowId,
+    ApiKeyId, DefinitionId, DriveId, EntryId, ExternalTargetId, GrantId, GroupId, JobId, LibraryId, LocationId, MachineId,
+    NodeId, PoolId, QueueId, ReplicaId, ScanId, ServerId, SiteId, SnapshotId, SpaceId, TagId, TapeDriveId, TargetId, TaskId,
+    UserId, WorkflowId,
 };
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
