@@ -99,9 +99,7 @@ impl ExternalTargets {
     /// page's before `next`. A page of a pattern may be empty and not the last.
     pub async fn remote(&self, number: Number, path: &str, after: Option<String>, limit: u32) -> Outcome<RemotePage> {
         let target = self.catalogue.external_target(number).await?;
-        let bucket = self.catalogue.bucket(target.location).await?;
-        let location = self.catalogue.location(target.location).await?;
-        let tree = self.grounds.tree(&location, bucket.profile.folder.as_deref().unwrap_or_default()).await?;
+        let tree = self.grounds.bucket(target.location).await?;
         let path = path.trim_matches('/');
         let (folder, pattern) = match path.rsplit_once('/').unwrap_or(("", path)) {
             (folder, last) if last.contains(['*', '?']) => (folder, Some(last)),

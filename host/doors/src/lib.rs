@@ -6,9 +6,11 @@ mod attributes;
 mod authenticator;
 mod drives;
 mod health;
+mod hub;
 mod nodeum;
 mod request_log;
 mod telling;
+mod windows;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
