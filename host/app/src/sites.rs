@@ -120,14 +120,21 @@ impl Sites {
         site.settings = edit.settings.unwrap_or(site.settings);
         site.attributes = edit.attributes.unwrap_or(site.attributes);
         check_attributes(&site.attributes)?;
-        let spaces = match edit.spaces {
-            Some(names) => Some(self.named_spaces(&names).await?),
+        let moved = match edit.spaces {
+            Some(names) => {
+                let stay = self.named_spaces(&names).await?;
+                let leaving = self.leaving(site.number, &stay).await?;
+                Some((stay, leaving))
+            }
             None => None,
         };
         let site = self.catalogue.update_site(&site).await?;
-        if let Some(spaces) = spaces {
-            self.leave_all_but(site.number, &spaces).await?;
-            self.place(site.number, &spaces).await?;
+        if let Some((stay, leaving)) = moved {
+            for space in leaving {
+                let sites: Vec<Number> = space.sites.iter().copied().filter(|other| *other != site.number).collect();
+                self.catalogue.set_space_profile(space.space.id, &space.profile, Some(&sites)).await?;
+            }
+            self.place(site.number, &stay).await?;
         }
         self.audit.done(caller, "update", "site", &site.name, json!({ "number": site.number })).await?;
         Ok(site)
@@ -192,19 +199,18 @@ impl Sites {
         Ok(())
     }
 
-    async fn leave_all_but(&self, site: Number, stay: &[ManagedSpace]) -> Outcome<()> {
+    /// Those that are on a site and do not stay; each of them is on another one too.
+    async fn leaving(&self, site: Number, stay: &[ManagedSpace]) -> Outcome<Vec<ManagedSpace>> {
         let stay: Vec<SpaceId> = stay.iter().map(|space| space.space.id).collect();
         let leaving: Vec<ManagedSpace> =
             self.spaces(site).await?.into_iter().filter(|space| !stay.contains(&space.space.id)).collect();
-        if let Some(only) = leaving.iter().find(|space| space.sites.as_slice() == [site]) {
-            let message = format!("the space {} is on no other site", only.space.name);
-            return Err(Failure::new(Kind::Conflict, message).with_code("spaces").with_next_step("put it on another one first"));
+        match leaving.iter().find(|space| space.sites.as_slice() == [site]) {
+            Some(only) => {
+                let message = format!("the space {} is on no other site", only.space.name);
+                Err(Failure::new(Kind::Conflict, message).with_code("spaces").with_next_step("put it on another one first"))
+            }
+            None => Ok(leaving),
         }
-        for space in leaving {
-            let sites: Vec<Number> = space.sites.iter().copied().filter(|other| *other != site).collect();
-            self.catalogue.set_space_profile(space.space.id, &space.profile, Some(&sites)).await?;
-        }
-        Ok(())
     }
 }
 
