@@ -18,11 +18,14 @@ use capstan_runtime::{Runtime, RuntimeOptions};
 use crate::App;
 use crate::attachments::Attachments;
 use crate::audit::Audit;
+use crate::buckets::Buckets;
 use crate::cartridges::Cartridges;
 use crate::definitions::Definitions;
+use crate::drains;
 use crate::drive_users::DriveUsers;
 use crate::drives::Drives;
 use crate::entries::Entries;
+use crate::external_targets::ExternalTargets;
 use crate::grants::Grants;
 use crate::health::Health;
 use crate::identity::Identity;
@@ -44,11 +47,15 @@ use crate::sealing::Sealer;
 use crate::secrets::Secrets;
 use crate::servers::Servers;
 use crate::settings::Settings;
+use crate::sites::Sites;
 use crate::snapshots::Snapshots;
+use crate::space_files::SpaceFiles;
 use crate::spaces::Spaces;
 use crate::tags::Tags;
 use crate::tape_drives::TapeDrives;
 use crate::targets::Targets;
+use crate::workflow_jobs::WorkflowJobs;
+use crate::workflows::Workflows;
 
 /// The catalogue's file in the data directory.
 const CATALOGUE_FILE: &str = "catalogue.db";
@@ -119,14 +126,26 @@ impl App {
         let tls = settings.drives_tls()?;
         let attachments = Attachments::new(catalogue.clone(), audit.clone(), targets.clone(), drives.clone(), &data, tls)?;
         attachments.clear_left().await?;
-        let mounts = Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data, settings.writing())?;
+        let mounts =
+            Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), Arc::clone(&grounds), &data, settings.writing())?;
         tokio::spawn(mounts.clone().give_up_left(Timestamp::now()));
+        let sites = Sites::new(catalogue.clone(), audit.clone());
+        sites.make_default().await?;
+        let workflows = Workflows::new(catalogue.clone(), audit.clone());
+        workflows.seed().await?;
+        // What shows spaces and what runs workflows is given to a host that does so.
+        let spaces = Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots, None)?;
+        spaces.show_all().await?;
+        let buckets = Buckets::new(catalogue.clone(), audit.clone(), targets.clone());
+        let drains = tokio::spawn(drains::watch(buckets.clone(), spaces.clone()));
         let lookout = tokio::spawn(lookout::watch(targets.clone(), Arc::clone(&runtime)));
         Ok(Self {
+            buckets,
             cartridges: Cartridges::new(catalogue.clone(), audit.clone()),
             definitions: Definitions::new(catalogue.clone(), audit.clone()),
             drive_users: DriveUsers::new(catalogue.clone(), audit.clone(), drives.clone()),
             entries: Entries::new(catalogue.clone()),
+            external_targets: ExternalTargets::new(catalogue.clone(), audit.clone(), grounds),
             grants: Grants::new(catalogue.clone(), audit.clone(), targets.clone(), attachments.clone(), &data),
             health: Health::new(catalogue.clone()),
             identity,
@@ -143,14 +162,19 @@ impl App {
             profiles: Profiles::new(catalogue.clone(), audit.clone()),
             scans: Scans::new(catalogue.clone(), audit.clone()),
             servers: Servers::new(catalogue.clone(), audit.clone(), targets.clone()),
-            spaces: Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots)?,
+            space_files: SpaceFiles::new(catalogue.clone()),
+            spaces,
+            sites,
             snapshots: Snapshots::new(catalogue.clone(), audit.clone(), drives.clone(), tags.clone()),
             drives,
             tags,
             tape_drives: TapeDrives::new(catalogue.clone(), audit.clone()),
             targets,
+            workflow_jobs: WorkflowJobs::new(catalogue.clone(), audit.clone(), None),
+            workflows,
             audit,
             catalogue,
+            drains,
             events,
             lookout,
         })
@@ -166,6 +190,7 @@ impl App {
         self.jobs.engine.close().await;
         self.mounts.close().await;
         self.attachments.close().await;
+        self.drains.abort();
         self.events.abort();
         self.lookout.abort();
     }

@@ -140,6 +140,8 @@ pub struct Caller {
     pub name: String,
     pub role: Role,
     pub proof: Proof,
+    /// Number of the key that they proved themselves with, if it was one.
+    pub key: Option<Number>,
     /// None: all that the user may; else only these of it.
     pub scopes: Option<Vec<Scope>>,
     /// What comes on top of the role.
@@ -149,7 +151,7 @@ pub struct Caller {
 impl Caller {
     /// Everything the user may.
     pub fn new(user: &User, proof: Proof, given: Given) -> Self {
-        Self { user: user.id, name: user.name.clone(), role: user.role, proof, scopes: None, given: Arc::new(given) }
+        Self { user: user.id, name: user.name.clone(), role: user.role, proof, key: None, scopes: None, given: Arc::new(given) }
     }
 
     /// On all objects of the noun.
@@ -265,7 +267,7 @@ mod tests {
     fn caller(role: Role, scopes: Option<&[(&str, &str)]>) -> Caller {
         let scope = |(noun, verb): &(&str, &str)| Scope { noun: (*noun).to_owned(), verb: (*verb).to_owned() };
         let scopes = scopes.map(|scopes| scopes.iter().map(scope).collect());
-        Caller { user: UserId::new(), name: "ada".into(), role, proof: Proof::Key, scopes, given: Arc::default() }
+        Caller { user: UserId::new(), name: "ada".into(), role, proof: Proof::Key, key: None, scopes, given: Arc::default() }
     }
 
     #[test]
