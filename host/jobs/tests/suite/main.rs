@@ -18,4 +18,6 @@ mod tape_files;
 mod tape_world;
 mod tapes;
 mod unread;
+mod workflow_jobs;
+mod workflow_world;
 mod world;
