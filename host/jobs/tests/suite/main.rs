@@ -19,5 +19,8 @@ mod tape_world;
 mod tapes;
 mod unread;
 mod workflow_jobs;
+mod workflow_refusals;
+mod workflow_restarts;
+mod workflow_sync;
 mod workflow_world;
 mod world;

@@ -39,6 +39,8 @@ pub(crate) struct Hands {
     pub(crate) failing: Mutex<HashSet<String>>,
     /// How many of the next steps find their target away.
     pub(crate) away: AtomicU32,
+    /// Milliseconds that each path takes.
+    pub(crate) pace: AtomicU32,
     /// Steps wait while it is false.
     pub(crate) open: watch::Sender<bool>,
 }
@@ -59,6 +61,7 @@ impl SpaceWork for Hands {
                 _ = async { self.open.subscribe().wait_for(|open| *open).await.map(|_| ()) } => {}
                 _ = stop.wait_for(|stop| *stop) => return Err(Failure::new(Kind::Cancelled, "stopped")),
             }
+            tokio::time::sleep(Duration::from_millis(self.pace.load(Ordering::SeqCst).into())).await;
             let taken = Taken { site: work.site, step: work.step.task_type(), path: path.path.clone() };
             self.taken.lock().unwrap().push(taken);
             let fails = self.failing.lock().unwrap().contains(&path.path);
@@ -166,6 +169,7 @@ impl Sites {
                 taken: taken.clone(),
                 failing: Mutex::default(),
                 away: AtomicU32::new(0),
+                pace: AtomicU32::new(0),
                 open: watch::Sender::new(true),
             })
         };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use capstan_domain::site::SiteSettings;
 use capstan_domain::workflow::{NewTask, TaskPath};
 use capstan_domain::{Failure, Outcome};
 use capstan_workflows::StepKind;
@@ -15,6 +16,10 @@ use crate::workflow::task_step::{Half, TaskStep};
 /// Tasks, and paths of them, from which on they are made at once.
 const TASKS_TOGETHER: usize = 2_000;
 const PATHS_TOGETHER: usize = 8_000;
+
+/// Tasks of a job after which batches that size themselves grow by their first size again: a job of a million paths has thousands of
+/// tasks, one of a hundred millions tens of thousands.
+const TASKS_OF_A_SIZE: u64 = 1_000;
 
 /// What of its chain a path goes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,13 +51,9 @@ pub(super) struct Layout {
 impl Layout {
     /// `next`: above the positions of all tasks that there are.
     pub(super) fn new(discovering: &Discovering<'_>, next: u64) -> Outcome<Self> {
-        let Discovering { workflow, values, site, queue, call, .. } = discovering;
-        let settings = &site.settings;
-        let size = BatchSize::of_site(settings.file_batch_size, settings.file_batch_gb);
-        let blank = Planner::new(workflow, values, &call.filters(settings), call.mountpoint(), size, 0)
-            .map_err(|errors| Failure::invalid(format!("The workflow cannot be run: {errors}")).with_code("invalid"))?;
+        let Discovering { workflow, site, queue, .. } = discovering;
         Ok(Self {
-            blank,
+            blank: blank(discovering, next)?,
             planners: HashMap::new(),
             first_steps: workflow.rules.iter().map(|rule| rule.chain.first().map(|step| step.kind)).collect(),
             destinations: Destinations::new(&discovering.engine.catalogue, site.number, *queue),
@@ -87,10 +88,14 @@ impl Layout {
         Ok(())
     }
 
-    /// Makes the tasks that are laid out, and remembers where to go on, in one transaction. False: the job takes up no tasks now.
+    /// Makes the tasks that are laid out, after `close`, and remembers where to go on, in one transaction. False: the job takes up no
+    /// tasks now.
     pub(super) async fn make(&mut self, discovering: &Discovering<'_>, cursor: &impl Serialize) -> Outcome<bool> {
         let tasks = std::mem::take(&mut self.ready);
         self.ready_paths = 0;
+        // Nothing is open: the next batches may be of another size.
+        self.planners.clear();
+        self.blank = blank(discovering, self.next)?;
         discovering.remember(tasks, cursor).await
     }
 
@@ -127,5 +132,36 @@ impl Layout {
             Part::Deletion => deletes.then_some(None),
             Part::Other => (!deletes).then_some(None),
         }
+    }
+}
+
+fn blank(discovering: &Discovering<'_>, next: u64) -> Outcome<Planner> {
+    let Discovering { workflow, values, site, call, .. } = discovering;
+    let (filters, size) = (call.filters(&site.settings), batch_size(&site.settings, next));
+    Planner::new(workflow, values, &filters, call.mountpoint(), size, 0)
+        .map_err(|errors| Failure::invalid(format!("The workflow cannot be run: {errors}")).with_code("invalid"))
+}
+
+/// `next`: position of the next task.
+fn batch_size(settings: &SiteSettings, next: u64) -> BatchSize {
+    let growth = if settings.automatic_batches { 1 + next / TASKS_OF_A_SIZE } else { 1 };
+    BatchSize::of_site(settings.file_batch_size.saturating_mul(growth), settings.file_batch_gb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_that_size_themselves_grow_with_the_job() {
+        let automatic =
+            SiteSettings { file_batch_size: 40, file_batch_gb: 2, automatic_batches: true, ..SiteSettings::default() };
+        let fixed = SiteSettings { automatic_batches: false, ..automatic.clone() };
+        for (next, paths) in [(1, 40), (999, 40), (1_000, 80), (25_000, 1_040)] {
+            assert_eq!(batch_size(&automatic, next), BatchSize::of_site(paths, 2), "{next}");
+            assert_eq!(batch_size(&fixed, next), BatchSize::of_site(40, 2), "{next}");
+        }
+        let unbounded = SiteSettings { file_batch_size: 0, ..automatic };
+        assert_eq!(batch_size(&unbounded, 9_000), BatchSize::of_site(0, 2));
     }
 }

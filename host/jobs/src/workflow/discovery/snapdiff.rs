@@ -165,8 +165,9 @@ async fn still_current(discovering: &Discovering<'_>, looks: &[Pair]) -> Outcome
 
 /// Whose looks these are: of whatever decides which paths are found and where they go.
 fn series(discovering: &Discovering<'_>) -> Outcome<String> {
-    let job = discovering.job;
-    let alike = json!([job.workflow_number, job.workflow, job.site_number, discovering.call]);
+    let (job, site) = (discovering.job, &discovering.site);
+    let alike =
+        json!([job.workflow_number, job.workflow, site.number, site.settings.include, site.settings.exclude, discovering.call]);
     let alike = serde_json::to_vec(&alike).map_err(|cause| Failure::host("a series of looks cannot be named", cause))?;
     let hash = blake3::hash(&alike).to_hex();
     Ok(match job.schedule {
