@@ -14,9 +14,10 @@ use tracing::{error, info};
 
 use super::limits::WorkflowLimits;
 use super::recovery;
+use super::refusal::Refusal;
 use super::run::run;
 use super::space_work::SpaceWork;
-use super::submit::{Refusal, Submission};
+use super::submit::Submission;
 
 /// What every task of this process shares.
 pub(super) struct Engine {

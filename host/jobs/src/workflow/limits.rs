@@ -16,7 +16,7 @@ pub struct WorkflowLimits {
     pub heartbeat: Duration,
     /// Between two looks for tasks whose worker is gone.
     pub recovery: Duration,
-    /// Between two looks for looks at trees that nobody settled.
+    /// Between two looks for what is left of jobs that ended.
     pub sweep: Duration,
     /// How long a discovery that waits for the tasks it made lies in its queue before it looks again.
     pub wait: Duration,
@@ -28,6 +28,8 @@ pub struct WorkflowLimits {
     pub stop: Duration,
     /// A look at a tree whose run has not ended after so long is given up.
     pub abandoned: Duration,
+    /// How long a job is kept after its end.
+    pub kept: Duration,
     /// Of the entries an earlier look knew, the share that may be gone in the next (D12), in percent.
     pub guard_percent: u64,
     /// Entries that may be gone at once (D12).
@@ -51,6 +53,7 @@ impl Default for WorkflowLimits {
             longest_pause: Duration::from_secs(300),
             stop: Duration::from_secs(10),
             abandoned: Duration::from_secs(30 * 24 * 60 * 60),
+            kept: Duration::from_secs(90 * 24 * 60 * 60),
             guard_percent: 25,
             guard_entries: 10_000,
             guard_floor: 16,

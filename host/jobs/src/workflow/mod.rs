@@ -12,6 +12,7 @@ mod discovery;
 mod engine;
 mod limits;
 mod recovery;
+mod refusal;
 mod run;
 mod space_work;
 mod step;
@@ -21,5 +22,6 @@ mod walk;
 
 pub use engine::WorkflowJobs;
 pub use limits::WorkflowLimits;
+pub use refusal::Refusal;
 pub use space_work::{SpaceWork, StepWork};
-pub use submit::{AskedDiscovery, Refusal, Submission};
+pub use submit::{AskedDiscovery, Submission};

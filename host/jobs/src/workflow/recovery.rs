@@ -1,6 +1,7 @@
-//! What dead processes left behind: tasks whose leases ran out, and looks at trees that nobody settled.
+//! What dead processes left behind, tasks whose leases ran out and looks at trees that nobody settled; and jobs that ended long ago.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_domain::Outcome;
 use capstan_domain::listing::{Listing, Operator, Sort};
@@ -14,6 +15,8 @@ use super::engine::Engine;
 const RECOVERED_TOGETHER: u32 = 256;
 /// Jobs, of those that ended last, whose looks are settled if they are not.
 const SETTLED_TOGETHER: u32 = 64;
+/// Jobs that ended long ago and go at once; the rest goes with the next look.
+const PURGED_TOGETHER: u32 = 256;
 
 pub(super) async fn recover(engine: Arc<Engine>) {
     let mut closing = engine.closing.subscribe();
@@ -37,7 +40,7 @@ pub(super) async fn sweep(engine: Arc<Engine>) {
     let mut closing = engine.closing.subscribe();
     loop {
         if let Err(failure) = sweep_once(&engine).await {
-            error!(%failure, detail = failure.detail, "looks at trees cannot be cleared away");
+            error!(%failure, detail = failure.detail, "what is left of jobs that ended cannot be cleared away");
         }
         tokio::select! {
             () = tokio::time::sleep(engine.limits.sweep) => {}
@@ -56,7 +59,10 @@ async fn sweep_once(engine: &Engine) -> Outcome<()> {
     for job in engine.catalogue.workflow_jobs(&ended, None).await?.items {
         engine.settle(job.id).await;
     }
-    let abandoned =
-        Timestamp(Timestamp::now().0.saturating_sub(i64::try_from(engine.limits.abandoned.as_nanos()).unwrap_or(i64::MAX)));
-    engine.catalogue.clear_tree_snapshots(abandoned).await.map(|_| ())
+    engine.catalogue.clear_tree_snapshots(before(engine.limits.abandoned)).await?;
+    engine.catalogue.purge_workflow_jobs(before(engine.limits.kept), PURGED_TOGETHER).await.map(|_| ())
+}
+
+fn before(duration: Duration) -> Timestamp {
+    Timestamp(Timestamp::now().0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
 }

@@ -1,7 +1,5 @@
 //! From a call to a job: everything in it is checked before anything is recorded, and what is wrong is named member by member.
 
-use std::fmt;
-
 use capstan_catalogue::Catalogue;
 use capstan_domain::failure::Kind;
 use capstan_domain::ids::{Number, Reference, SiteId, SpaceId, WorkflowId};
@@ -18,6 +16,7 @@ use capstan_workflows::{
 
 use super::call::Call;
 use super::destinations::{Destinations, QUEUE, SITE};
+use super::refusal::Refusal;
 use super::task_step::{DISCOVERY, TaskStep};
 
 /// Folders above a path that are looked at for the mountpoint of its space.
@@ -57,37 +56,6 @@ pub enum AskedDiscovery {
     /// The rules apply to the paths of the call, in the states it gives.
     Nothing,
     Kind(DiscoveryKind),
-}
-
-/// Why there is no job.
-#[derive(Clone, Debug)]
-pub enum Refusal {
-    /// What is wrong in the call.
-    Fields(FieldErrors),
-    Failure(Failure),
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fields(errors) => errors.fmt(f),
-            Self::Failure(failure) => failure.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-impl From<FieldErrors> for Refusal {
-    fn from(errors: FieldErrors) -> Self {
-        Self::Fields(errors)
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
 }
 
 impl Submission {

@@ -151,3 +151,18 @@ async fn a_node_that_was_deleted_comes_back_with_its_next_heartbeat() {
     assert!(sites.catalogue.node(Reference::from("one")).await.unwrap().is_online(Timestamp::now()));
     jobs.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_ended_long_ago_go_and_others_stay() {
+    let sites = Sites::new().await;
+    sites.write("a");
+    let jobs = sites.start_with(WorkflowLimits { kept: Duration::from_secs(1), ..limits() }).await;
+    let ended = jobs.submit(&call("migrate", &["a"])).await.unwrap();
+    sites.ended(ended.id).await;
+    sites.hands.open.send_replace(false);
+    let running = jobs.submit(&call("migrate", &["a"])).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_800)).await;
+    assert_eq!(sites.catalogue.workflow_job(ended.id).await.unwrap_err().kind, capstan_domain::Kind::NotFound);
+    assert_eq!(sites.catalogue.workflow_job(running.id).await.unwrap().state, JobState::Started);
+    jobs.close().await;
+}

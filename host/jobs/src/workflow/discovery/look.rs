@@ -46,6 +46,7 @@ pub(super) async fn take(discovering: &Discovering<'_>, pair: &Pair) -> Outcome<
     let mut walk = Walk::begin(discovering.tree.clone(), pair.folder.clone(), None);
     let mut nodes = Vec::new();
     while let Some(report) = walk.next().await? {
+        discovering.go_on()?;
         nodes.extend(report);
         if nodes.len() >= WRITTEN_TOGETHER {
             catalogue.add_to_tree_snapshot(pair.new, std::mem::take(&mut nodes)).await?;

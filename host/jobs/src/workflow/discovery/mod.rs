@@ -96,6 +96,14 @@ impl Discovering<'_> {
         *self.asked.borrow() != Asked::GoOn
     }
 
+    /// `Cancelled` once it is to stop on its way, not only to give way where it can.
+    fn go_on(&self) -> Outcome<()> {
+        match *self.asked.borrow() {
+            Asked::Stop => Err(Failure::new(Kind::Cancelled, "the discovery was stopped on its way")),
+            Asked::GoOn | Asked::Pause => Ok(()),
+        }
+    }
+
     /// The paths of the call, within the space.
     async fn inputs(&self) -> Outcome<Vec<String>> {
         let inputs = self.engine.catalogue.job_inputs(self.job.id).await?;

@@ -53,7 +53,7 @@ pub(super) async fn discover(discovering: &Discovering<'_>, options: DiscoveryOp
                 return Ok(End::Again(Duration::ZERO));
             }
             let pass = Pass::begin(catalogue, &cursor.looks, options.condense_moves, options.skip_old_ctimes);
-            let rounds = survey(pass, &discovering.engine.limits).await?;
+            let rounds = survey(discovering, pass).await?;
             cursor.rounds = Some(rounds.clone());
             if !discovering.remember(Vec::new(), &cursor).await? {
                 return Ok(End::Again(Duration::ZERO));
@@ -116,6 +116,7 @@ async fn take_turn(
     let mut pass = Pass::begin(catalogue, &cursor.looks, options.condense_moves, options.skip_old_ctimes);
     let mut seen = 0;
     while let Some(report) = pass.next().await? {
+        discovering.go_on()?;
         for difference in &report {
             seen += 1;
             if let Some(part) = turn.part(difference).filter(|_| seen > cursor.told) {

@@ -3,21 +3,23 @@
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_workflows::snapdiff::Difference;
 
+use super::Discovering;
 use super::look::{Pass, Read};
 use super::rounds::{Needs, Round};
 use crate::workflow::limits::WorkflowLimits;
 
 /// The rounds of a run. `Conflict` "deletion-guard".
-pub(super) async fn survey(mut pass: Pass, limits: &WorkflowLimits) -> Outcome<Vec<Round>> {
+pub(super) async fn survey(discovering: &Discovering<'_>, mut pass: Pass) -> Outcome<Vec<Round>> {
     let mut needs = Needs::default();
     let mut gone = 0_u64;
     while let Some(report) = pass.next().await? {
+        discovering.go_on()?;
         for difference in &report {
             needs.add(difference);
             gone += u64::from(matches!(difference, Difference::Deleted(_)));
         }
     }
-    guard(limits, gone, &pass.read)?;
+    guard(&discovering.engine.limits, gone, &pass.read)?;
     Ok(needs.rounds())
 }
 
