@@ -3,6 +3,7 @@
 use capstan_domain::Kind;
 use capstan_domain::ids::Reference;
 use capstan_domain::listing::Listing;
+use capstan_domain::site::{NewSite, SiteSettings};
 use capstan_domain::workflow::InputPath;
 use capstan_jobs::{AskedDiscovery, Refusal, Submission, WorkflowJobs};
 use serde_json::json;
@@ -23,13 +24,13 @@ async fn wrong(jobs: &WorkflowJobs, call: &Submission) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_wrong_member_of_a_call_is_named() {
     let sites = Sites::new().await;
-    let lonely = sites.catalogue.create_site(&capstan_domain::site::NewSite {
+    let lonely = NewSite {
         name: "lonely".to_owned(),
         label: "Lonely".to_owned(),
-        settings: capstan_domain::site::SiteSettings::default(),
+        settings: SiteSettings::default(),
         attributes: json!({}),
-    });
-    lonely.await.unwrap();
+    };
+    sites.catalogue.create_site(&lonely).await.unwrap();
     for (name, more) in [("off", json!({"enabled": false})), ("timed", json!({"schedule_only": true}))] {
         let mut definition = json!({"name": name, "label": name, "discovery": "recursive"});
         definition.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
