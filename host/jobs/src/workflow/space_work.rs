@@ -16,6 +16,7 @@ pub trait SpaceWork: Send + Sync {
     /// Takes a step with paths, and tells what became of each as it comes: `TaskResult::position` is the path's in `StepWork::paths`, from
     /// 0. A path that nothing was told of has failed. May be asked again for paths whose result was told but not recorded, so what is
     /// done already counts as done: a move whose old path is gone and whose new one is there, a deletion of what is not there.
+    /// Tasks run beside each other: what is made somewhere makes the folders above it that are missing.
     ///
     /// # Errors
     /// What broke the whole; where it may be asked again later, it is. `Cancelled` after `StepWork::stop` turned true.

@@ -86,7 +86,11 @@ impl Hands {
         match step {
             Step::Migrate(_) | Step::Recall(_) => meta(&own).map(|_| ()).ok_or_else(|| format!("{} is not there", path.path)),
             Step::ReverseStub(_) if stored.is_dir() => std::fs::create_dir_all(&own).map_err(told),
-            Step::ReverseStub(_) => std::fs::copy(&stored, &own).map(|_| ()).map_err(told),
+            Step::ReverseStub(_) => {
+                // Its folder may be made by another task, which runs beside this one.
+                std::fs::create_dir_all(own.parent().unwrap_or(&own)).map_err(told)?;
+                std::fs::copy(&stored, &own).map(|_| ()).map_err(told)
+            }
             Step::Delete(_) => match meta(&own) {
                 None => Ok(()),
                 Some(found) if found.is_dir() => std::fs::remove_dir(&own).map_err(told),
