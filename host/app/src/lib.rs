@@ -49,6 +49,7 @@ mod signing;
 pub mod sites;
 pub mod snapshots;
 pub mod space_files;
+mod space_work;
 pub mod spaces;
 mod start;
 pub mod tags;
@@ -100,6 +101,8 @@ pub struct App {
     pub workflow_jobs: workflow_jobs::WorkflowJobs,
     pub workflows: workflows::Workflows,
     pub(crate) catalogue: capstan_catalogue::Catalogue,
+    pub(crate) open_spaces: space_work::OpenSpaces,
+    pub(crate) workflow_engine: capstan_jobs::WorkflowJobs,
     pub(crate) drains: tokio::task::JoinHandle<()>,
     pub(crate) events: tokio::task::JoinHandle<()>,
     pub(crate) lookout: tokio::task::JoinHandle<()>,

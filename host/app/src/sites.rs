@@ -47,15 +47,22 @@ impl Sites {
         Self { catalogue, audit }
     }
 
-    /// The site that is there from the first start on.
-    pub(crate) async fn make_default(&self) -> Outcome<Site> {
+    /// The site that this host works for: the default one, which is there from the first start on, or another by name.
+    pub(crate) async fn own(&self, name: &str) -> Outcome<Site> {
         let new = NewSite {
             name: DEFAULT_SITE.to_owned(),
             label: DEFAULT_SITE.to_owned(),
             settings: SiteSettings::default(),
             attributes: json!({}),
         };
-        self.catalogue.default_site(&new).await
+        let default = self.catalogue.default_site(&new).await?;
+        if name.is_empty() {
+            return Ok(default);
+        }
+        self.catalogue
+            .site(name)
+            .await
+            .map_err(|failure| failure.with_next_step("Make the site first, or correct `[site] name`."))
     }
 
     pub async fn list(&self, listing: Listing) -> Outcome<Page<Site>> {

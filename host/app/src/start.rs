@@ -13,6 +13,7 @@ use capstan_domain::ports::StateStore;
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 use capstan_grants::Policy;
+use capstan_jobs::{WorkflowJobs as WorkflowEngine, WorkflowLimits};
 use capstan_runtime::{Runtime, RuntimeOptions};
 
 use crate::App;
@@ -35,6 +36,7 @@ use crate::libraries::Libraries;
 use crate::locations::Locations;
 use crate::lookout;
 use crate::machines::Machines;
+use crate::managed_spaces::SpaceViews;
 use crate::metrics::Metrics;
 use crate::mounts::Mounts;
 use crate::places::Grounds;
@@ -50,6 +52,7 @@ use crate::settings::Settings;
 use crate::sites::Sites;
 use crate::snapshots::Snapshots;
 use crate::space_files::SpaceFiles;
+use crate::space_work::OpenSpaces;
 use crate::spaces::Spaces;
 use crate::tags::Tags;
 use crate::tape_drives::TapeDrives;
@@ -130,12 +133,16 @@ impl App {
             Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), Arc::clone(&grounds), &data, settings.writing())?;
         tokio::spawn(mounts.clone().give_up_left(Timestamp::now()));
         let sites = Sites::new(catalogue.clone(), audit.clone());
-        sites.make_default().await?;
+        let site = sites.own(&settings.site.name).await?;
         let workflows = Workflows::new(catalogue.clone(), audit.clone());
         workflows.seed().await?;
-        // What shows spaces and what runs workflows is given to a host that does so.
-        let spaces = Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots, None)?;
+        let open_spaces = OpenSpaces::new(catalogue.clone(), Arc::clone(&grounds), &site);
+        let views: Arc<dyn SpaceViews> = Arc::new(open_spaces.clone());
+        let spaces = Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots, Some(views))?;
         spaces.show_all().await?;
+        let work = Arc::new(open_spaces.clone());
+        let workflow_engine =
+            WorkflowEngine::start(catalogue.clone(), work, &site, &settings.site.node(), &[], WorkflowLimits::default()).await?;
         let buckets = Buckets::new(catalogue.clone(), audit.clone(), targets.clone());
         let drains = tokio::spawn(drains::watch(buckets.clone(), spaces.clone()));
         let lookout = tokio::spawn(lookout::watch(targets.clone(), Arc::clone(&runtime)));
@@ -170,10 +177,12 @@ impl App {
             tags,
             tape_drives: TapeDrives::new(catalogue.clone(), audit.clone()),
             targets,
-            workflow_jobs: WorkflowJobs::new(catalogue.clone(), audit.clone(), None),
+            workflow_jobs: WorkflowJobs::new(catalogue.clone(), audit.clone(), Some(Arc::new(workflow_engine.clone()))),
             workflows,
             audit,
             catalogue,
+            open_spaces,
+            workflow_engine,
             drains,
             events,
             lookout,
@@ -188,6 +197,8 @@ impl App {
     /// Gives running jobs back to the queue and lets go of mounts. What is cut here is taken up at the next start.
     pub async fn close(&self) {
         self.jobs.engine.close().await;
+        self.workflow_engine.close().await;
+        self.open_spaces.close_all().await;
         self.mounts.close().await;
         self.attachments.close().await;
         self.drains.abort();

@@ -107,6 +107,16 @@ impl Spaces {
         }
     }
 
+    /// All that are open; what cannot be unmounted is told to the log.
+    pub async fn close_all(&self) {
+        let all: Vec<SpaceId> = self.inner.spaces().keys().copied().collect();
+        for space in all {
+            if let Err(failure) = self.close(space).await {
+                tracing::warn!(%space, %failure, "a space could not be closed well");
+            }
+        }
+    }
+
     pub fn raw(&self, space: SpaceId) -> Outcome<RawTree> {
         Ok(self.inner.space(space)?.raw.clone())
     }

@@ -1,5 +1,6 @@
 //! What a job keeps of the call that made it.
 
+use capstan_domain::ids::Number;
 use capstan_domain::site::SiteSettings;
 use capstan_domain::workflow::WorkflowJob;
 use capstan_domain::{Failure, Outcome};
@@ -17,6 +18,9 @@ pub(crate) struct Call {
     pub(crate) ignore_site_excludes: bool,
     /// Where the space's view was: paths of the call are under it, or within the space.
     pub(crate) mountpoint: Option<String>,
+    /// Number of the job that this one belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<Number>,
 }
 
 impl Call {

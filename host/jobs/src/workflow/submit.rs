@@ -43,6 +43,8 @@ pub struct Submission {
     pub exclude: Vec<String>,
     pub ignore_site_includes: bool,
     pub ignore_site_excludes: bool,
+    /// Number of the job that this one belongs to.
+    pub parent: Option<Number>,
     pub owner: JobOwner,
     pub client_key: Option<Number>,
     pub schedule: Option<Number>,
@@ -83,6 +85,7 @@ impl Submission {
             ignore_site_includes: self.ignore_site_includes,
             ignore_site_excludes: self.ignore_site_excludes,
             mountpoint: space.profile.mountpoint.clone(),
+            job: self.parent,
         };
         let discovery = self.discovery(&workflow);
         self.check_paths(&call, discovery, &mut errors);
