@@ -41,42 +41,69 @@ pub const VERSION: &str = "2.7.0";
 /// Who stands behind each noun.
 #[derive(Clone)]
 pub struct Hub {
-    pub buckets: Arc<dyn Buckets>,
+    pub health: Arc<dyn Health>,
+    pub identity: Identity,
+    /// None: this host does not serve the data path, and nothing of it is in the document.
+    pub data_path: Option<DataPath>,
+}
+
+/// Who comes in and what they may.
+#[derive(Clone)]
+pub struct Identity {
     pub client_keys: Arc<dyn ClientKeys>,
+    pub groups: Arc<dyn Groups>,
+    pub permissions: Arc<dyn Permissions>,
+    pub tokens: Arc<dyn Tokens>,
+    pub users: Arc<dyn Users>,
+}
+
+/// Files, where they lie, and the work that moves them.
+#[derive(Clone)]
+pub struct DataPath {
+    pub buckets: Arc<dyn Buckets>,
     pub external_targets: Arc<dyn ExternalTargets>,
     pub files: Arc<dyn Files>,
-    pub groups: Arc<dyn Groups>,
-    pub health: Arc<dyn Health>,
     pub job_stats: Arc<dyn JobStats>,
     pub jobs: Arc<dyn Jobs>,
-    pub permissions: Arc<dyn Permissions>,
     pub sites: Arc<dyn Sites>,
     pub spaces: Arc<dyn Spaces>,
     pub tasks: Arc<dyn Tasks>,
-    pub tokens: Arc<dyn Tokens>,
-    pub users: Arc<dyn Users>,
     pub workflows: Arc<dyn Workflows>,
 }
 
-/// The dialect under `/api`, with its document at `/api/openapi.json` and a page that shows it at `/api/docs/`.
+impl Identity {
+    fn routes(self) -> Routes {
+        Routes::new()
+            .merge(client_key::routes(self.client_keys))
+            .merge(group::routes(self.groups))
+            .merge(permission::routes(self.permissions))
+            .merge(token::routes(self.tokens))
+            .merge(users::routes(self.users))
+    }
+}
+
+impl DataPath {
+    fn routes(self) -> Routes {
+        Routes::new()
+            .merge(bucket::routes(self.buckets))
+            .merge(external_target::routes(self.external_targets))
+            .merge(file::routes(self.files))
+            .merge(job_stat::routes(self.job_stats))
+            .merge(jobs::routes(Arc::clone(&self.jobs)))
+            .merge(sites::routes(self.sites))
+            .merge(space::routes(self.spaces))
+            .merge(task::routes(self.tasks))
+            .merge(workflow::routes(self.workflows))
+            .merge(workflow_run::routes(self.jobs))
+    }
+}
+
+/// The dialect under `/api`, with its document at `/api/openapi.json` and Swagger UI, which shows it, at `/api/docs/`.
 pub fn router(hub: Hub, authenticator: Arc<dyn Authenticator>) -> (Router, Document) {
-    let (router, document) = Routes::new()
-        .merge(bucket::routes(hub.buckets))
-        .merge(client_key::routes(hub.client_keys))
-        .merge(external_target::routes(hub.external_targets))
-        .merge(file::routes(hub.files))
-        .merge(group::routes(hub.groups))
-        .merge(health::routes(hub.health))
-        .merge(job_stat::routes(hub.job_stats))
-        .merge(jobs::routes(Arc::clone(&hub.jobs)))
-        .merge(permission::routes(hub.permissions))
-        .merge(sites::routes(hub.sites))
-        .merge(space::routes(hub.spaces))
-        .merge(task::routes(hub.tasks))
-        .merge(token::routes(hub.tokens))
-        .merge(users::routes(hub.users))
-        .merge(workflow::routes(hub.workflows))
-        .merge(workflow_run::routes(hub.jobs))
-        .finish::<Error>(BASE, "Capstan: Ngenea Hub 2.7", VERSION, authenticator, errors::document);
+    let mut routes = health::routes(hub.health).merge(hub.identity.routes());
+    if let Some(data_path) = hub.data_path {
+        routes = routes.merge(data_path.routes());
+    }
+    let (router, document) = routes.finish::<Error>(BASE, "Capstan: Ngenea Hub 2.7", VERSION, authenticator, errors::document);
     (router.merge(docs::router()).layer(from_fn(asked::remember)), document)
 }

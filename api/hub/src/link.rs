@@ -39,6 +39,8 @@ impl Link {
             Noun::Task => "tasks",
             Noun::User => "users",
         };
+        // Letters of any script stand in usernames.
+        let id: String = form_urlencoded::byte_serialize(id.to_string().as_bytes()).collect();
         Self(format!("{BASE}/{nouns}/{id}/"))
     }
 

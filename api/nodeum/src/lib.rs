@@ -42,6 +42,7 @@ pub struct Nodeum {
     pub primary_scans: Arc<dyn PrimaryScans>,
     pub tape_drives: Arc<dyn TapeDrives>,
     pub tape_libraries: Arc<dyn TapeLibraries>,
+    pub tape_stats: Arc<dyn TapeStats>,
     pub tapes: Arc<dyn Tapes>,
     pub task_actions: Arc<dyn TaskActions>,
     pub task_destinations: Arc<dyn TaskDestinations>,
@@ -67,6 +68,7 @@ pub fn router(nodeum: Nodeum, authenticator: Arc<dyn Authenticator>) -> (Router,
         .merge(tape::routes(nodeum.tapes))
         .merge(tape_drive::routes(nodeum.tape_drives))
         .merge(tape_library::routes(nodeum.tape_libraries))
+        .merge(tape_stat::routes(nodeum.tape_stats))
         .merge(task::routes(nodeum.tasks))
         .merge(task_action::routes(nodeum.task_actions))
         .merge(task_destination::routes(nodeum.task_destinations))

@@ -6,6 +6,7 @@ use capstan_domain::cartridge::Cartridge;
 use capstan_domain::identity::Caller;
 use capstan_domain::ids::LocationId;
 use capstan_domain::listing::{Listing, Page};
+use capstan_domain::tape_statistics::TapeStatistics;
 use serde_json::json;
 
 use crate::audit::Audit;
@@ -32,6 +33,16 @@ impl Cartridges {
 
     pub async fn get(&self, location: LocationId) -> Outcome<Cartridge> {
         self.catalogue.cartridge(location).await
+    }
+
+    /// The latest of those that a drive told something of.
+    pub async fn statistics(&self, listing: Listing) -> Outcome<Page<TapeStatistics>> {
+        self.catalogue.tape_statistics(&listing).await
+    }
+
+    /// None: no drive told anything of it yet.
+    pub async fn statistics_of(&self, location: LocationId) -> Outcome<Option<TapeStatistics>> {
+        self.catalogue.statistics_of_tape(location).await
     }
 
     /// Only one that is gone, in no pool, and that holds no copy; else `Conflict` "in-use".

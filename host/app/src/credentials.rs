@@ -76,6 +76,7 @@ mod tests {
             name: "admin".into(),
             role: Role::Administrator,
             proof: Proof::Password,
+            key: None,
             scopes: None,
             given: std::sync::Arc::default(),
         }

@@ -4,10 +4,11 @@
 //! always there keep their names, and Administrators has everything without being given it.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use capstan_domain::group::{GivenPermission, Group, GroupChange, Holder, NewGroup, Standard};
 use capstan_domain::identity::{Caller, Role, User};
-use capstan_domain::ids::{GroupId, UserId};
+use capstan_domain::ids::{GroupId, Reference, UserId};
 use capstan_domain::listing::{Listing, Operator, Page};
 use capstan_domain::permission::{Given, Noun, ObjectPermission, Permission};
 use capstan_domain::{Failure, Kind, Outcome};
@@ -31,6 +32,11 @@ pub struct GroupView {
     pub objects: Vec<ObjectPermission>,
 }
 
+/// What points at a group: a number, or a text, where digits are a number before they are a name.
+pub trait Named: Into<Reference<GroupId>> + Display {}
+
+impl<T: Into<Reference<GroupId>> + Display> Named for T {}
+
 /// What is `None` stays as it is, or is empty in a new group. Members by their names.
 #[derive(Default)]
 pub struct GroupInput {
@@ -51,8 +57,8 @@ impl Identity {
     }
 
     /// By number or name.
-    pub async fn group(&self, caller: &Caller, reference: &str) -> Outcome<GroupView> {
-        self.check_may(caller, ("groups", "show"), ("group", reference)).await?;
+    pub async fn group(&self, caller: &Caller, reference: impl Named) -> Outcome<GroupView> {
+        self.check_may(caller, ("groups", "show"), ("group", &reference.to_string())).await?;
         let group = self.catalogue.group(reference).await?;
         self.group_view(group).await
     }
@@ -80,8 +86,8 @@ impl Identity {
 
     /// By number or name. `Conflict` "protected" for the name of a group that is always there, and for what Administrators gives;
     /// "last-administrator" if nobody were left in that.
-    pub async fn update_group(&self, caller: &Caller, reference: &str, input: GroupInput) -> Outcome<GroupView> {
-        self.check_may(caller, ("groups", "update"), ("group", reference)).await?;
+    pub async fn update_group(&self, caller: &Caller, reference: impl Named, input: GroupInput) -> Outcome<GroupView> {
+        self.check_may(caller, ("groups", "update"), ("group", &reference.to_string())).await?;
         let group = self.catalogue.group(reference).await?;
         let renamed = input.name.as_ref().is_some_and(|name| *name != group.name);
         if renamed && group.standard.is_some() {
@@ -108,8 +114,8 @@ impl Identity {
     }
 
     /// Its members stay. By number or name.
-    pub async fn delete_group(&self, caller: &Caller, reference: &str) -> Outcome<()> {
-        self.check_may(caller, ("groups", "destroy"), ("group", reference)).await?;
+    pub async fn delete_group(&self, caller: &Caller, reference: impl Named) -> Outcome<()> {
+        self.check_may(caller, ("groups", "destroy"), ("group", &reference.to_string())).await?;
         let group = self.catalogue.group(reference).await?;
         if group.standard.is_some() {
             return Err(protected("a group that is always there cannot be deleted"));
@@ -122,7 +128,7 @@ impl Identity {
 
     /// Gives the groups' accounts to all file servers there are.
     pub async fn push_groups(&self, caller: &Caller) -> Outcome<Pushed> {
-        self.check_may(caller, ("groups", "update"), ("group", "")).await?;
+        self.check_may(caller, ("groups", "sync"), ("group", "")).await?;
         let accounts = Listing::first(0).with("gid", Operator::Greater, 0);
         let pushed = Pushed { accounts: self.catalogue.groups(&accounts).await?.count, servers: 0 };
         self.audit.done(caller, "push", "group", "", json!({ "accounts": pushed.accounts, "servers": pushed.servers })).await?;
@@ -157,11 +163,11 @@ impl Identity {
         Ok(users.into_iter().map(|user| user.id).collect())
     }
 
-    /// Permissions are given on objects that are there, of nouns whose objects a door asks about.
+    /// Permissions are given on objects that are there, of nouns whose objects a door asks about. `Invalid` "object".
     pub(crate) async fn check_objects(&self, objects: &[ObjectPermission]) -> Outcome<()> {
         if objects.len() > OBJECTS_MAX {
             let message = format!("there are at most {OBJECTS_MAX} permissions on single objects");
-            return Err(Failure::invalid(message).with_code("too-many"));
+            return Err(Failure::invalid(message).with_code("object"));
         }
         for ObjectPermission { permission, object } in objects {
             let noun = permission.noun;
@@ -178,7 +184,7 @@ impl Identity {
                 }
             };
             if !found {
-                return Err(Failure::invalid(format!("there is no {} {object}", noun.name())).with_code("not-found"));
+                return Err(Failure::invalid(format!("there is no {} {object}", noun.name())).with_code("object"));
             }
         }
         Ok(())

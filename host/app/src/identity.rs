@@ -128,7 +128,7 @@ impl Identity {
         }
         // At most once in the life of a cached entry, so that a busy key does not write on every call.
         self.catalogue.touch_api_key(key.id, Timestamp::now()).await?;
-        let caller = Caller { scopes: key.scopes, ..self.caller(&user, Proof::Key).await? };
+        let caller = Caller { key: Some(key.number), scopes: key.scopes, ..self.caller(&user, Proof::Key).await? };
         self.verified.keep(generation, digest, caller.clone());
         Ok(caller)
     }

@@ -6,15 +6,19 @@
 mod api_keys;
 pub mod attachments;
 pub mod audit;
+pub mod buckets;
 mod budget;
 pub mod cartridges;
 mod credentials;
 pub mod definitions;
+mod drains;
 pub mod drive_users;
 pub mod drives;
 pub mod entries;
+pub mod external_targets;
 pub mod grants;
 pub mod groups;
+pub mod health;
 pub mod identity;
 pub mod images;
 pub mod jobs;
@@ -22,16 +26,19 @@ pub mod libraries;
 pub mod locations;
 mod lookout;
 pub mod machines;
+pub mod managed_spaces;
 pub mod metrics;
 pub mod mounts;
 mod ownership;
 mod passwords;
 pub mod permissions;
+pub mod person;
 mod places;
 pub mod plugins;
 pub mod pools;
 mod probes;
 pub mod profiles;
+pub mod refused;
 pub mod scans;
 mod schema;
 mod sealing;
@@ -39,7 +46,10 @@ mod secrets;
 pub mod servers;
 pub mod settings;
 mod signing;
+pub mod sites;
 pub mod snapshots;
+pub mod space_files;
+mod space_work;
 pub mod spaces;
 mod start;
 pub mod tags;
@@ -50,6 +60,8 @@ mod tests;
 pub mod tokens;
 mod user_texts;
 pub mod users;
+pub mod workflow_jobs;
+pub mod workflows;
 
 pub use start::{Listening, Start};
 
@@ -57,12 +69,15 @@ pub use start::{Listening, Start};
 pub struct App {
     pub attachments: attachments::Attachments,
     pub audit: audit::Audit,
+    pub buckets: buckets::Buckets,
     pub cartridges: cartridges::Cartridges,
     pub definitions: definitions::Definitions,
     pub drive_users: drive_users::DriveUsers,
     pub drives: drives::Drives,
     pub entries: entries::Entries,
+    pub external_targets: external_targets::ExternalTargets,
     pub grants: grants::Grants,
+    pub health: health::Health,
     pub identity: identity::Identity,
     pub images: images::Images,
     pub jobs: jobs::Jobs,
@@ -76,12 +91,19 @@ pub struct App {
     pub profiles: profiles::Profiles,
     pub scans: scans::Scans,
     pub servers: servers::Servers,
+    pub sites: sites::Sites,
     pub snapshots: snapshots::Snapshots,
+    pub space_files: space_files::SpaceFiles,
     pub spaces: spaces::Spaces,
     pub tags: tags::Tags,
     pub tape_drives: tape_drives::TapeDrives,
     pub targets: targets::Targets,
+    pub workflow_jobs: workflow_jobs::WorkflowJobs,
+    pub workflows: workflows::Workflows,
     pub(crate) catalogue: capstan_catalogue::Catalogue,
+    pub(crate) open_spaces: space_work::OpenSpaces,
+    pub(crate) workflow_engine: capstan_jobs::WorkflowJobs,
+    pub(crate) drains: tokio::task::JoinHandle<()>,
     pub(crate) events: tokio::task::JoinHandle<()>,
     pub(crate) lookout: tokio::task::JoinHandle<()>,
 }

@@ -186,6 +186,13 @@ impl Grounds {
         }
     }
 
+    /// What lies in a bucket, below its folder.
+    pub(crate) async fn bucket(&self, location: LocationId) -> Outcome<Arc<dyn Tree>> {
+        let bucket = self.catalogue.bucket(location).await?;
+        let location = self.catalogue.location(location).await?;
+        self.tree(&location, bucket.profile.folder.as_deref().unwrap_or_default()).await
+    }
+
     /// A location below `prefix`, by whichever facet its plugin has.
     pub(crate) async fn tree(&self, location: &Location, prefix: &str) -> Outcome<Arc<dyn Tree>> {
         let connection = self.targets.connect(location.target).await?;

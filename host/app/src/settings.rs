@@ -26,6 +26,7 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     pub catalogue: CatalogueSettings,
     pub spaces: SpaceSettings,
+    pub site: SiteSettings,
     pub plugins: PluginSettings,
     /// What plugins may use; the runtime's `Limits` say what each one is and whether it waits or refuses.
     pub guests: Limits,
@@ -242,6 +243,29 @@ pub struct DriveSettings {
     /// PEM: authorities that vouch for clients of attached drives. Beyond this machine only clients are served that show a
     /// certificate of one of them, under the certificate of `[tls]`; none: no drive is attached beyond this machine.
     pub client_authority: Option<PathBuf>,
+}
+
+/// Whom this host works for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SiteSettings {
+    /// Of the site; empty: the one that is there from the first start on.
+    pub name: String,
+    /// What this host is called there; empty: as the machine is.
+    pub node: String,
+}
+
+impl SiteSettings {
+    pub fn node(&self) -> String {
+        if !self.node.is_empty() {
+            return self.node.clone();
+        }
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        match machine.trim() {
+            "" => "localhost".to_owned(),
+            name => name.to_owned(),
+        }
+    }
 }
 
 /// Mounted pools and spaces.

@@ -16,12 +16,15 @@ use capstan_domain::{Failure, Outcome};
 use serde_json::{Value, json};
 
 use crate::audit::Audit;
+use crate::managed_spaces::SpaceViews;
 use crate::pools::check_name;
 
 #[derive(Clone)]
 pub struct Spaces {
-    catalogue: Catalogue,
-    audit: Audit,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) audit: Audit,
+    /// None: spaces are shown nowhere on this host.
+    pub(crate) views: Option<Arc<dyn SpaceViews>>,
     /// Canonical; the first is the default.
     roots: Arc<Vec<PathBuf>>,
 }
@@ -54,7 +57,13 @@ pub struct SpaceChange {
 }
 
 impl Spaces {
-    pub(crate) fn new(catalogue: Catalogue, audit: Audit, data: &Path, roots: &[PathBuf]) -> Outcome<Self> {
+    pub(crate) fn new(
+        catalogue: Catalogue,
+        audit: Audit,
+        data: &Path,
+        roots: &[PathBuf],
+        views: Option<Arc<dyn SpaceViews>>,
+    ) -> Outcome<Self> {
         let own = data.join("spaces");
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -68,7 +77,7 @@ impl Spaces {
                 .map_err(|error| Failure::host(format!("the space root {} cannot be used", root.display()), error))?;
             canonical.push(found);
         }
-        Ok(Self { catalogue, audit, roots: Arc::new(canonical) })
+        Ok(Self { catalogue, audit, views, roots: Arc::new(canonical) })
     }
 
     pub async fn list(&self, listing: Listing) -> Outcome<Page<Space>> {
@@ -86,19 +95,11 @@ impl Spaces {
     pub async fn create(&self, caller: &Caller, new: SpaceRequest) -> Outcome<Space> {
         check_name(&new.name)?;
         check_quotas(new.quota_bytes, new.cache_quota_bytes)?;
-        let directory = self.directory(&new.name, new.directory.as_deref())?;
-        let made = tokio::task::spawn_blocking({
-            let directory = directory.clone();
-            move || make(&directory)
-        })
-        .await
-        .map_err(|error| Failure::host("the directory could not be made", error))??;
-        let text =
-            directory.to_str().ok_or_else(|| Failure::invalid("a space's directory has to be UTF-8").with_code("directory"))?;
+        let (directory, made) = self.make_directory(&new.name, new.directory.as_deref()).await?;
         let record = NewSpace {
             name: new.name,
             comment: new.comment,
-            directory: text.to_owned(),
+            directory: directory.clone(),
             quota_bytes: new.quota_bytes,
             cache_quota_bytes: new.cache_quota_bytes,
             push_pool: new.push_pool,
@@ -143,6 +144,18 @@ impl Spaces {
         self.audit.done(caller, "delete", "space", &space.name, detail).await
     }
 
+    /// The directory, as text, and whether it was not there before.
+    pub(crate) async fn make_directory(&self, name: &str, given: Option<&str>) -> Outcome<(String, bool)> {
+        let directory = self.directory(name, given)?;
+        let text =
+            directory.to_str().ok_or_else(|| Failure::invalid("a space's directory has to be UTF-8").with_code("directory"))?;
+        let text = text.to_owned();
+        let made = tokio::task::spawn_blocking(move || make(&directory))
+            .await
+            .map_err(|error| Failure::host("the directory could not be made", error))??;
+        Ok((text, made))
+    }
+
     /// Where a space lies: under a root, without "." and "..", and no link leads elsewhere.
     fn directory(&self, name: &str, given: Option<&str>) -> Outcome<PathBuf> {
         let wrong = |why: &str| Failure::invalid(format!("the directory {why}")).with_code("directory");
@@ -173,7 +186,7 @@ impl Spaces {
 
 /// The share on the host's disks is a part of the whole. What a space holds already may be more than a new quota: nothing more is taken
 /// in then, and nothing is removed.
-fn check_quotas(whole: Option<u64>, cache: Option<u64>) -> Outcome<()> {
+pub(crate) fn check_quotas(whole: Option<u64>, cache: Option<u64>) -> Outcome<()> {
     match (whole, cache) {
         (Some(whole), Some(cache)) if cache > whole => {
             Err(Failure::invalid(format!("the quota on the cache cannot be more than the whole quota of {whole} bytes"))

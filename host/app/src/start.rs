@@ -13,17 +13,22 @@ use capstan_domain::ports::StateStore;
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 use capstan_grants::Policy;
+use capstan_jobs::{WorkflowJobs as WorkflowEngine, WorkflowLimits};
 use capstan_runtime::{Runtime, RuntimeOptions};
 
 use crate::App;
 use crate::attachments::Attachments;
 use crate::audit::Audit;
+use crate::buckets::Buckets;
 use crate::cartridges::Cartridges;
 use crate::definitions::Definitions;
+use crate::drains;
 use crate::drive_users::DriveUsers;
 use crate::drives::Drives;
 use crate::entries::Entries;
+use crate::external_targets::ExternalTargets;
 use crate::grants::Grants;
+use crate::health::Health;
 use crate::identity::Identity;
 use crate::images::Images;
 use crate::jobs::Jobs;
@@ -31,6 +36,7 @@ use crate::libraries::Libraries;
 use crate::locations::Locations;
 use crate::lookout;
 use crate::machines::Machines;
+use crate::managed_spaces::SpaceViews;
 use crate::metrics::Metrics;
 use crate::mounts::Mounts;
 use crate::places::Grounds;
@@ -43,11 +49,16 @@ use crate::sealing::Sealer;
 use crate::secrets::Secrets;
 use crate::servers::Servers;
 use crate::settings::Settings;
+use crate::sites::Sites;
 use crate::snapshots::Snapshots;
+use crate::space_files::SpaceFiles;
+use crate::space_work::OpenSpaces;
 use crate::spaces::Spaces;
 use crate::tags::Tags;
 use crate::tape_drives::TapeDrives;
 use crate::targets::Targets;
+use crate::workflow_jobs::WorkflowJobs;
+use crate::workflows::Workflows;
 
 /// The catalogue's file in the data directory.
 const CATALOGUE_FILE: &str = "catalogue.db";
@@ -118,15 +129,32 @@ impl App {
         let tls = settings.drives_tls()?;
         let attachments = Attachments::new(catalogue.clone(), audit.clone(), targets.clone(), drives.clone(), &data, tls)?;
         attachments.clear_left().await?;
-        let mounts = Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), grounds, &data, settings.writing())?;
+        let mounts =
+            Mounts::new(catalogue.clone(), audit.clone(), targets.clone(), Arc::clone(&grounds), &data, settings.writing())?;
         tokio::spawn(mounts.clone().give_up_left(Timestamp::now()));
+        let sites = Sites::new(catalogue.clone(), audit.clone());
+        let site = sites.own(&settings.site.name).await?;
+        let workflows = Workflows::new(catalogue.clone(), audit.clone());
+        workflows.seed().await?;
+        let open_spaces = OpenSpaces::new(catalogue.clone(), Arc::clone(&grounds), &site);
+        let views: Arc<dyn SpaceViews> = Arc::new(open_spaces.clone());
+        let spaces = Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots, Some(views))?;
+        spaces.show_all().await?;
+        let work = Arc::new(open_spaces.clone());
+        let workflow_engine =
+            WorkflowEngine::start(catalogue.clone(), work, &site, &settings.site.node(), &[], WorkflowLimits::default()).await?;
+        let buckets = Buckets::new(catalogue.clone(), audit.clone(), targets.clone());
+        let drains = tokio::spawn(drains::watch(buckets.clone(), spaces.clone()));
         let lookout = tokio::spawn(lookout::watch(targets.clone(), Arc::clone(&runtime)));
         Ok(Self {
+            buckets,
             cartridges: Cartridges::new(catalogue.clone(), audit.clone()),
             definitions: Definitions::new(catalogue.clone(), audit.clone()),
             drive_users: DriveUsers::new(catalogue.clone(), audit.clone(), drives.clone()),
             entries: Entries::new(catalogue.clone()),
+            external_targets: ExternalTargets::new(catalogue.clone(), audit.clone(), grounds),
             grants: Grants::new(catalogue.clone(), audit.clone(), targets.clone(), attachments.clone(), &data),
+            health: Health::new(catalogue.clone()),
             identity,
             images: Images::new(catalogue.clone(), audit.clone(), targets.clone(), drives.clone()),
             attachments,
@@ -141,14 +169,21 @@ impl App {
             profiles: Profiles::new(catalogue.clone(), audit.clone()),
             scans: Scans::new(catalogue.clone(), audit.clone()),
             servers: Servers::new(catalogue.clone(), audit.clone(), targets.clone()),
-            spaces: Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots)?,
+            space_files: SpaceFiles::new(catalogue.clone()),
+            spaces,
+            sites,
             snapshots: Snapshots::new(catalogue.clone(), audit.clone(), drives.clone(), tags.clone()),
             drives,
             tags,
             tape_drives: TapeDrives::new(catalogue.clone(), audit.clone()),
             targets,
+            workflow_jobs: WorkflowJobs::new(catalogue.clone(), audit.clone(), Some(Arc::new(workflow_engine.clone()))),
+            workflows,
             audit,
             catalogue,
+            open_spaces,
+            workflow_engine,
+            drains,
             events,
             lookout,
         })
@@ -162,8 +197,11 @@ impl App {
     /// Gives running jobs back to the queue and lets go of mounts. What is cut here is taken up at the next start.
     pub async fn close(&self) {
         self.jobs.engine.close().await;
+        self.workflow_engine.close().await;
+        self.open_spaces.close_all().await;
         self.mounts.close().await;
         self.attachments.close().await;
+        self.drains.abort();
         self.events.abort();
         self.lookout.abort();
     }

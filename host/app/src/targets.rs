@@ -195,10 +195,16 @@ impl Targets {
 
     pub async fn delete(&self, caller: &Caller, id: TargetId) -> Outcome<()> {
         let target = self.catalogue.target(id).await?;
-        self.unused(&target).await?;
-        self.catalogue.delete_target(id).await?;
-        self.runtime.close_target(id);
+        self.remove(&target).await?;
         self.audit.done(caller, "delete", "target", &target.name, detail(&target)).await
+    }
+
+    /// One that is in use stays. Whoever asks for it writes the audit log.
+    pub(crate) async fn remove(&self, target: &Target) -> Outcome<()> {
+        self.unused(target).await?;
+        self.catalogue.delete_target(target.id).await?;
+        self.runtime.close_target(target.id);
+        Ok(())
     }
 
     /// Reaches it now.

@@ -70,12 +70,13 @@ fn is_address(text: &str) -> bool {
     parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) && !text.chars().any(char::is_whitespace)
 }
 
+/// `Invalid` with `what` as its code.
 fn check_text(what: &str, text: &str, most: usize) -> Outcome<()> {
     if text.chars().count() > most {
-        return Err(Failure::invalid(format!("{what} has at most {most} characters")).with_code("too-long"));
+        return Err(Failure::invalid(format!("{what} has at most {most} characters")).with_code(what));
     }
     if text.chars().any(char::is_control) {
-        return Err(Failure::invalid(format!("{what} holds no control characters")).with_code("invalid"));
+        return Err(Failure::invalid(format!("{what} holds no control characters")).with_code(what));
     }
     Ok(())
 }

@@ -6,7 +6,9 @@
 //! who may come in stays one.
 
 use capstan_domain::group::{Group, Standard};
-use capstan_domain::identity::{AccountRequest, Caller, Enrolment, NewUser, Person, Role, User, UserRecordChange};
+use capstan_domain::identity::{
+    Account, AccountRequest, Caller, Enrolment, NewUser, Person, Profile, Role, User, UserRecordChange,
+};
 use capstan_domain::ids::{GroupId, UserId};
 use capstan_domain::listing::{Listing, Page};
 use capstan_domain::permission::Given;
@@ -14,8 +16,9 @@ use capstan_domain::secret::SecretText;
 use capstan_domain::{Failure, Kind, Outcome};
 use serde_json::json;
 
-use crate::identity::{Identity, NAME_BYTES_MAX};
+use crate::identity::{Identity, NAME_BYTES_MAX, there};
 use crate::passwords::check_strength;
+use crate::person::PersonChange;
 use crate::user_texts::{check_person, check_user_name};
 
 /// Groups of one user; more are refused.
@@ -30,11 +33,12 @@ pub struct Member {
     pub groups: Vec<String>,
 }
 
-/// An account on file servers; the uid is given, never asked for.
+/// An account on file servers; the uid is given, never asked for. What is `None` stays as it is.
+#[derive(Default)]
 pub struct AccountInput {
-    /// By its name; it has to have a gid.
-    pub primary_group: String,
-    pub allow_ssh: bool,
+    /// By its name; it has to have a gid. A new account has to have one.
+    pub primary_group: Option<String>,
+    pub allow_ssh: Option<bool>,
 }
 
 /// What is `None` stays as it is.
@@ -43,7 +47,7 @@ pub struct UserChange {
     pub role: Option<Role>,
     pub disabled: Option<bool>,
     pub password: Option<SecretText>,
-    pub person: Option<Person>,
+    pub person: Option<PersonChange>,
     /// `Some(None)`: none any more.
     pub account: Option<Option<AccountInput>>,
     /// Becomes exactly these, by name.
@@ -90,8 +94,7 @@ impl Identity {
             self.check_users(caller, "show", name).await?;
         }
         let user = self.catalogue.user_named(name).await?;
-        let groups = self.catalogue.groups_of(&[user.id]).await?;
-        Ok(UserView { user, groups: groups.into_iter().map(|(_, group)| group).collect() })
+        self.shown(user).await
     }
 
     pub async fn create_user(&self, caller: &Caller, name: &str, role: Role, password: SecretText) -> Outcome<User> {
@@ -104,15 +107,16 @@ impl Identity {
     }
 
     /// A user who has what groups give, and its role where Administrators is among them.
-    pub async fn enrol_user(&self, caller: &Caller, member: Member) -> Outcome<User> {
+    pub async fn enrol_user(&self, caller: &Caller, member: Member) -> Outcome<UserView> {
         self.check_users(caller, "create", &member.name).await?;
         check_user_name(&member.name)?;
         check_person(&member.person)?;
+        self.check_sites(&member.person.profile, &Profile::default()).await?;
         check_strength(&member.name, &member.password)?;
         let groups = self.named_groups(&member.groups).await?;
         self.check_groups(caller, &groups).await?;
         let account = match member.account {
-            Some(account) => Some(self.account(account).await?),
+            Some(account) => Some(self.account(account, None).await?),
             None => None,
         };
         let password = self.hashed(member.password).await?;
@@ -122,7 +126,7 @@ impl Identity {
         self.verified.forget_all();
         let detail = json!({ "number": user.number, "role": user.role, "groups": member.groups });
         self.audit.done(caller, "create", "user", &user.name, detail).await?;
-        Ok(user)
+        self.shown(user).await
     }
 
     /// By number, name or id.
@@ -133,10 +137,20 @@ impl Identity {
     }
 
     /// By the exact name.
-    pub async fn update_user_named(&self, caller: &Caller, name: &str, change: UserChange) -> Outcome<User> {
+    pub async fn update_user_named(&self, caller: &Caller, name: &str, change: UserChange) -> Outcome<UserView> {
         self.check_users(caller, "update", name).await?;
         let user = self.catalogue.user_named(name).await?;
-        self.change_user(caller, user, change).await
+        let user = self.change_user(caller, user, change).await?;
+        self.shown(user).await
+    }
+
+    /// Lets a user in again, or in no more. By the exact name.
+    pub async fn activate_user(&self, caller: &Caller, name: &str, active: bool) -> Outcome<UserView> {
+        self.check_users(caller, if active { "activate" } else { "deactivate" }, name).await?;
+        let user = self.catalogue.user_named(name).await?;
+        let change = UserChange { disabled: Some(!active), ..UserChange::default() };
+        let user = self.change_user(caller, user, change).await?;
+        self.shown(user).await
     }
 
     /// With their keys; what they made stays. By number, name or id.
@@ -168,7 +182,7 @@ impl Identity {
 
     /// Gives the users' accounts to all file servers there are.
     pub async fn push_users(&self, caller: &Caller) -> Outcome<Pushed> {
-        self.check_users(caller, "update", "").await?;
+        self.check_users(caller, "sync", "").await?;
         let accounts = Listing::first(0).with("uid", capstan_domain::listing::Operator::Greater, 0);
         let pushed = Pushed { accounts: self.catalogue.users(&accounts).await?.count, servers: 0 };
         self.audit.done(caller, "push", "user", "", json!({ "accounts": pushed.accounts, "servers": pushed.servers })).await?;
@@ -192,15 +206,21 @@ impl Identity {
         if let Some(role) = change.role {
             covered(caller, role, &Given::default())?;
         }
-        if let Some(person) = &change.person {
-            check_person(person)?;
-        }
+        let person = match change.person {
+            Some(change) => {
+                let person = change.applied(user.person.clone());
+                check_person(&person)?;
+                self.check_sites(&person.profile, &user.person.profile).await?;
+                Some(person)
+            }
+            None => None,
+        };
         let groups = match &change.groups {
             Some(names) => Some(self.regrouped(caller, &user, names).await?),
             None => None,
         };
         let account = match change.account {
-            Some(Some(account)) => Some(Some(self.account(account).await?)),
+            Some(Some(account)) => Some(Some(self.account(account, user.account.as_ref()).await?)),
             Some(None) => Some(None),
             None => None,
         };
@@ -213,8 +233,7 @@ impl Identity {
             None => None,
         };
         let changed = password.is_some();
-        let record =
-            UserRecordChange { role: change.role, disabled: change.disabled, password, person: change.person, account, groups };
+        let record = UserRecordChange { role: change.role, disabled: change.disabled, password, person, account, groups };
         let user = self.catalogue.update_user(user.id, record).await?;
         self.verified.forget_all();
         let detail = json!({
@@ -250,10 +269,40 @@ impl Identity {
         self.catalogue.groups_named(names).await
     }
 
-    async fn account(&self, given: AccountInput) -> Outcome<AccountRequest> {
-        let found = self.catalogue.groups_named(std::slice::from_ref(&given.primary_group)).await?;
-        let group = found.first().ok_or_else(|| Failure::invalid("there is no such group").with_code("not-found"))?;
-        Ok(AccountRequest { primary_group: group.id, allow_ssh: given.allow_ssh })
+    /// `Invalid` "primary-group" for one that is not there, and where a new account has none.
+    async fn account(&self, given: AccountInput, old: Option<&Account>) -> Outcome<AccountRequest> {
+        let coded = |failure: Failure| match failure.kind {
+            Kind::Invalid => failure.with_code("primary-group"),
+            _ => failure,
+        };
+        let primary_group = match &given.primary_group {
+            Some(name) => {
+                let found = self.catalogue.groups_named(std::slice::from_ref(name)).await.map_err(coded)?;
+                found.first().map(|group| group.id)
+            }
+            None => old.map(|old| old.primary_group),
+        };
+        let primary_group = primary_group.ok_or_else(|| coded(Failure::invalid("an account has a primary group")))?;
+        let allow_ssh = given.allow_ssh.unwrap_or_else(|| old.is_some_and(|old| old.allow_ssh));
+        Ok(AccountRequest { primary_group, allow_ssh })
+    }
+
+    /// Sites that are newly named are there. `Invalid` "home_site" or "default_site".
+    async fn check_sites(&self, new: &Profile, old: &Profile) -> Outcome<()> {
+        for (field, site, before) in
+            [("home_site", new.home_site, old.home_site), ("default_site", new.default_site, old.default_site)]
+        {
+            let Some(number) = site.filter(|_| site != before) else { continue };
+            if there(self.catalogue.site(number).await)?.is_none() {
+                return Err(Failure::invalid(format!("there is no site {number}")).with_code(field));
+            }
+        }
+        Ok(())
+    }
+
+    async fn shown(&self, user: User) -> Outcome<UserView> {
+        let groups = self.catalogue.groups_of(&[user.id]).await?;
+        Ok(UserView { user, groups: groups.into_iter().map(|(_, group)| group).collect() })
     }
 
     async fn user_views(&self, users: Vec<User>) -> Outcome<Vec<UserView>> {

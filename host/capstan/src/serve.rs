@@ -73,7 +73,7 @@ async fn host(settings: &Settings, options: &Serve, work: &Runtime) -> anyhow::R
         head_timeout: Duration::from_millis(settings.api.head_timeout_ms),
         drain: Duration::from_millis(settings.api.drain_ms),
     };
-    let doors = Arc::new(Doors::new(Arc::clone(&app), settings.api.body_bytes_max));
+    let doors = Arc::new(Doors::new(Arc::clone(&app), settings.api.body_bytes_max, tls.is_some()));
     let serving = tokio::spawn(serve(listener, tls, doors, bounds, stopping));
     announce(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(%address, took_ms = millis(started.elapsed()), "ready");

@@ -74,7 +74,7 @@ fn it_starts_from_nothing_answers_and_goes_down_when_asked() {
     let (status, body) = host.get("/capstan/v1/plugins", RIGHT);
     assert_eq!((status, body.contains("\"plugins\":[]")), (200, true), "{body}");
     assert_eq!(host.get("/api/v2/pools", RIGHT).0, 200);
-    for document in ["/api/v2/openapi.json", "/capstan/v1/openapi.json"] {
+    for document in ["/api/v2/openapi.json", "/api/openapi.json", "/capstan/v1/openapi.json"] {
         assert!(host.get(document, "").1.contains("\"openapi\""), "{document}");
     }
     assert_eq!(host.get("/nothing", "").0, 404);

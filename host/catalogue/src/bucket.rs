@@ -10,6 +10,7 @@ use crate::Catalogue;
 use crate::connection::Connection;
 use crate::failure::missing;
 use crate::query::{Row, json, sql};
+use crate::replica::forget_replicas;
 use crate::select::{Field, Select, Type};
 use crate::site::in_use;
 
@@ -28,11 +29,19 @@ const BUCKETS: Select = Select {
         Field("storage_type", Type::Text, "b.storage_type"),
         Field("is_ready", Type::Flag, "COALESCE(b.ready, t.present)"),
         Field("deleting", Type::Integer, "b.deleting"),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_bucket' AND {v.holder})",
+        ),
         Field("is_cartridge", Type::Flag, "(SELECT count(*) FROM cartridges c WHERE c.location = t.id)"),
     ],
     open: &[],
     order: "t.number",
 };
+
+/// Copies that are forgotten in one transaction.
+const AT_ONCE: u32 = 10_000;
 
 /// Of a location `t`.
 const NO_CARTRIDGE: &str = "NOT EXISTS (SELECT 1 FROM cartridges c WHERE c.location = t.id)";
@@ -110,19 +119,34 @@ impl Catalogue {
         stubs(&mut self.read().await?, location).await
     }
 
+    /// Forgets the copies in a bucket of files whose content is in their trees too, so that it can go. `Conflict` "in-use" as below.
+    pub async fn forget_spare_copies(&self, location: LocationId) -> Outcome<()> {
+        loop {
+            let forgotten = self
+                .write(move |connection| {
+                    Box::pin(async move {
+                        unused(connection, location).await?;
+                        let text = "SELECT r.name FROM replicas r JOIN entries e ON e.number = r.entry \
+                                    WHERE r.location = $1 AND e.resident = 1 ORDER BY r.name_key LIMIT $2";
+                        let rows = connection.all(sql(text).bind(location).bind(AT_ONCE)).await?;
+                        let keys: Vec<String> = rows.into_iter().map(|mut row| row.take()).collect::<Outcome<_>>()?;
+                        forget_replicas(connection, location, &keys).await?;
+                        Ok(keys.len())
+                    })
+                })
+                .await?;
+            if forgotten < AT_ONCE as usize {
+                return Ok(());
+            }
+        }
+    }
+
     /// The end of a deletion: its external targets and its location go. `Conflict` "in-use" while a task runs on a space that is routed
     /// there, while a stub rests on it, or while copies are recorded in it.
     pub async fn delete_bucket(&self, location: LocationId) -> Outcome<()> {
         self.write(move |connection| {
             Box::pin(async move {
-                let busy = sql("SELECT count(*) FROM tasks k JOIN workflow_jobs w ON w.number = k.job JOIN external_targets x \
-                                ON x.space = w.space JOIN locations l ON l.number = x.location WHERE l.id = $1 AND k.state = 'STARTED'");
-                if connection.value::<i64>(busy.bind(location)).await? > 0 {
-                    return Err(in_use("tasks may still work with the bucket"));
-                }
-                if stubs(connection, location).await? > 0 {
-                    return Err(in_use("the content of files lies there and nowhere else").with_next_step("recall them first"));
-                }
+                unused(connection, location).await?;
                 match connection.run(sql("DELETE FROM locations WHERE id = $1").bind(location)).await? {
                     0 => Err(missing("bucket")),
                     _ => Ok(()),
@@ -131,6 +155,19 @@ impl Catalogue {
         })
         .await
     }
+}
+
+/// Nothing works with it, and no content lies there alone.
+async fn unused(connection: &mut Connection, location: LocationId) -> Outcome<()> {
+    let busy = sql("SELECT count(*) FROM tasks k JOIN workflow_jobs w ON w.number = k.job JOIN external_targets x \
+                    ON x.space = w.space JOIN locations l ON l.number = x.location WHERE l.id = $1 AND k.state = 'STARTED'");
+    if connection.value::<i64>(busy.bind(location)).await? > 0 {
+        return Err(in_use("tasks may still work with the bucket"));
+    }
+    if stubs(connection, location).await? > 0 {
+        return Err(in_use("the content of files lies there and nowhere else").with_next_step("recall them first"));
+    }
+    Ok(())
 }
 
 async fn stubs(connection: &mut Connection, location: LocationId) -> Outcome<u64> {

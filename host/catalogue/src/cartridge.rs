@@ -17,6 +17,7 @@ use crate::metrics::counted;
 use crate::outcome::put_outcomes;
 use crate::query::{Row, sql, word};
 use crate::select::{Field, Select, Type};
+use crate::tape_statistics::put_statistics;
 
 /// Between two reasons in their column.
 const BETWEEN: char = ',';
@@ -298,6 +299,7 @@ async fn protect(connection: &mut Connection, cartridge: LocationId, why: &str, 
 }
 
 async fn put_reading(connection: &mut Connection, cartridge: LocationId, reading: Reading) -> Outcome<()> {
+    let now = Timestamp::now();
     protect(connection, cartridge, SWITCH, reading.write_protected).await?;
     let update = sql("UPDATE cartridges SET capacity = COALESCE($2, capacity), remaining = COALESCE($3, remaining), \
                       loads = CASE WHEN loads < $4 THEN $4 ELSE loads END, measured = $5, updated = $5 \
@@ -306,8 +308,9 @@ async fn put_reading(connection: &mut Connection, cartridge: LocationId, reading
     .bind(reading.capacity)
     .bind(reading.remaining)
     .bind(reading.loads.unwrap_or_default())
-    .bind(Timestamp::now());
-    connection.run(update).await.map(|_| ())
+    .bind(now);
+    connection.run(update).await?;
+    put_statistics(connection, cartridge, now, &reading.counters).await
 }
 
 #[cfg(test)]

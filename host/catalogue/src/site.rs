@@ -26,6 +26,11 @@ const SITES: Select = Select {
         Field("space_number", Type::Integer, "t.number IN (SELECT s.site FROM space_sites s WHERE {s.space})"),
         Field("created", Type::Integer, "t.created"),
         Field("updated", Type::Integer, "t.updated"),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.number IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_site' AND {v.holder})",
+        ),
     ],
     open: &["settings", "attributes"],
     order: "t.number",

@@ -44,6 +44,7 @@ pub(crate) const SPACES: Select = Select {
         ),
         Field("site_number", Type::Integer, "t.number IN (SELECT p.space FROM space_sites p WHERE {p.site})"),
         Field("mountpoint", Type::Text, "(SELECT w.mountpoint FROM space_profiles w WHERE w.space = t.number)"),
+        Field("deleting", Type::Integer, "(SELECT w.deleting FROM space_profiles w WHERE w.space = t.number)"),
         Field(
             "words",
             Type::Text,

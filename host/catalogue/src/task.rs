@@ -40,6 +40,11 @@ pub(crate) const TASKS: Select = Select {
         Field("created", Type::Integer, "t.created"),
         Field("started", Type::Integer, "t.started"),
         Field("ended", Type::Integer, "t.ended"),
+        Field(
+            "viewer",
+            Type::Id,
+            "t.job IN (SELECT v.object FROM objects_given v WHERE v.permission = 'view_job' AND {v.holder})",
+        ),
     ],
     open: &[],
     order: "t.number",

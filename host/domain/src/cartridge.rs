@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{LibraryId, LocationId, Number, PoolId, TargetId};
 use crate::ports::ElementKind;
+use crate::tape_statistics::Counters;
 use crate::time::Timestamp;
 
 /// What a cartridge is for, as the library tells it.
@@ -112,13 +113,15 @@ impl Cartridge {
 }
 
 /// What a drive told of a cartridge that is in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     pub capacity: Option<u64>,
     pub remaining: Option<u64>,
     /// Over its life.
     pub loads: Option<u64>,
     pub write_protected: bool,
+    /// Its statistics; empty: nothing was told.
+    pub counters: Counters,
 }
 
 /// The last two characters of a label name the medium: `L6` is LTO 6 and `LW` its write-once kind, `CU` cleans any drive (LTO

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApiKeyId, GroupId, Number, UserId};
 use crate::listing::{Listing, Operator};
-use crate::needed::{Needed, needed};
+use crate::needed::{Needed, looks, needed};
 use crate::permission::Given;
 use crate::time::Timestamp;
 use crate::{Failure, Kind, Outcome};
@@ -91,7 +91,7 @@ pub enum Role {
 
 impl Role {
     pub fn may(self, noun: &str, verb: &str) -> bool {
-        let looks = matches!(verb, "index" | "show" | "mount_status");
+        let looks = looks(verb);
         match (self, noun) {
             (Self::Administrator, _) | (_, "api_keys" | "own_password") => true,
             (Self::Member, _) | (_, "users" | "groups" | "audit") => false,
@@ -140,6 +140,8 @@ pub struct Caller {
     pub name: String,
     pub role: Role,
     pub proof: Proof,
+    /// Number of the key that they proved themselves with, if it was one.
+    pub key: Option<Number>,
     /// None: all that the user may; else only these of it.
     pub scopes: Option<Vec<Scope>>,
     /// What comes on top of the role.
@@ -149,7 +151,7 @@ pub struct Caller {
 impl Caller {
     /// Everything the user may.
     pub fn new(user: &User, proof: Proof, given: Given) -> Self {
-        Self { user: user.id, name: user.name.clone(), role: user.role, proof, scopes: None, given: Arc::new(given) }
+        Self { user: user.id, name: user.name.clone(), role: user.role, proof, key: None, scopes: None, given: Arc::new(given) }
     }
 
     /// On all objects of the noun.
@@ -265,13 +267,18 @@ mod tests {
     fn caller(role: Role, scopes: Option<&[(&str, &str)]>) -> Caller {
         let scope = |(noun, verb): &(&str, &str)| Scope { noun: (*noun).to_owned(), verb: (*verb).to_owned() };
         let scopes = scopes.map(|scopes| scopes.iter().map(scope).collect());
-        Caller { user: UserId::new(), name: "ada".into(), role, proof: Proof::Key, scopes, given: Arc::default() }
+        Caller { user: UserId::new(), name: "ada".into(), role, proof: Proof::Key, key: None, scopes, given: Arc::default() }
     }
 
     #[test]
     fn a_reader_looks_and_an_operator_works() {
         let (reader, operator) = (caller(Role::Reader, None), caller(Role::Operator, None));
-        assert!(reader.may("files", "index") && !reader.may("tasks", "create") && !reader.may("audit", "index"));
+        assert!(
+            reader.may("files", "index")
+                && reader.may("files", "tapes")
+                && !reader.may("tasks", "create")
+                && !reader.may("audit", "index")
+        );
         assert!(operator.may("tasks", "action") && operator.may("pools", "mount") && operator.may("plugins", "show"));
         assert!(!operator.may("plugins", "create") && !operator.may("users", "index") && !operator.may("grants", "create"));
         assert!(!operator.may("cloud_connectors", "get_secret_key"));

@@ -37,6 +37,7 @@ pub mod space;
 pub mod space_profile;
 pub mod tag;
 pub mod tape_drive;
+pub mod tape_statistics;
 pub mod target;
 pub mod time;
 pub mod tree_snapshot;

@@ -129,6 +129,11 @@ pub fn needed(noun: &str, verb: &str) -> Needed {
     }
 }
 
+/// Whether a verb changes nothing.
+pub(crate) fn looks(verb: &str) -> bool {
+    VERBS.iter().any(|(word, action)| *word == verb && *action == Action::View)
+}
+
 /// What a role gives, said as permissions on all objects.
 pub fn of_role(role: Role) -> BTreeSet<Permission> {
     const PLAIN: [(&str, Action); 4] =
@@ -156,6 +161,7 @@ mod tests {
             include_str!("../../../tests/golden/nodeum-openapi.json"),
             include_str!("../../../tests/golden/drives-openapi.json"),
             include_str!("../../../tests/golden/admin-openapi.json"),
+            include_str!("../../../tests/golden/hub-openapi.json"),
         ] {
             let calls = calls_of(document);
             assert!(!calls.is_empty());

@@ -48,6 +48,8 @@ fn door(path: &str) -> &'static str {
         "nodeum"
     } else if path.starts_with("/api/2.0/") {
         "cloudsigma"
+    } else if path.starts_with("/api/") {
+        "hub"
     } else if path.starts_with("/capstan/v1/") {
         "admin"
     } else {
@@ -61,6 +63,7 @@ fn known(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
         Method::DELETE => "DELETE",
         Method::HEAD => "HEAD",
         _ => "other",

@@ -20,6 +20,7 @@ use serde_json::json;
 use tracing::{error, info, warn};
 
 use crate::engine::Engine;
+use crate::work::take_reading;
 
 /// Drives that are dealt with in one look; the rest is at the next.
 const BATCH: u32 = 64;
@@ -105,7 +106,11 @@ async fn media(engine: &Engine, drive: &TapeDrive) -> Outcome<Arc<dyn Media>> {
 }
 
 async fn empty(engine: &Engine, drive: &TapeDrive, cartridge: LocationId) -> Outcome<()> {
-    media(engine, drive).await?.unload(&drive.serial, &format!("idle-{}", JobId::new())).await?;
+    let media = media(engine, drive).await?;
+    if let Some(barcode) = &drive.cartridge {
+        take_reading(engine, media.as_ref(), &drive.serial, barcode, cartridge).await?;
+    }
+    media.unload(&drive.serial, &format!("idle-{}", JobId::new())).await?;
     info!(drive = drive.name, cartridge = drive.cartridge, "a cartridge that nobody used was put away");
     engine.catalogue.ask_inventory(&[cartridge]).await
 }

@@ -17,8 +17,10 @@ mod places;
 mod run;
 mod scheduler;
 mod work;
+mod workflow;
 
 pub use by_hand::ByHand;
 pub use engine::Jobs;
 pub use limits::Limits;
 pub use places::{Ground, Places, Plot, Probes};
+pub use workflow::{AskedDiscovery, Refusal, SpaceWork, StepWork, Submission, WorkflowJobs, WorkflowLimits};

@@ -38,5 +38,5 @@ pub use measured::Digest;
 pub use object::ObjectTree;
 pub use progress::Counters;
 pub use read_whole::read_whole;
-pub use transfer::{Destination, Limits, Options, RECALLED, Source, Summary, Transfer};
+pub use transfer::{Destination, Limits, Options, RECALLED, Source, Summary, Transfer, numbered};
 pub use tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree};

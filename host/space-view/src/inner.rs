@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
-use capstan_stub::{Look, RawTree, is_temporary};
+use capstan_stub::{Look, RawTree, is_own, is_temporary};
 use fuser::{FileAttr, FileType};
 use rustix::fs::{Mode, OFlags, Statx};
 use tokio::runtime::Handle as Runtime;
@@ -17,7 +17,6 @@ use crate::opens::{OpenFile, Opens};
 use crate::quota::Quota;
 use crate::recalls::Recalls;
 use crate::refusal::{Answer, FAILED, NOT_FOUND, RESERVED, Refusal, STALE};
-use crate::removed;
 use crate::table::{DEEPEST, ROOT, Table};
 use crate::teller::Teller;
 use crate::{Passthrough, Settings};
@@ -247,5 +246,5 @@ const QUOTA_EXCEEDED: i32 = 122;
 
 /// Names of the host's own, which nobody sees.
 pub(crate) fn is_hidden(folder: u64, name: &OsStr) -> bool {
-    is_temporary(name) || folder == ROOT && name == removed::FOLDER
+    is_temporary(name) || folder == ROOT && is_own(name)
 }

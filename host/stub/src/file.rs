@@ -123,7 +123,7 @@ impl Found {
     }
 }
 
-fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
+pub(crate) fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
     time.tv_sec.checked_mul(NANOS)?.checked_add(i64::from(time.tv_nsec)).map(Timestamp)
 }
 

@@ -12,6 +12,8 @@ const PATH_BYTES: usize = 4096;
 const NAME_BYTES: usize = 255;
 /// Temporary names begin and end so, as those of all files of the host that are under way.
 const TEMPORARY: (&str, &str) = (".capstan-", ".part");
+/// What in the root of a raw tree begins so is the host's own.
+pub const OWN_PREFIX: &str = ".capstan-";
 /// Hexadecimal digits between.
 const TEMPORARY_DIGITS: usize = 16;
 
@@ -47,6 +49,11 @@ pub fn is_temporary(name: &OsStr) -> bool {
     let (begin, end) = TEMPORARY;
     let digits = name.as_bytes().strip_prefix(begin.as_bytes()).and_then(|rest| rest.strip_suffix(end.as_bytes()));
     digits.is_some_and(|digits| digits.len() == TEMPORARY_DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether the name, in the root of a raw tree, is one of the host's own: views and walks pass over it.
+pub fn is_own(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(OWN_PREFIX.as_bytes())
 }
 
 /// The same for the same path, so that a later run replaces what a killed one left; and none that the copying of the same file uses.

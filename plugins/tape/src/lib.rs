@@ -25,6 +25,7 @@
 mod checksum;
 mod cleaning;
 mod config;
+mod counters;
 mod description;
 mod device;
 mod entry;

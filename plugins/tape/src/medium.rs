@@ -4,12 +4,13 @@ use capstan_iscsi::Data;
 use capstan_scsi::attribute::{self, Attribute, id};
 use capstan_scsi::log;
 use capstan_scsi::mode::{self, Parameters};
-use capstan_scsi::tape::condition::{self, Room, volume};
+use capstan_scsi::tape::condition::{self, Room};
 use capstan_scsi::tape::{self, Ended, Format as How, Partitions};
 use capstan_sdk::failure::{denied, invalid, malformed, unsupported};
 use capstan_sdk::types;
 use capstan_sdk::{NamedValue, Outcome, find, named};
 
+use crate::counters;
 use crate::entry::enter;
 use crate::health;
 use crate::inventory::{server, shown};
@@ -23,12 +24,8 @@ use crate::tape::{Spot, Tape};
 use crate::unit::Stop;
 
 /// Bytes of a mebibyte, in which cartridges tell their capacities.
-const MEBIBYTE: u64 = 1 << 20;
+pub(crate) const MEBIBYTE: u64 = 1 << 20;
 const INDEX: &str = "index-gigabytes";
-/// Counters of a cartridge's life.
-const LOADS: &str = "loads";
-const WRITTEN: &str = "mebibytes-written";
-const READ: &str = "mebibytes-read";
 
 /// The label of what is in, as the library reads it.
 pub(crate) async fn cartridge(site: &Site, drive: &Drive) -> Outcome<Option<String>> {
@@ -73,7 +70,7 @@ pub(crate) fn number(memory: &[Attribute], id: u16) -> Option<u64> {
 }
 
 /// A page of the drive's log; nothing where it has no such page.
-async fn log_page(tape: &mut Tape, page: u8) -> Outcome<Vec<u8>> {
+pub(crate) async fn log_page(tape: &mut Tape, page: u8) -> Outcome<Vec<u8>> {
     Ok(health::page(&mut tape.unit, page).await?.unwrap_or_default())
 }
 
@@ -96,25 +93,6 @@ pub(crate) async fn room(
     Ok(types::Partition { capacity, remaining })
 }
 
-/// What happened to the cartridge over its life: as its memory has it, else as the drive counts it.
-async fn life(tape: &mut Tape, memory: &[Attribute]) -> Outcome<Vec<NamedValue>> {
-    let known = [(id::LOAD_COUNT, LOADS), (id::TOTAL_WRITTEN, WRITTEN), (id::TOTAL_READ, READ)];
-    let told: Vec<NamedValue> =
-        known.into_iter().filter_map(|(id, name)| Some(named(name, number(memory, id)?.to_string()))).collect();
-    if !told.is_empty() {
-        return Ok(told);
-    }
-    let log = log_page(tape, log::VOLUME_STATISTICS).await?;
-    let Ok(log) = log::Page::read(&log) else { return Ok(told) };
-    let mebibytes = |code| u64::try_from(u128::from(log.number(code)?) * 1_000_000 / u128::from(MEBIBYTE)).ok();
-    let counted = [
-        (LOADS, log.number(volume::LOADS)),
-        (WRITTEN, mebibytes(volume::MEGABYTES_WRITTEN)),
-        (READ, mebibytes(volume::MEGABYTES_READ)),
-    ];
-    Ok(counted.into_iter().filter_map(|(name, number)| Some(named(name, number?.to_string()))).collect())
-}
-
 pub(crate) async fn told(tape: &mut Tape, cartridge: Option<String>) -> Outcome<types::Medium> {
     tape.spot().await?;
     let limits = tape.limits().await?;
@@ -129,7 +107,7 @@ pub(crate) async fn told(tape: &mut Tape, cartridge: Option<String>) -> Outcome<
         let memory = memory(tape, partition).await?;
         partitions.push(room(tape, partition, &memory, page.as_ref()).await?);
         if partition == 0 {
-            (counters, remembers) = (life(tape, &memory).await?, !memory.is_empty());
+            (counters, remembers) = (counters::of(tape, &memory).await?, !memory.is_empty());
         }
     }
     let held = tape.held();

@@ -9,6 +9,7 @@ mod catalogue;
 mod cloud;
 mod drives;
 mod gcs;
+mod hsm;
 mod latency;
 mod local;
 mod measure;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 type Bench = fn(&[String]) -> anyhow::Result<()>;
 
 /// Name, what it measures, how.
-const BENCHES: [(&str, &str, Bench); 17] = [
+const BENCHES: [(&str, &str, Bench); 18] = [
     ("sandbox", "bytes through the S3 plugin against the same client without a plugin", sandbox::run),
     ("latency", "a call into a plugin: through the pool, with a store of its own", latency::run),
     ("s3", "trees into a bucket and back over REST, against rclone and s5cmd", s3::run),
@@ -55,6 +56,11 @@ const BENCHES: [(&str, &str, Bench); 17] = [
         "drives",
         "drives over REST, against cp, qemu-img and qemu-storage-daemon (create list clone nbd dssd across peer; --gib N --data-mib N)",
         drives::run,
+    ),
+    (
+        "hsm",
+        "a space: its view against a plain directory, migrating and recalling against rclone (--files N, --mebibytes N)",
+        hsm::run,
     ),
     (
         "tape",

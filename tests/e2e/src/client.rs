@@ -49,6 +49,11 @@ impl Client {
         Self { authorization: authorization.map(str::to_owned), ..self.clone() }
     }
 
+    /// The header that it comes with.
+    pub fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -99,6 +104,10 @@ impl Client {
 
     pub fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         Self::good("PUT", path, self.send("PUT", path, body)?)
+    }
+
+    pub fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        Self::good("PATCH", path, self.send("PATCH", path, body)?)
     }
 
     pub fn delete(&self, path: &str) -> anyhow::Result<Value> {

@@ -37,6 +37,13 @@ pub struct HostOptions {
     pub environment: Vec<(&'static str, String)>,
 }
 
+impl HostOptions {
+    /// Without a plugin.
+    pub fn bare(data: &Path) -> Self {
+        Self { data: data.to_owned(), plugins: Some(data.with_extension("no-plugins")), ..Self::default() }
+    }
+}
+
 /// A running host; dropping it kills it.
 #[derive(Debug)]
 pub struct Host {
@@ -69,6 +76,13 @@ impl Host {
     pub fn fresh() -> anyhow::Result<(Self, tempfile::TempDir)> {
         let room = tempfile::Builder::new().prefix("capstan-e2e-").tempdir()?;
         let host = Self::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() })?;
+        Ok((host, room))
+    }
+
+    /// The same without a plugin: its doors, its users and its catalogue.
+    pub fn bare() -> anyhow::Result<(Self, tempfile::TempDir)> {
+        let room = tempfile::Builder::new().prefix("capstan-e2e-").tempdir()?;
+        let host = Self::start(HostOptions::bare(&room.path().join("data")))?;
         Ok((host, room))
     }
 

@@ -8,6 +8,7 @@ mod drive_host;
 pub mod drives;
 mod harbour;
 mod host;
+pub mod hub;
 mod outcomes;
 pub mod tape;
 mod tour;

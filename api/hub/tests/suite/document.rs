@@ -35,15 +35,34 @@ fn the_document_is_the_golden_one() {
 }
 
 #[tokio::test]
-async fn the_document_and_the_page_that_shows_it_are_served_without_credentials() {
+async fn the_document_is_served_without_credentials() {
     let door = door();
     let reply = door.call_as("", Method::GET, "/openapi.json", "").await.expect(200);
     assert_eq!(&reply.body, door.document.value());
-    for path in ["/docs/", "/docs"] {
-        let reply = door.call_as("", Method::GET, path, "").await.expect(200);
-        assert!(reply.body.as_str().unwrap().contains("/api/openapi.json"));
-        assert!(reply.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+}
+
+#[tokio::test]
+async fn swagger_ui_comes_whole_from_the_host_and_shows_the_document() {
+    let door = door();
+    let moved = door.call_as("", Method::GET, "/docs", "").await.expect(308);
+    assert_eq!(moved.headers["location"], "/api/docs/");
+    let page = door.call_as("", Method::GET, "/docs/", "").await.expect(200);
+    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("http"), "{policy}");
+    let page = page.body.as_str().unwrap();
+    let named: Vec<&str> = page.split("./").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(named.contains(&"swagger-ui-bundle.js") && named.contains(&"swagger-ui.css"), "{named:?}");
+    for file in named {
+        let reply = door.call_as("", Method::GET, &format!("/docs/{file}"), "").await.expect(200);
+        assert!(reply.headers.contains_key("content-type"), "{file}");
     }
+    let start = door.call_as("", Method::GET, "/docs/start.js", "").await.expect(200);
+    let start = start.body.as_str().unwrap();
+    assert!(start.contains("'/api/openapi.json'") && start.contains("validatorUrl: null"), "{start}");
+    let licence = door.call_as("", Method::GET, "/docs/LICENSE", "").await.expect(200);
+    assert!(licence.body.as_str().unwrap().contains("Apache License"));
+    door.call_as("", Method::GET, "/docs/nothing.js", "").await.expect(404);
 }
 
 #[test]

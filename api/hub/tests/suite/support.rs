@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use capstan_api_http::Document;
-use capstan_api_hub::{Hub, router};
+use capstan_api_hub::{DataPath, Hub, Identity, router};
 use serde_json::Value;
 
 pub(crate) use capstan_test_dialect::ADMIN;
@@ -55,23 +55,25 @@ fn is_wrong(value: &Value) -> bool {
 
 pub(crate) fn door() -> Door {
     let fake = Arc::new(Fake::default());
-    let hub = Hub {
-        buckets: fake.clone(),
+    let identity = Identity {
         client_keys: fake.clone(),
+        groups: fake.clone(),
+        permissions: fake.clone(),
+        tokens: fake.clone(),
+        users: fake.clone(),
+    };
+    let data_path = DataPath {
+        buckets: fake.clone(),
         external_targets: fake.clone(),
         files: fake.clone(),
-        groups: fake.clone(),
-        health: fake.clone(),
         job_stats: fake.clone(),
         jobs: fake.clone(),
-        permissions: fake.clone(),
         sites: fake.clone(),
         spaces: fake.clone(),
         tasks: fake.clone(),
-        tokens: fake.clone(),
-        users: fake.clone(),
         workflows: fake.clone(),
     };
+    let hub = Hub { health: fake.clone(), identity, data_path: Some(data_path) };
     let (router, document) = router(hub, Arc::new(capstan_test_dialect::Doorman));
     Door { router, document, fake }
 }

@@ -14,6 +14,7 @@ pub(crate) mod primary_scan;
 pub(crate) mod tape;
 pub(crate) mod tape_drive;
 pub(crate) mod tape_library;
+pub(crate) mod tape_stat;
 pub(crate) mod task;
 pub(crate) mod task_action;
 pub(crate) mod task_destination;
@@ -44,6 +45,7 @@ pub use tape_drive::{DrivesOf, FoundDrives, TapeDrive, TapeDriveDevice, TapeDriv
 pub use tape_library::{
     FoundLibraries, LibraryProtocol, LibraryStatus, TapeLibraries, TapeLibrary, TapeLibraryDevice, TapeLibraryInput,
 };
+pub use tape_stat::{TapeStat, TapeStats};
 pub use task::{ConflictResolution, RequestedAction, Task, TaskInput, TaskStatus, Tasks, Where, WorkflowAction, WorkflowType};
 pub use task_action::{TaskAction, TaskActions};
 pub use task_destination::{TaskDestination, TaskDestinationInput, TaskDestinations};

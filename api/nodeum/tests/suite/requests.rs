@@ -222,6 +222,7 @@ async fn lists_show_the_count_and_the_plural() {
         ("/tape_libraries/1/tape_drives", "tape_drives"),
         ("/tape_drives", "tape_drives"),
         ("/tapes", "tapes"),
+        ("/tape_stats", "tape_stats"),
         ("/pools/1/tapes", "tapes"),
         ("/pools/1/files/1/tapes", "tapes"),
         ("/users/me/api_keys", "api_keys"),

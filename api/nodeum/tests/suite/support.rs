@@ -54,6 +54,7 @@ pub(crate) fn door() -> Door {
         primary_scans: fake.clone(),
         tape_drives: fake.clone(),
         tape_libraries: fake.clone(),
+        tape_stats: fake.clone(),
         tapes: fake.clone(),
         task_actions: fake.clone(),
         task_destinations: fake.clone(),

@@ -85,7 +85,7 @@ async fn a_permission_on_one_space_shows_that_one_and_no_other() {
 
     let nowhere = vec![ObjectPermission { permission: VIEW_SPACE, object: second + 1 }];
     let input = GroupInput { objects: Some(nowhere), ..GroupInput::default() };
-    assert_eq!(identity.update_group(&host.admin, "Film", input).await.unwrap_err().code.as_deref(), Some("not-found"));
+    assert_eq!(identity.update_group(&host.admin, "Film", input).await.unwrap_err().code.as_deref(), Some("object"));
     let of_users = vec![ObjectPermission { permission: Permission::new(Action::View, Noun::User), object: 1 }];
     let input = GroupInput { objects: Some(of_users), ..GroupInput::default() };
     assert_eq!(identity.update_group(&host.admin, "Film", input).await.unwrap_err().code.as_deref(), Some("object"));
@@ -152,11 +152,11 @@ async fn accounts_are_numbered_by_the_host_and_pushed_to_the_servers_there_are()
     let identity = &host.app.identity;
     identity.create_group(&host.admin, group("Plain", &[])).await.unwrap();
     identity.create_group(&host.admin, GroupInput { account: Some(true), ..group("Film", &[]) }).await.unwrap();
-    let account = |primary_group: &str| Some(AccountInput { primary_group: primary_group.into(), allow_ssh: false });
+    let account = |primary_group: &str| Some(AccountInput { primary_group: Some(primary_group.into()), allow_ssh: None });
     let refused = identity.enrol_user(&host.admin, Member { account: account("Plain"), ..member("ada", &[]) }).await.unwrap_err();
     assert_eq!(refused.code.as_deref(), Some("primary-group"));
     let ada = identity.enrol_user(&host.admin, Member { account: account("Film"), ..member("ada", &["Film"]) }).await.unwrap();
-    assert_eq!(ada.account.map(|account| account.uid), Some(100_000));
+    assert_eq!(ada.user.account.map(|account| account.uid), Some(100_000));
     let pushed = Pushed { accounts: 1, servers: 0 };
     assert_eq!(identity.push_users(&host.admin).await.unwrap(), pushed);
     assert_eq!(identity.push_groups(&host.admin).await.unwrap(), pushed);

@@ -3,6 +3,7 @@
 mod drives;
 mod groups;
 mod host;
+mod hub;
 mod identity;
 mod main_job;
 mod mounts;

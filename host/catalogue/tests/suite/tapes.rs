@@ -23,6 +23,7 @@ on_both! {
     drives_come_with_the_inventory_and_keep_what_people_say => drives,
     a_library_is_due_for_one_host_alone => due,
     a_format_leaves_a_blank_tape_in_the_scratch_pool => formats,
+    the_latest_statistics_of_a_tape_are_kept_and_nothing_told_changes_nothing => statistics,
     what_is_forgotten_for_a_format_is_on_no_tape => forgets,
     only_a_tape_that_is_gone_can_be_deleted => deletes,
     tapes_are_listed_by_what_the_inventory_saw => lists,
@@ -209,7 +210,8 @@ async fn formats(catalogue: &Catalogue, _: &Base) {
     let archive = tape_pool(catalogue, PoolRole::OfflineArchive, &[location]).await;
     let scratch = tape_pool(catalogue, PoolRole::Scratch, &[]).await;
     let job = job(catalogue).await;
-    let reading = Reading { capacity: Some(100), remaining: Some(90), loads: Some(7), write_protected: true };
+    let reading =
+        Reading { capacity: Some(100), remaining: Some(90), loads: Some(7), write_protected: true, ..Reading::default() };
     let formatted = Formatted { format: Format::Blank, reading: Some(reading), scratch: Some(scratch.id) };
     catalogue.record_format(location, formatted, done(&job, "A00001L9")).await.unwrap();
     let tape = catalogue.cartridge(location).await.unwrap();
@@ -238,6 +240,39 @@ async fn formats(catalogue: &Catalogue, _: &Base) {
     assert_eq!((tape.ejected, tape.place.as_deref()), (true, Some("Mail slot 33")));
     put(catalogue, &library, "A00001L9").await;
     assert!(!catalogue.cartridge(location).await.unwrap().ejected);
+}
+
+async fn statistics(catalogue: &Catalogue, _: &Base) {
+    let library = library(catalogue, "l").await;
+    let tapes = [put(catalogue, &library, "A00001L9").await, put(catalogue, &library, "A00002L9").await];
+    assert_eq!(catalogue.statistics_of_tape(tapes[0]).await.unwrap(), None);
+    assert_eq!(catalogue.tape_statistics(&Listing::first(10)).await.unwrap().count, 0);
+    let told = |loads: u64| {
+        let counters = [("loads".to_owned(), loads), ("write-errors".to_owned(), u64::MAX)].into_iter().collect();
+        Reading { counters, ..Reading::default() }
+    };
+    for (tape, loads) in [(tapes[0], 3), (tapes[1], 5), (tapes[0], 4)] {
+        catalogue.record_reading(tape, told(loads)).await.unwrap();
+    }
+    let first = catalogue.statistics_of_tape(tapes[0]).await.unwrap().unwrap();
+    assert_eq!((first.barcode.as_str(), first.cartridge, &first.counters), ("A00001L9", tapes[0], &told(4).counters));
+    // A drive that tells nothing takes nothing away.
+    catalogue.record_reading(tapes[0], Reading::default()).await.unwrap();
+    assert_eq!(catalogue.statistics_of_tape(tapes[0]).await.unwrap(), Some(first.clone()));
+
+    let page = catalogue.tape_statistics(&Listing::first(1)).await.unwrap();
+    assert_eq!((page.count, page.items), (2, vec![first]));
+    let barcodes = async |listing: Listing| {
+        let page = catalogue.tape_statistics(&listing).await.unwrap();
+        page.items.into_iter().map(|one| one.barcode).collect::<Vec<_>>()
+    };
+    assert_eq!(barcodes(Listing::first(9).with("barcode", Operator::Equal, "A00002L9")).await, ["A00002L9"]);
+    assert_eq!(barcodes(Listing::first(9).with("counters/loads", Operator::Equal, "4")).await, ["A00001L9"]);
+    let job = job(catalogue).await;
+    let reading = Some(told(6));
+    let formatted = Formatted { format: Format::Blank, reading, scratch: None };
+    catalogue.record_format(tapes[1], formatted, done(&job, "A00002L9")).await.unwrap();
+    assert_eq!(catalogue.statistics_of_tape(tapes[1]).await.unwrap().unwrap().counters, told(6).counters);
 }
 
 async fn stored(catalogue: &Catalogue, location: LocationId) -> i64 {

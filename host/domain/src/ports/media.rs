@@ -76,7 +76,7 @@ pub struct MediumInfo {
     pub block_minimum: u32,
     pub block_maximum: u32,
     pub partitions: Vec<PartitionInfo>,
-    /// Of its life.
+    /// By their registered names.
     pub counters: NamedValues,
     pub extras: NamedValues,
 }

@@ -110,4 +110,8 @@ pub struct JobPath {
     pub message: Option<String>,
     /// The latest that had to do with it.
     pub task: Number,
+    /// Name of the site of that task; none once it was deleted.
+    pub site_name: Option<String>,
+    /// Bytes, as that task has it.
+    pub size: Option<u64>,
 }

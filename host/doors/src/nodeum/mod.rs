@@ -28,6 +28,7 @@ mod share_settings;
 mod tape_devices;
 mod tape_drives;
 mod tape_libraries;
+mod tape_stats;
 mod tapes;
 mod task_actions;
 mod task_destinations;
@@ -89,6 +90,7 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         primary_scans: door.clone(),
         tape_drives: door.clone(),
         tape_libraries: door.clone(),
+        tape_stats: door.clone(),
         tapes: door.clone(),
         task_actions: door.clone(),
         task_destinations: door.clone(),

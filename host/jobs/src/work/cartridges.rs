@@ -22,8 +22,8 @@ use capstan_mover::{Control, Counters};
 
 use crate::engine::Engine;
 use crate::run::may_wait;
-use crate::work::End;
 use crate::work::scan::left_out;
+use crate::work::{End, readings};
 
 /// Outcomes read at once.
 const PAGE: u32 = 1000;
@@ -126,8 +126,9 @@ async fn act(engine: &Engine, job: &Job, cartridge: &Cartridge, deed: &dyn Deed)
     })?;
     engine.catalogue.hold_cartridges(job.id, &[cartridge.location], deed.is_alone()).await?;
     let done = deed.on(cartridge, media.as_ref()).await;
+    let taken = if done.is_ok() { readings::take_all(engine, &[cartridge.location]).await } else { Ok(()) };
     engine.catalogue.let_go_of_cartridge(job.id, cartridge.location).await?;
-    done
+    done.and(taken)
 }
 
 /// Barcodes that an earlier run of this job was done with.

@@ -10,6 +10,7 @@ use capstan_domain::ports::Media;
 
 use crate::engine::Engine;
 use crate::work::cartridges::{Deed, attempt, done, library_of};
+use crate::work::readings;
 
 pub(super) struct Ejection<'a> {
     pub(super) engine: &'a Engine,
@@ -27,6 +28,7 @@ impl Deed for Ejection<'_> {
         // As it is now: what the last inventory saw may be minutes old.
         let drives = media.list_drives().await?;
         if let Some(drive) = drives.iter().find(|drive| drive.cartridge.as_ref() == Some(&cartridge.barcode)) {
+            readings::take(self.engine, media, &drive.name, &cartridge.barcode, cartridge.location).await?;
             media.unload(&drive.name, &attempt(self.job, cartridge, "unload")).await?;
         }
         let element = media.eject_cartridge(library, &cartridge.barcode, &attempt(self.job, cartridge, "eject")).await?;

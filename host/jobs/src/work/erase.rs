@@ -20,7 +20,7 @@ use crate::engine::Engine;
 use crate::ledger::{Gathered, Side};
 use crate::places::Plot;
 use crate::work::scan::left_out;
-use crate::work::{End, folders, transfer::side};
+use crate::work::{End, folders, readings, transfer::side};
 
 /// Lists of found items between the walk and the removal; the walk waits.
 const QUEUE: usize = 4;
@@ -46,6 +46,7 @@ pub(super) async fn erase(engine: &Engine, job: &Job, places: &[Place], control:
                 Err(failure) => return Err(failure),
             }
         }
+        readings::take_all(engine, &locations).await?;
         // Where something was put into drives for it, places are others by now.
         engine.catalogue.ask_inventory(&locations).await?;
         if let Some(failure) = absent.filter(|_| !is_anywhere) {

@@ -18,7 +18,8 @@ use tracing::warn;
 
 use crate::engine::Engine;
 use crate::work::cartridges::{Deed, attempt, done, drive_for};
-use crate::work::inventory::{extra, reading};
+use crate::work::inventory::extra;
+use crate::work::readings::reading;
 
 pub(super) struct Formatting<'a> {
     pub(super) engine: &'a Engine,

@@ -6,19 +6,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use capstan_domain::cartridge::{Medium, Reading};
+use capstan_domain::cartridge::Medium;
 use capstan_domain::ids::LibraryId;
 use capstan_domain::library::{Inventory, InventoryTally, Library, SeenCartridge, SeenDrive, Shelf, place_name};
 use capstan_domain::listing::{Listing, Operator};
-use capstan_domain::ports::{ElementInfo, ElementKind, Media, MediumInfo, NamedValues, PartitionInfo, TapeDriveInfo};
+use capstan_domain::ports::{ElementInfo, ElementKind, Media, NamedValues, TapeDriveInfo};
 use capstan_domain::tape_drive::DriveState;
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_mover::Control;
 use serde_json::json;
-use tracing::debug;
 
 use crate::engine::Engine;
-use crate::work::End;
+use crate::work::{End, readings};
 
 /// Elements of one page.
 const PAGE: u32 = 1024;
@@ -170,35 +169,10 @@ fn drive(drive: &TapeDriveInfo) -> SeenDrive {
 }
 
 async fn measure(engine: &Engine, library: &Library, media: &dyn Media, drive: &str, barcode: &str) -> Outcome<()> {
-    let medium = match media.inspect(drive).await {
-        Ok(medium) => medium,
-        Err(failure) => {
-            debug!(drive, barcode, %failure, "a drive does not tell of what is in it");
-            return Ok(());
-        }
-    };
-    // It may be another one by now.
-    if medium.cartridge.as_deref().is_some_and(|found| found != barcode) {
-        return Ok(());
-    }
     let of_it = Listing::first(1).with("library", Operator::Equal, library.id).with("barcode", Operator::Equal, barcode);
     match engine.catalogue.cartridges(&of_it).await?.items.first() {
-        Some(cartridge) => engine.catalogue.record_reading(cartridge.location, reading(&medium)).await,
+        Some(cartridge) => readings::take(engine, media, drive, barcode, cartridge.location).await,
         None => Ok(()),
-    }
-}
-
-/// Sums over the partitions; none where one of them does not tell.
-pub(super) fn reading(medium: &MediumInfo) -> Reading {
-    let told = !medium.partitions.is_empty();
-    let sum = |of: fn(&PartitionInfo) -> Option<u64>| {
-        medium.partitions.iter().map(of).try_fold(0_u64, |sum, bytes| Some(sum.saturating_add(bytes?))).filter(|_| told)
-    };
-    Reading {
-        capacity: sum(|partition| partition.capacity),
-        remaining: sum(|partition| partition.remaining),
-        loads: extra(&medium.counters, "loads").and_then(|loads| loads.parse().ok()),
-        write_protected: medium.write_protected,
     }
 }
 
@@ -254,22 +228,5 @@ mod tests {
         let found = seen("L", &elements, &drives).drives;
         assert_eq!(found.iter().map(|drive| drive.serial.as_str()).collect::<Vec<_>>(), ["D1", "D2"]);
         assert!(found.iter().all(|drive| drive.state == DriveState::Failed));
-    }
-
-    #[test]
-    fn room_is_only_told_where_every_partition_tells() {
-        let medium = |partitions: Vec<PartitionInfo>| MediumInfo {
-            cartridge: None,
-            write_protected: true,
-            block_minimum: 1,
-            block_maximum: 1,
-            partitions,
-            counters: vec![("loads".to_owned(), "7".to_owned())],
-            extras: Vec::new(),
-        };
-        let part = |capacity, remaining| PartitionInfo { capacity, remaining };
-        let both = reading(&medium(vec![part(Some(10), Some(3)), part(Some(90), None)]));
-        assert_eq!(both, Reading { capacity: Some(100), remaining: None, loads: Some(7), write_protected: true });
-        assert_eq!(reading(&medium(Vec::new())).capacity, None);
     }
 }

@@ -13,6 +13,7 @@ mod inventory;
 mod libraries;
 mod locations;
 mod probe;
+mod readings;
 mod rescan;
 mod scan;
 mod transfer;
@@ -29,6 +30,7 @@ use crate::engine::Engine;
 pub(crate) use cartridges::{DRIVES_FULL, MAIL_SLOTS_FULL};
 pub(crate) use drive::outlasts;
 pub(crate) use inventory::take as take_inventory;
+pub(crate) use readings::take as take_reading;
 
 /// How a job ended that came to its end.
 #[derive(Debug)]

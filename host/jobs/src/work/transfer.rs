@@ -13,7 +13,7 @@ use capstan_mover::{Control, Counters, Destination, Options, Source, Transfer};
 use crate::engine::Engine;
 use crate::ledger::{CatalogueLedger, Side};
 use crate::places::{Ground, Plot};
-use crate::work::End;
+use crate::work::{End, readings};
 
 pub(super) async fn transfer(
     engine: &Engine,
@@ -68,6 +68,9 @@ pub(super) async fn transfer(
     // Nobody takes away meanwhile, or empties, what is read and written here.
     engine.catalogue.hold_cartridges(job.id, &locations, false).await?;
     let moved = transfer.run().await;
+    if moved.is_ok() {
+        readings::take_all(engine, &locations).await?;
+    }
     // What lies on tapes may have been carried for it, also where it broke off.
     engine.catalogue.ask_inventory(&locations).await?;
     moved?;

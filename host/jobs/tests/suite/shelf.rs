@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) dirty: Vec<String>,
     /// Cleaning cartridges that clean no more.
     pub(crate) used_up: Vec<String>,
+    /// Reading errors that drives tell of what is in them.
+    pub(crate) read_errors: u64,
 }
 
 impl Shelf {
@@ -96,14 +98,14 @@ fn drive(state: &State, name: &str) -> TapeDriveInfo {
     }
 }
 
-fn medium(cartridge: Option<String>) -> MediumInfo {
+fn medium(state: &State, drive: &str) -> MediumInfo {
     MediumInfo {
-        cartridge,
+        cartridge: state.full.get(&address_of(drive)).cloned(),
         write_protected: false,
         block_minimum: 1,
         block_maximum: 1 << 20,
         partitions: vec![PartitionInfo { capacity: Some(1000), remaining: Some(900) }],
-        counters: vec![("loads".to_owned(), "5".to_owned())],
+        counters: vec![("loads".to_owned(), "5".to_owned()), ("read-errors".to_owned(), state.read_errors.to_string())],
         extras: Vec::new(),
     }
 }
@@ -196,7 +198,7 @@ impl Media for Shelf {
 
     async fn inspect(&self, name: &str) -> Outcome<MediumInfo> {
         let state = self.reached()?;
-        Ok(medium(state.full.get(&address_of(name)).cloned()))
+        Ok(medium(&state, name))
     }
 
     async fn examine(&self, _: &str) -> Outcome<MediaHealth> {
@@ -235,7 +237,7 @@ impl Media for Shelf {
             return Err(Failure::new(Kind::Corrupt, "the medium is damaged"));
         }
         state.did.push(format!("format {label}"));
-        Ok(medium(inside))
+        Ok(medium(&state, name))
     }
 }
 

@@ -7,8 +7,9 @@ use capstan_domain::library::FoundLibrary;
 use capstan_domain::listing::Listing;
 use capstan_domain::ports::ElementKind;
 
-use crate::shelf::{LIBRARY, MAIL_SLOT, SLOTS};
+use crate::shelf::{DRIVES, LIBRARY, MAIL_SLOT, SLOTS, Shelf};
 use crate::tape_world::World;
+use crate::world::limits;
 
 fn format(cartridges: Vec<LocationId>) -> Work {
     Work::FormatCartridges { cartridges, scratch: None, force: false }
@@ -73,6 +74,42 @@ async fn tapes_are_formatted_one_after_the_other_and_one_that_fails_keeps_no_oth
     let tape = world.tape("A00002L9").await;
     assert_eq!((tape.format, tape.capacity, tape.remaining, tape.loads), (Format::Blank, Some(1000), Some(900), 5));
     assert_eq!(world.tape("A00001L9").await.format, Format::Unknown);
+}
+
+async fn read_errors(world: &World, barcode: &str) -> Option<u64> {
+    let told = world.catalogue.statistics_of_tape(world.tape(barcode).await.location).await.unwrap();
+    told.and_then(|told| told.counters.get("read-errors").copied())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statistics_of_a_tape_are_taken_before_it_leaves_its_drive() {
+    let shelf = Shelf::with(&["A00001L9", "A00002L9", "A00003L9"]);
+    for slot in [0, 1] {
+        let mut state = shelf.state();
+        let inside = state.full.remove(&SLOTS[slot]).unwrap();
+        state.full.insert(DRIVES[slot].1, inside);
+    }
+    let world = World::that(shelf, limits()).await;
+    world.until(async |world| read_errors(world, "A00002L9").await == Some(0)).await;
+    assert_eq!(read_errors(&world, "A00003L9").await, None, "it was in no drive");
+
+    world.shelf.state().read_errors = 7;
+    let job = world.ended(Work::EjectCartridges { cartridges: world.tapes(&["A00001L9"]).await }).await;
+    assert_eq!(job.state, JobState::Done, "{:?}", job.failure);
+    assert_eq!(read_errors(&world, "A00001L9").await, Some(7));
+
+    // Of one that stays in its drive when the job has ended.
+    world.reels.lay("A00002L9", "a", "content");
+    world.shelf.state().read_errors = 8;
+    let job = world.ended(Work::ReadIndexes { cartridges: world.tapes(&["A00002L9"]).await, into: None }).await;
+    assert_eq!(job.state, JobState::Done, "{:?}", job.failure);
+    assert_eq!(read_errors(&world, "A00002L9").await, Some(8));
+
+    world.shelf.state().read_errors = 9;
+    world.ended(format(world.tapes(&["A00003L9"]).await)).await;
+    let told = world.catalogue.statistics_of_tape(world.tape("A00003L9").await.location).await.unwrap().unwrap();
+    let told: Vec<(&str, u64)> = told.counters.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    assert_eq!(told, [("loads", 5), ("partition-0-capacity", 1000), ("partition-0-remaining", 900), ("read-errors", 9)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,6 +34,7 @@ use std::sync::Arc;
 use capstan_domain::Outcome;
 use capstan_domain::job::Verify;
 pub(crate) use fate::LOCATION_GONE;
+pub use numbered::numbered;
 pub use recalled::RECALLED;
 
 use crate::control::Control;

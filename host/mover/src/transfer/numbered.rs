@@ -10,7 +10,7 @@ use capstan_domain::failure::Kind;
 pub(super) const TRIES: u32 = 1_000;
 
 /// The number goes before the extension; a name that only begins with a dot has none.
-pub(super) fn numbered(place: &str, number: u32) -> String {
+pub fn numbered(place: &str, number: u32) -> String {
     let (folder, name) = place.rsplit_once('/').map_or(("", place), |(folder, name)| (folder, name));
     let slash = if folder.is_empty() { "" } else { "/" };
     match name.rsplit_once('.') {

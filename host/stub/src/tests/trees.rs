@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use capstan_domain::entry::EntryKind;
 use capstan_domain::failure::Kind;
 
 use super::mounted::Mounted;
@@ -49,4 +50,31 @@ fn paths_lead_to_files_of_the_tree_only() {
     assert_eq!(world.tree.look("nothing").unwrap_err().kind, Kind::NotFound);
     world.write("a\u{fc}", b"x");
     assert!(world.tree.look("a%!C3%!BC").is_ok(), "escaped names are those of the disk");
+}
+
+#[test]
+fn a_folder_is_listed_by_name_without_what_is_the_hosts_own() {
+    let world = World::new();
+    for folder in ["b", ".capstan-removed", "b/.capstan-mine"] {
+        std::fs::create_dir(world.path(folder)).unwrap();
+    }
+    world.write("c", b"four");
+    world.write(".capstan-0123456789abcdef.part", b"under way");
+    std::os::unix::fs::symlink("nowhere", world.path("a")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, world.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
+    let shown = |folder| {
+        let entries = world.tree.list(folder).unwrap();
+        entries.into_iter().map(|entry| (entry.name, entry.kind, entry.size)).collect::<Vec<_>>()
+    };
+    let entry = |name: &str, kind, size| (name.to_owned(), kind, size);
+    let expected = [entry("a", EntryKind::Link, 7), entry("b", EntryKind::Folder, 0), entry("c", EntryKind::File, 4)];
+    assert_eq!(shown(""), expected);
+    assert_eq!(shown("b"), [entry(".capstan-mine", EntryKind::Folder, 0)], "only the root has names of the host");
+    let file = world.tree.listed("c").unwrap().unwrap();
+    assert_eq!((file.kind, file.modified), (EntryKind::File, world.tree.look("c").unwrap().modified));
+    assert_eq!(world.tree.listed("pipe").unwrap(), None);
+    for path in ["a/x", "c", "../x"] {
+        assert!(world.tree.list(path).is_err(), "{path}");
+    }
+    assert_eq!(world.tree.listed("nothing").unwrap_err().kind, Kind::NotFound);
 }

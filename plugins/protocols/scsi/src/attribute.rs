@@ -19,6 +19,9 @@ pub mod id {
     /// Mebibytes over the medium's life.
     pub const TOTAL_WRITTEN: u16 = 0x0220;
     pub const TOTAL_READ: u16 = 0x0221;
+    /// Mebibytes since the last load.
+    pub const LAST_WRITTEN_MEBIBYTES: u16 = 0x0222;
+    pub const LAST_READ_MEBIBYTES: u16 = 0x0223;
     pub const MEDIUM_MANUFACTURER: u16 = 0x0400;
     pub const MEDIUM_SERIAL: u16 = 0x0401;
     pub const MEDIUM_MANUFACTURED: u16 = 0x0406;

@@ -1,6 +1,7 @@
 //! The plugin against a real library, natively: all of it but the ABI's side.
 
 mod cartridges;
+mod counters;
 mod devices;
 pub(crate) mod outside;
 mod simulated;

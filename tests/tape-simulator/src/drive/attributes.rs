@@ -32,7 +32,7 @@ fn ascii(id: u16, bytes: usize, value: &str) -> Attribute {
 impl Drive {
     /// What there is of a partition, in the order of numbers. None: no such partition.
     fn attributes(&mut self, number: u8) -> Result<Vec<Attribute>, Sense> {
-        let (size, flags, written, read) = (self.size(number), self.alert_bits(), self.written, self.read);
+        let (size, flags, written, read) = (self.size(number), self.alert_bits(), self.since.written, self.since.read);
         let cartridge = self.seat.loaded().map_err(|_| Sense::NO_MEDIUM)?;
         let used = cartridge.partition(number).ok_or(Sense::INVALID_FIELD)?.end();
         let chip = &cartridge.chip;

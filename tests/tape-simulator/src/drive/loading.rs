@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Drive, Place};
+use super::{Drive, Place, Since};
 use crate::faults::{Fault, Subject};
 use crate::fields::Fields;
 use crate::medium::Cartridge;
@@ -112,7 +112,7 @@ impl Drive {
     fn end(&mut self, end: End) {
         let barcode = self.seat.barcode().unwrap_or_default().to_owned();
         self.stream.stop();
-        (self.place, self.warned, self.written, self.read) = (Place::default(), false, 0, 0);
+        (self.place, self.warned, self.since) = (Place::default(), false, Since::default());
         self.alerts.clear();
         let opened = Cartridge::open(&self.shelf, &barcode);
         match (end, opened) {
@@ -184,6 +184,8 @@ impl Drive {
         self.settle();
         if let Seat::Loaded(_) = &self.seat {
             self.return_to_beginning()?;
+            // Its memory keeps what was counted since it was written last.
+            self.seat.loaded()?.save()?;
             self.spent += UNLOAD;
             self.totals.unload_seconds += UNLOAD;
         }

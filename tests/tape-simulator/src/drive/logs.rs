@@ -9,12 +9,17 @@ use crate::primary::log::{self, Parameters};
 use crate::sense::Reply;
 use crate::time::BUFFER;
 
-const PAGES: [u8; 8] = [0x00, 0x02, 0x03, 0x0c, 0x11, 0x17, 0x2e, 0x31];
+const PAGES: [u8; 10] = [0x00, 0x02, 0x03, 0x0c, 0x11, 0x17, 0x1b, 0x2e, 0x30, 0x31];
 const MEGABYTE: u64 = 1_000_000;
 const MEBIBYTE: u64 = 1 << 20;
 /// Flags of TapeAlert: clean now, clean some time.
 const CLEAN_NOW: u16 = 20;
 const CLEAN_PERIODIC: u16 = 21;
+
+/// Hundredths of what came to what was written; none where nothing came. Nothing is compressed, whatever is set.
+fn ratio(bytes: u64) -> u64 {
+    if bytes > 0 { 100 } else { 0 }
+}
 
 impl Drive {
     /// Flags of TapeAlert that stand: those of the cartridge go when it does, those of a dirty drive when it is cleaned.
@@ -32,7 +37,9 @@ impl Drive {
             0x0c => Some(drive.device()),
             0x11 => Some(drive.status()),
             0x17 => Some(drive.volume()),
+            0x1b => Some(drive.compression()),
             0x2e => Some(Parameters::alerts(&drive.alerts())),
+            0x30 => Some(drive.usage()),
             0x31 => Some(drive.capacity()),
             _ => None,
         })
@@ -97,17 +104,27 @@ impl Drive {
             };
             numbers.flat_map(record).collect()
         };
+        let sum =
+            |of: fn(&Self, u8) -> u64| (0..u8::MAX).take(chip.layout.partitions()).map(|number| of(self, number)).sum::<u64>();
         Parameters::default()
             .number(0x0000, 1, 1)
             .number(0x0001, 4, chip.loads)
             .number(0x0003, 4, 0)
-            .number(0x0004, 2, 0)
+            .number(0x0004, 2, u64::from(chip.write_errors))
+            .number(0x0005, 2, 0)
+            .number(0x0006, 2, 0)
             .number(0x0008, 4, 0)
-            .number(0x0009, 2, 0)
+            .number(0x0009, 2, u64::from(chip.read_errors))
+            .number(0x000c, 2, u64::from(self.since.write_errors))
+            .number(0x000d, 2, u64::from(self.since.read_errors))
+            .number(0x000e, 4, self.since.written / MEGABYTE)
+            .number(0x000f, 4, self.since.read / MEGABYTE)
             .number(0x0010, 8, chip.bytes_written / MEGABYTE)
             .number(0x0011, 8, chip.bytes_read / MEGABYTE)
-            .number(0x0012, 8, self.written / MEGABYTE)
-            .number(0x0013, 8, self.read / MEGABYTE)
+            .number(0x0012, 2, ratio(self.since.written))
+            .number(0x0013, 2, ratio(self.since.read))
+            .number(0x0016, 4, sum(|drive, number| drive.extent(number).0) / MEGABYTE)
+            .number(0x0017, 4, sum(|drive, number| drive.extent(number).1) / MEGABYTE)
             .text(0x0040, chip.serial.as_bytes())
             .text(0x0042, chip.barcode.as_bytes())
             .text(0x0043, b"CAPSTAN ")
@@ -123,6 +140,35 @@ impl Drive {
                     super::writing::Room::of(size, 0).warning.saturating_sub(used) / MEGABYTE
                 }),
             )
+    }
+
+    /// Data compression.
+    fn compression(&self) -> Parameters {
+        let moved = |page: Parameters, code: u16, bytes: u64| {
+            page.number(code, 4, bytes / MEGABYTE).number(code + 1, 4, bytes % MEGABYTE)
+        };
+        let (written, read) = (self.since.written, self.since.read);
+        let ratios = Parameters::default().number(0x0000, 2, ratio(read)).number(0x0001, 2, ratio(written));
+        [(0x0002, read), (0x0004, read), (0x0006, written), (0x0008, written)]
+            .into_iter()
+            .fold(ratios, |page, (code, bytes)| moved(page, code, bytes))
+            .number(0x0100, 2, u64::from(self.settings.compressing))
+    }
+
+    /// Tape usage, as LTO drives tell it, over the cartridge's life. Nothing is tried again, nor suspended.
+    fn usage(&self) -> Parameters {
+        let Seat::Loaded(cartridge) = &self.seat else { return Parameters::default() };
+        let chip = &cartridge.chip;
+        Parameters::default()
+            .number(0x0001, 4, chip.loads)
+            .number(0x0003, 4, 0)
+            .number(0x0004, 2, u64::from(chip.write_errors))
+            .number(0x0005, 2, 0)
+            .number(0x0006, 2, 0)
+            .number(0x0008, 4, 0)
+            .number(0x0009, 2, u64::from(chip.read_errors))
+            .number(0x000a, 2, 0)
+            .number(0x000b, 2, 0)
     }
 
     /// Tape capacity, as LTO drives tell it: of the first two partitions, in mebibytes.

@@ -40,6 +40,15 @@ pub(crate) struct Place {
     pub(crate) record: u64,
 }
 
+/// What a drive did with a cartridge since it was loaded: bytes, and blocks that could not be written or read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Since {
+    written: u64,
+    read: u64,
+    write_errors: u32,
+    read_errors: u32,
+}
+
 #[derive(Debug)]
 pub(crate) struct Drive {
     subject: Subject,
@@ -58,9 +67,8 @@ pub(crate) struct Drive {
     /// The host was told that early warning comes.
     warned: bool,
     pub(crate) totals: Totals,
-    /// Since the cartridge was loaded, in bytes.
-    written: u64,
-    read: u64,
+    /// Since the cartridge was loaded.
+    since: Since,
     /// Seconds that the command takes.
     pub(crate) spent: f64,
     /// What other nexuses have to be told.
@@ -85,8 +93,7 @@ impl Drive {
             alerts: BTreeSet::new(),
             warned: false,
             totals: Totals::default(),
-            written: 0,
-            read: 0,
+            since: Since::default(),
             spent: 0.0,
             raised: Vec::new(),
         }

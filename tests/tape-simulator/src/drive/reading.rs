@@ -91,6 +91,8 @@ impl Drive {
         let partition = cartridge.partition(place.partition).ok_or(Sense::INTERNAL)?;
         let Some(record) = partition.record(place.record) else { return Ok(Found::End) };
         if bad.is_some() {
+            cartridge.chip.read_errors += 1;
+            self.since.read_errors += 1;
             let subject = Subject::Cartridge(cartridge.chip.barcode.clone());
             self.faults.strikes(&subject, &Fault::ReadError { partition: place.partition, block: place.record });
             self.alerts.insert(READ_FAILURE);
@@ -108,7 +110,7 @@ impl Drive {
         }
         let length = u64::from(record.length);
         cartridge.chip.bytes_read += length;
-        self.read += length;
+        self.since.read += length;
         self.totals.bytes_read += length;
         self.spent += self.stream.read(length, &mut self.totals);
         self.stream.answered();

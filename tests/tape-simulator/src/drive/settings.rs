@@ -23,7 +23,7 @@ pub(super) struct Settings {
     pub(super) buffered: bool,
     /// Megabytes before early warning at which a warning comes.
     pub(super) early: u16,
-    compressing: bool,
+    pub(super) compressing: bool,
     pub(super) protection: Protection,
     /// What FORMAT MEDIUM is to make.
     pub(super) wish: Option<Wish>,

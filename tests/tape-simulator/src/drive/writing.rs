@@ -107,7 +107,7 @@ impl Drive {
         self.stream.answered();
         self.place.record += 1;
         self.totals.bytes_written += length;
-        self.written += length;
+        self.since.written += length;
         self.seat.loaded()?.chip.bytes_written += length;
         let used = before + length + OVERHEAD;
         if used > room.warning {
@@ -123,6 +123,8 @@ impl Drive {
         let bad = &Fault::WriteError;
         if self.faults.strikes(&self.subject, bad) || self.faults.strikes(&Subject::Cartridge(barcode), bad) {
             self.alerts.insert(WRITE_FAILURE);
+            self.since.write_errors += 1;
+            self.seat.loaded()?.chip.write_errors += 1;
             return Err(Sense::UNWRITABLE.into());
         }
         Ok(())

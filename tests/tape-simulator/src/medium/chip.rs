@@ -34,6 +34,11 @@ pub(crate) struct Chip {
     pub(crate) formats: u16,
     pub(crate) bytes_written: u64,
     pub(crate) bytes_read: u64,
+    /// Blocks that could not be written, or read.
+    #[serde(default)]
+    pub(crate) write_errors: u32,
+    #[serde(default)]
+    pub(crate) read_errors: u32,
     /// VOLUME CHANGE REFERENCE: another one whenever something was written.
     pub(crate) changes: u32,
     /// Of a cleaning cartridge.
@@ -61,6 +66,8 @@ impl Chip {
             formats: 0,
             bytes_written: 0,
             bytes_read: 0,
+            write_errors: 0,
+            read_errors: 0,
             changes: 1,
             cleanings: CLEANINGS,
             drives: Vec::new(),

@@ -65,16 +65,6 @@ impl Room {
     }
 }
 
-/// Parameters of page 0x17, volume statistics.
-pub mod volume {
-    pub const LOADS: u16 = 0x0001;
-    pub const WRITE_ERRORS: u16 = 0x0004;
-    pub const READ_ERRORS: u16 = 0x0009;
-    /// Megabytes of 1,000,000 bytes over its life.
-    pub const MEGABYTES_WRITTEN: u16 = 0x0010;
-    pub const MEGABYTES_READ: u16 = 0x0011;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

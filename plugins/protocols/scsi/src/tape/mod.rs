@@ -11,6 +11,7 @@ pub mod order;
 mod page;
 mod position;
 pub mod protection;
+pub mod statistics;
 
 pub use density::{DENSITIES, Density, read_densities};
 pub use ended::{Ended, ended};

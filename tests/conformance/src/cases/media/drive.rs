@@ -13,8 +13,49 @@ use crate::content::seeded;
 use crate::stand::Stand;
 use crate::{Check, clause, fails, group, told};
 
-/// Names of counters whose values are decimal.
-const OF_MEDIA: [&str; 3] = ["loads", "mebibytes-written", "mebibytes-read"];
+/// Names of counters whose values are decimal. Those of a medium are of its life, or of the time since it was loaded.
+const OF_MEDIA: [&str; 21] = [
+    "loads",
+    "mebibytes-written",
+    "mebibytes-read",
+    "data-sets-written",
+    "data-sets-read",
+    "recovered-write-errors",
+    "write-errors",
+    "write-servo-errors",
+    "unrecovered-write-servo-errors",
+    "recovered-read-errors",
+    "read-errors",
+    "beginning-passes",
+    "middle-passes",
+    "write-retries",
+    "permanent-write-errors",
+    "suspended-writes",
+    "fatal-suspended-writes",
+    "read-retries",
+    "permanent-read-errors",
+    "suspended-reads",
+    "fatal-suspended-reads",
+];
+const OF_LOADED_MEDIA: [&str; 17] = [
+    "native-capacity",
+    "used-native-capacity",
+    "write-protected",
+    "written-once",
+    "last-load-write-errors",
+    "last-load-read-errors",
+    "last-load-bytes-written",
+    "last-load-bytes-read",
+    "last-load-write-compression",
+    "last-load-read-compression",
+    "write-compression",
+    "read-compression",
+    "compression-enabled",
+    "bytes-from-host",
+    "bytes-to-medium",
+    "bytes-from-medium",
+    "bytes-to-host",
+];
 const OF_DRIVES: [&str; 7] = ["loads", "cleanings", "power-on-hours", "motion-hours", "metres", "write-errors", "read-errors"];
 
 pub fn all() -> Vec<Case> {
@@ -95,6 +136,7 @@ fn numbers(counters: &NamedValues, names: &[&str]) -> anyhow::Result<Vec<(String
 async fn medium_counters(stand: &Stand<'_>) -> Check {
     let mut tape = loaded(stand).await?;
     let before = tape.media.inspect(&tape.drive).await.map_err(told)?;
+    numbers(&before.counters, &OF_LOADED_MEDIA)?;
     let before = numbers(&before.counters, &OF_MEDIA)?;
     tape.media.unload(&tape.drive, &stand.key("unload")).await.map_err(told)?;
     reload(&mut tape).await?;

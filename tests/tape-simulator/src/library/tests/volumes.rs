@@ -103,3 +103,39 @@ async fn every_log_page_that_is_listed_can_be_read() {
     let densities = host.good(0, &[0x44, 1, 0, 0, 0, 0, 0, 1, 0, 0], &[]).await;
     assert_eq!((densities.len(), densities[4]), (56, 0x60));
 }
+
+/// The parameters of a log page that are numbers.
+async fn numbers(host: &Host, page: u8) -> std::collections::BTreeMap<u16, u64> {
+    let data = host.good(0, &[0x4d, 0, page, 0, 0, 0, 0, 0x10, 0, 0], &[]).await;
+    let (mut rest, mut numbers) = (&data[4..], std::collections::BTreeMap::new());
+    while let [a, b, _, length, behind @ ..] = rest {
+        let (value, next) = behind.split_at(usize::from(*length));
+        if value.len() <= 8 {
+            numbers.insert(u16::from_be_bytes([*a, *b]), value.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)));
+        }
+        rest = next;
+    }
+    numbers
+}
+
+#[tokio::test]
+async fn statistics_of_a_cartridge_go_on_where_they_were_and_those_of_a_load_begin_anew() {
+    let host = Host::loaded().await;
+    for _ in 0..3 {
+        host.write(&vec![0; 4_000_000]).await;
+    }
+    host.arm(faults::Subject::Drive(0), faults::Fault::WriteError, Some(1));
+    assert_eq!(host.sense(0, &cdb6(0x0a, 0, 1, 0), b"x").await.0, 3);
+    host.marks(1).await;
+    let told = numbers(&host, 0x17).await;
+    assert_eq!([0x01, 0x04, 0x0c, 0x0e, 0x0f, 0x10, 0x12, 0x13].map(|code| told[&code]), [1, 1, 1, 12, 0, 12, 100, 0]);
+    assert_eq!((told[&0x16], told[&0x17]), (20_000, 12));
+    host.good(ROBOT, &moved(DRIVE, SLOT), &[]).await;
+    host.mount(0).await;
+    host.read().await;
+    let told = numbers(&host, 0x17).await;
+    assert_eq!([0x01, 0x04, 0x0c, 0x0e, 0x0f, 0x10, 0x11, 0x12].map(|code| told[&code]), [2, 1, 0, 0, 4, 12, 4, 0]);
+    let told = numbers(&host, 0x1b).await;
+    assert_eq!([0x00, 0x01, 0x02, 0x03, 0x04, 0x06, 0x08].map(|code| told[&code]), [100, 0, 4, 0, 4, 0, 0]);
+    assert_eq!(numbers(&host, 0x30).await[&0x04], 1);
+}

@@ -36,6 +36,10 @@ pub(super) fn tape() -> Tape {
     }
 }
 
+fn stat() -> TapeStat {
+    TapeStat { log_time: AT, barcode: "one".into(), mounts: Some(3), ..TapeStat::default() }
+}
+
 fn device() -> TapeLibraryDevice {
     TapeLibraryDevice {
         serial: Some("S1".into()),
@@ -128,6 +132,17 @@ impl Tapes for Fake {
     }
     async fn destroy(&self, _: &Caller, at: &Reference) -> Answer<()> {
         self.find("tape_id", at)
+    }
+}
+
+#[async_trait]
+impl TapeStats for Fake {
+    async fn index(&self, _: &Caller, listing: Listing) -> Answer<Page<TapeStat>> {
+        self.list(&listing, stat())
+    }
+    async fn show(&self, _: &Caller, of: TapesOf, at: &Reference) -> Answer<TapeStat> {
+        self.within_tapes(&of)?;
+        self.find("tape_id", at).map(|()| stat())
     }
 }
 

@@ -1,0 +1,120 @@
+//! The spaces of this host put together with those who work on them: the engine of workflows hands steps to them, the doors open and close
+//! their views, and they find their buckets among the targets.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use capstan_catalogue::Catalogue;
+use capstan_domain::Outcome;
+use capstan_domain::ids::{JobId, LocationId, Number, Reference, SpaceId};
+use capstan_domain::site::Site;
+use capstan_domain::space_profile::ManagedSpace;
+use capstan_domain::workflow::{JobEvent, TaskResult, WorkflowJob};
+use capstan_jobs::{AskedDiscovery, Refusal, SpaceWork, StepWork, Submission};
+use capstan_mover::Tree;
+use capstan_spaces::{Settings, Spaces};
+use capstan_stub::RawTree;
+use capstan_workflows::DiscoveryKind;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::managed_spaces::SpaceViews;
+use crate::places::Grounds;
+use crate::refused::Refused;
+use crate::workflow_jobs::{Run, WorkflowEngine};
+
+#[async_trait]
+impl capstan_spaces::Buckets for Grounds {
+    async fn tree(&self, location: LocationId) -> Outcome<Arc<dyn Tree>> {
+        self.bucket(location).await
+    }
+}
+
+/// Spaces, as the engine of workflows and the doors want them. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(crate) struct OpenSpaces {
+    spaces: Spaces,
+    /// Number of the site that this host works for.
+    site: Number,
+}
+
+impl OpenSpaces {
+    pub(crate) fn new(catalogue: Catalogue, grounds: Arc<Grounds>, site: &Site) -> Self {
+        // Only root may show a file system to others without being asked.
+        let for_all = rustix::process::geteuid().is_root();
+        let settings = Settings { site: site.number, for_all, ..Settings::default() };
+        Self { spaces: Spaces::new(catalogue, grounds, settings), site: site.number }
+    }
+
+    pub(crate) async fn close_all(&self) {
+        self.spaces.close_all().await;
+    }
+}
+
+#[async_trait]
+impl SpaceViews for OpenSpaces {
+    /// One that is on other sites alone is theirs to show.
+    async fn open(&self, space: &ManagedSpace) -> Outcome<()> {
+        if !space.sites.contains(&self.site) {
+            return Ok(());
+        }
+        self.spaces.open(space, Path::new(&space.space.directory)).await
+    }
+
+    async fn close(&self, space: SpaceId) -> Outcome<()> {
+        self.spaces.close(space).await
+    }
+}
+
+#[async_trait]
+impl SpaceWork for OpenSpaces {
+    async fn raw(&self, space: SpaceId) -> Outcome<RawTree> {
+        self.spaces.raw(space)
+    }
+
+    async fn step(&self, work: StepWork, results: mpsc::Sender<Vec<TaskResult>>) -> Outcome<()> {
+        let StepWork { space, site, job, task, step, paths, stop } = work;
+        self.spaces.step(capstan_spaces::StepWork { space, site, job, task, step, paths, stop }, results).await
+    }
+}
+
+#[async_trait]
+impl WorkflowEngine for capstan_jobs::WorkflowJobs {
+    async fn submit(&self, run: Run) -> Result<WorkflowJob, Refused> {
+        let discovery = match run.discovery {
+            None => AskedDiscovery::AsDefined,
+            Some(None) => AskedDiscovery::Nothing,
+            Some(Some(name)) => AskedDiscovery::Kind(
+                DiscoveryKind::named(&name)
+                    .ok_or_else(|| Refused::member("discovery", format!("There is no discovery {name:?}.")))?,
+            ),
+        };
+        let submission = Submission {
+            name: None,
+            workflow: Reference::Id(run.workflow.id),
+            site: Some(Reference::Id(run.site.id)),
+            queue: run.queue,
+            space: Some(run.space.space.id),
+            paths: run.paths,
+            discovery,
+            fields: Value::Object(run.fields),
+            include: run.include,
+            exclude: run.exclude,
+            ignore_site_includes: run.ignore_site_includes,
+            ignore_site_excludes: run.ignore_site_excludes,
+            parent: run.parent,
+            owner: run.owner,
+            client_key: run.client_key,
+            schedule: None,
+        };
+        Self::submit(self, &submission).await.map_err(|refusal| match refusal {
+            Refusal::Fields(errors) => Refused::Members(errors),
+            Refusal::Failure(failure) => Refused::Whole(failure),
+        })
+    }
+
+    async fn request(&self, job: JobId, request: JobEvent) -> Outcome<WorkflowJob> {
+        Self::request(self, job, request).await
+    }
+}

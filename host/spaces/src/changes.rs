@@ -1,0 +1,223 @@
+//! What was done to names and files of a space, carried over into the catalogue.
+//!
+//! The tree is the truth: a change says which paths to look at, and what stands there now is recorded, with what the record beside a file
+//! says of its copies. So the same change may be told twice, and late. Copies of what was removed stay where they are, and the catalogue
+//! goes on knowing them under the path that the file had.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use capstan_catalogue::{Held, NewReplica, Record};
+use capstan_domain::ids::LocationId;
+use capstan_domain::{Failure, Outcome};
+use capstan_mover::{Found, Item, ItemKind, Tree as _, names};
+use capstan_space_view::{Change, Known};
+use tokio::sync::mpsc;
+
+use crate::Inner;
+use crate::on_disk::on_disk;
+use crate::opened::{OpenSpace, checked};
+use crate::recorded::{Attributes, Whole, entry, from_the_file};
+
+/// Paths that are looked at and recorded together.
+const TOGETHER: usize = 1000;
+/// Lists of found items between a walk and who records them.
+const WALKED: usize = 4;
+
+/// Durable when it answers.
+pub(crate) async fn record(inner: &Arc<Inner>, space: &Arc<OpenSpace>, told: &[Change]) -> Outcome<()> {
+    if !space.is_home {
+        return Ok(());
+    }
+    let mut changed: Vec<String> = Vec::new();
+    for change in told {
+        match change {
+            Change::Made { at, .. } | Change::Written { at } | Change::Attributes { at } | Change::Linked { at } => {
+                changed.push(at.path.clone());
+            }
+            Change::Exchanged { one, other } => changed.extend([one, other].map(|known: &Known| known.path.clone())),
+            Change::Removed(gone) => {
+                look_again(inner, space, std::mem::take(&mut changed)).await?;
+                changed.extend(gone.path.clone());
+            }
+            Change::Renamed { from, to, .. } => {
+                look_again(inner, space, std::mem::take(&mut changed)).await?;
+                moved(inner, space, from, &to.path).await?;
+            }
+            Change::Unsure => all(inner, space).await?,
+        }
+    }
+    look_again(inner, space, changed).await
+}
+
+/// What stands at these paths is recorded; what does not stand there any more is gone.
+pub(crate) async fn look_again(inner: &Inner, space: &Arc<OpenSpace>, mut paths: Vec<String>) -> Outcome<()> {
+    paths.sort();
+    paths.dedup();
+    for paths in paths.chunks(TOGETHER) {
+        seen(space, paths.to_vec()).await?.write(&inner.catalogue, true).await?;
+    }
+    Ok(())
+}
+
+async fn seen(space: &Arc<OpenSpace>, paths: Vec<String>) -> Outcome<Whole> {
+    let found = space.names.stat_many(&paths).await;
+    let space = Arc::clone(space);
+    on_disk(move || {
+        let mut record = Whole::of(space.tree);
+        for (path, found) in paths.into_iter().zip(found) {
+            match found {
+                Ok(Some(item)) => add(&space, &mut record, &item),
+                Ok(None) => record.gone.push(path),
+                Err(failure) if failure.code.as_deref() == Some("not-a-folder") => record.gone.push(path),
+                Err(failure) => tracing::warn!(%failure, path, "what became of a path could not be looked at"),
+            }
+        }
+        record
+    })
+    .await
+}
+
+fn add(space: &OpenSpace, record: &mut Whole, item: &Item) {
+    if checked(&item.path).is_err() {
+        return;
+    }
+    if item.kind != ItemKind::File {
+        record.entries.extend(entry(space.tree, item));
+        return;
+    }
+    // It may have gone since: then that is told, too.
+    let Ok(look) = space.raw.look(&item.path) else { return };
+    let attributes = Attributes {
+        mode: item.mode.unwrap_or_default(),
+        uid: item.uid.unwrap_or_default(),
+        gid: item.gid.unwrap_or_default(),
+        changed: item.changed.unwrap_or_default(),
+    };
+    from_the_file(record, &item.path, &look, attributes);
+}
+
+/// Something stands under another name now, with all that is below it.
+pub(crate) async fn moved(inner: &Arc<Inner>, space: &Arc<OpenSpace>, from: &str, to: &str) -> Outcome<()> {
+    let Some(item) = space.names.stat(to).await? else { return look_again(inner, space, vec![from.to_owned()]).await };
+    if !matches!(item.kind, ItemKind::Folder { .. }) {
+        return rename(inner, space, vec![(from.to_owned(), to.to_owned())]).await;
+    }
+    let mut pairs = Vec::new();
+    let mut walk = Walk::of(space, to);
+    while let Some(found) = walk.next().await {
+        for item in found {
+            let Some(below) = names::below(&item.path, to) else { continue };
+            pairs.push((names::join(from, below), item.path));
+        }
+        if pairs.len() >= TOGETHER {
+            rename(inner, space, std::mem::take(&mut pairs)).await?;
+        }
+    }
+    walk.end().await?;
+    rename(inner, space, pairs).await?;
+    look_again(inner, space, vec![from.to_owned()]).await
+}
+
+/// Each from its old path to its new one. The copies of a file go with it; a copy that another file counts on stays known under its own.
+async fn rename(inner: &Arc<Inner>, space: &Arc<OpenSpace>, pairs: Vec<(String, String)>) -> Outcome<()> {
+    for pairs in pairs.chunks(TOGETHER) {
+        let (from, to): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
+        // Looked at first: once their old names are forgotten, the records beside them are what is known of their copies.
+        let mut now = seen(space, to.clone()).await?;
+        let held = inner.catalogue.replicas_at(space.tree, &from).await?;
+        let mut keys: BTreeMap<LocationId, Vec<String>> = BTreeMap::new();
+        for held in &held {
+            keys.entry(held.replica.location).or_default().push(held.replica.key.clone());
+        }
+        let mut forgotten = Vec::new();
+        for (location, mut keys) in keys {
+            let others = inner.catalogue.copied_from(location, &keys).await?;
+            keys.retain(|key| {
+                !others.iter().any(|other| other.key == *key && (other.tree != space.tree || !from.contains(&other.path)))
+            });
+            // Only those that the files under their new names still name.
+            keys.retain(|key| now.beside.iter().any(|copy| copy.location == location && copy.key == *key));
+            forgotten.push((location, keys));
+        }
+        let names: HashMap<&str, &String> = from.iter().map(String::as_str).zip(&to).collect();
+        for held in held {
+            let is_going = |(location, keys): &(LocationId, Vec<String>)| {
+                *location == held.replica.location && keys.contains(&held.replica.key)
+            };
+            if let Some(to) = names.get(held.path.as_str()).filter(|_| forgotten.iter().any(is_going)) {
+                now.replicas.push(replica_at(to, held));
+            }
+        }
+        let record = Record { forgotten, gone: vec![(space.tree, from)], ..Record::default() };
+        inner.catalogue.record(record).await?;
+        now.write(&inner.catalogue, true).await?;
+    }
+    Ok(())
+}
+
+/// A copy as it was recorded, of the same file under another name.
+fn replica_at(path: &str, held: Held) -> NewReplica {
+    let replica = held.replica;
+    NewReplica {
+        path: path.to_owned(),
+        location: replica.location,
+        key: replica.key,
+        size: replica.size,
+        modified: held.modified,
+        etag: replica.etag,
+        version: replica.version,
+        blake3: replica.blake3,
+        subtrees: replica.subtrees,
+        verified: replica.verified,
+    }
+}
+
+/// Everything that stands in the tree. What is not there any more is found by the next look at what is recorded.
+async fn all(inner: &Inner, space: &Arc<OpenSpace>) -> Outcome<()> {
+    let mut walk = Walk::of(space, "");
+    while let Some(found) = walk.next().await {
+        let at = Arc::clone(space);
+        let record = on_disk(move || {
+            let mut record = Whole::of(at.tree);
+            found.iter().filter(|item| !item.path.is_empty()).for_each(|item| add(&at, &mut record, item));
+            record
+        })
+        .await?;
+        if !record.is_empty() {
+            record.write(&inner.catalogue, true).await?;
+        }
+    }
+    walk.end().await
+}
+
+/// What stands at and below a path, folders before what is in them.
+pub(crate) struct Walk {
+    found: mpsc::Receiver<Vec<Found>>,
+    walking: tokio::task::JoinHandle<Outcome<()>>,
+}
+
+impl Walk {
+    pub(crate) fn of(space: &OpenSpace, start: &str) -> Self {
+        let (send, found) = mpsc::channel(WALKED);
+        let (tree, start) = (Arc::clone(&space.names), start.to_owned());
+        Self { found, walking: tokio::spawn(async move { tree.walk(&start, send).await }) }
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Vec<Item>> {
+        let found = self.found.recv().await?;
+        let item = |found| match found {
+            Found::Item(item) => Some(item),
+            Found::Failed { path, failure } => {
+                tracing::warn!(%failure, path, "a path of a space could not be looked at");
+                None
+            }
+        };
+        Some(found.into_iter().filter_map(item).collect())
+    }
+
+    /// After the last.
+    pub(crate) async fn end(self) -> Outcome<()> {
+        self.walking.await.map_err(|error| Failure::host("A walk through a space broke off", error))?
+    }
+}

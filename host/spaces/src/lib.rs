@@ -1,0 +1,145 @@
+//! What is done with the files of a space: stored in buckets, made stubs, brought back, made anew, moved, removed.
+//!
+//! Below this are a file that may be a stub (`capstan_stub`), a bucket as a tree (`capstan_mover`), the mounted view
+//! (`capstan_space_view`) and the catalogue; here they meet. The order of every work is that of D2: the content goes to the bucket and
+//! is read back from there, the copy is recorded durably, and only then does it leave the disk; a removal goes the other way. The
+//! state of a file stands beside it and in the catalogue: a worker that died between the two leaves what the next one settles, since
+//! a stub that is found is recorded from its own record.
+//!
+//! A space has one tree in the catalogue, whatever sites it is on. The states that are recorded are those of its first site; what lies on
+//! the others is told by the records beside their files, and steps there record copies only.
+//!
+//! A file's copy stands under its own path in the bucket. Two files never share a copy unless their contents are the same: what differs
+//! stays, and the other is stored beside it, unless the step says that it is to be replaced and no other file rests on it.
+
+mod changes;
+mod copies;
+mod on_disk;
+mod opened;
+mod pace;
+mod recall;
+mod recorded;
+mod routes;
+mod settings;
+mod step;
+#[cfg(test)]
+mod tests;
+mod uploads;
+mod view;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use capstan_catalogue::Catalogue;
+use capstan_domain::failure::Blame;
+use capstan_domain::ids::{JobId, LocationId, Number, SpaceId, TaskId};
+use capstan_domain::space_profile::ManagedSpace;
+use capstan_domain::workflow::{TaskPath, TaskResult};
+use capstan_domain::{Failure, Kind, Outcome};
+use capstan_stub::RawTree;
+use capstan_workflows::Step;
+use tokio::sync::{mpsc, watch};
+
+pub use settings::{Limits, Settings};
+
+use crate::opened::OpenSpace;
+
+/// Where buckets are found.
+#[async_trait]
+pub trait Buckets: Send + Sync + 'static {
+    /// A bucket's tree, its folder already applied: the tree's root is where the copies of a space's files begin.
+    async fn tree(&self, location: LocationId) -> Outcome<Arc<dyn capstan_mover::Tree>>;
+}
+
+/// One task: a step, and the paths that it is to be taken with.
+#[derive(Clone, Debug)]
+pub struct StepWork {
+    pub space: SpaceId,
+    /// Number of the site that it is done on.
+    pub site: Number,
+    pub job: JobId,
+    pub task: TaskId,
+    pub step: Step,
+    /// A result names a path by its index here.
+    pub paths: Vec<TaskPath>,
+    /// True: what is under way is broken off between files.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Spaces {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) catalogue: Catalogue,
+    pub(crate) buckets: Arc<dyn Buckets>,
+    pub(crate) settings: Settings,
+    open: Mutex<HashMap<SpaceId, Arc<OpenSpace>>>,
+}
+
+impl Spaces {
+    pub fn new(catalogue: Catalogue, buckets: Arc<dyn Buckets>, settings: Settings) -> Self {
+        Self { inner: Arc::new(Inner { catalogue, buckets, settings, open: Mutex::default() }) }
+    }
+
+    /// Opens the raw tree in the directory `raw`, made if absent, puts right what a dead worker left, and mounts the view at the
+    /// profile's mountpoint, if there is one. Nothing, when it is open. Fails with `Denied` (`not-private`) when others may enter the
+    /// directory, with `Unsupported` when its file system cannot hold stubs.
+    pub async fn open(&self, space: &ManagedSpace, raw: &Path) -> Outcome<()> {
+        if self.inner.space(space.space.id).is_ok() {
+            return Ok(());
+        }
+        let opened = OpenSpace::open(&self.inner, space, raw).await?;
+        self.inner.spaces().insert(space.space.id, opened);
+        Ok(())
+    }
+
+    /// Unmounts the view and lets the tree go. Steps that are under way end as they would. Nothing, when it is not open.
+    pub async fn close(&self, space: SpaceId) -> Outcome<()> {
+        let opened = self.inner.spaces().remove(&space);
+        match opened {
+            Some(opened) => opened.unmount().await,
+            None => Ok(()),
+        }
+    }
+
+    /// All that are open; what cannot be unmounted is told to the log.
+    pub async fn close_all(&self) {
+        let all: Vec<SpaceId> = self.inner.spaces().keys().copied().collect();
+        for space in all {
+            if let Err(failure) = self.close(space).await {
+                tracing::warn!(%space, %failure, "a space could not be closed well");
+            }
+        }
+    }
+
+    pub fn raw(&self, space: SpaceId) -> Outcome<RawTree> {
+        Ok(self.inner.space(space)?.raw.clone())
+    }
+
+    /// Takes the step with every path. Results come as they are known, each path's once; one that has none was not dealt with. A path's
+    /// own failure is its result; an error here means that the step could not go on: stopped (`Cancelled`), the bucket away, the
+    /// catalogue gone. It may be taken again with the same paths: what is done is found done.
+    pub async fn step(&self, work: StepWork, results: mpsc::Sender<Vec<TaskResult>>) -> Outcome<()> {
+        step::run(Arc::clone(&self.inner), work, results).await
+    }
+}
+
+impl Inner {
+    pub(crate) fn space(&self, id: SpaceId) -> Outcome<Arc<OpenSpace>> {
+        self.spaces().get(&id).cloned().ok_or_else(|| {
+            Failure::new(Kind::Unavailable, "The space is not open on this host")
+                .with_blame(Blame::Host)
+                .with_code("space-not-open")
+                .with_next_step("Give the task to a worker of a site that the space is on.")
+        })
+    }
+
+    fn spaces(&self) -> std::sync::MutexGuard<'_, HashMap<SpaceId, Arc<OpenSpace>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,105 @@
+//! What the catalogue is told of a recall: that it began, how it ended; and copies that go with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_catalogue::{CopiedFrom, Record};
+use capstan_domain::file_state::{FileState, NewFileState};
+use capstan_domain::ids::LocationId;
+use capstan_domain::{Failure, Outcome};
+use capstan_mover::Item;
+use capstan_stub::{Access, ForWriting, Place};
+
+use super::Begun;
+use crate::Inner;
+use crate::copies::item_of;
+use crate::on_disk::on_disk;
+use crate::opened::OpenSpace;
+use crate::routes::Routes;
+
+pub(super) async fn coming(inner: &Inner, begun: &Begun) {
+    set(inner, &begun.space, vec![state(begun, FileState::Recalling, None)]).await;
+}
+
+pub(super) async fn told(inner: &Arc<Inner>, begun: &Begun, outcome: Outcome<()>) {
+    match outcome {
+        Ok(()) => {
+            if begun.path.is_empty() {
+                return;
+            }
+            set(inner, &begun.space, vec![state(begun, FileState::Premigrated, None)]).await;
+            if let Err(failure) = ended(inner, &begun.space, &begun.path, false).await {
+                tracing::warn!(%failure, path = begun.path, "the copies of a file that is back could not be deleted");
+            }
+        }
+        Err(failure) => set(inner, &begun.space, vec![state(begun, FileState::Migrated, Some(failure))]).await,
+    }
+}
+
+fn state(begun: &Begun, state: FileState, failure: Option<Failure>) -> NewFileState {
+    let leading = if state.is_here() { 0 } else { begun.leading };
+    NewFileState { path: begun.path.clone(), state, replica: None, leading, failure }
+}
+
+/// The file is the truth: what could not be recorded is found out later.
+async fn set(inner: &Inner, space: &OpenSpace, states: Vec<NewFileState>) {
+    let states: Vec<_> = states.into_iter().filter(|state| !state.path.is_empty()).collect();
+    if !space.is_home || states.is_empty() {
+        return;
+    }
+    if let Err(failure) = inner.catalogue.set_file_states(space.tree, states).await {
+        tracing::warn!(%failure, space = %space.id, "the states of files that were recalled could not be recorded");
+    }
+}
+
+/// A file is back: its copies go where its external target says so, or, with `all`, wherever they are.
+pub(crate) async fn ended(inner: &Arc<Inner>, space: &Arc<OpenSpace>, path: &str, all: bool) -> Outcome<()> {
+    let look = on_disk({
+        let (raw, path) = (space.raw.clone(), path.to_owned());
+        move || raw.look(&path)
+    })
+    .await??;
+    let Some(record) = look.record().filter(|_| look.is_data()) else { return Ok(()) };
+    let routes = Routes::load(&inner.catalogue, space.id, inner.settings.site, None).await?;
+    let absolute = space.absolute(path);
+    let going = |place: &&Place| all || routes.deletes_on_recall(&absolute, place.location);
+    let going: Vec<Place> = record.content.places.iter().filter(going).cloned().collect();
+    if going.is_empty() { Ok(()) } else { forget_copies(inner, space, path, &going).await }
+}
+
+/// First nobody counts on them, then they go. The content is here, durably; a copy that another file counts on stays.
+async fn forget_copies(inner: &Inner, space: &OpenSpace, path: &str, places: &[Place]) -> Outcome<()> {
+    let ready = on_disk({
+        let (raw, path) = (space.raw.clone(), path.to_owned());
+        move || raw.file(&path, Access::Write)?.invalidate()
+    })
+    .await??;
+    if ready == ForWriting::RecallFirst {
+        return Ok(());
+    }
+    let mut by_location: BTreeMap<LocationId, Vec<String>> = BTreeMap::new();
+    for place in places {
+        by_location.entry(place.location).or_default().push(place.name.clone());
+    }
+    for (location, keys) in by_location {
+        let shared = inner.catalogue.copied_from(location, &keys).await?;
+        let is_shared = |key: &String| {
+            shared.iter().any(|from: &CopiedFrom| from.key == *key && (from.tree != space.tree || from.path != path))
+        };
+        let own: Vec<String> = keys.into_iter().filter(|key| !is_shared(key)).collect();
+        let resident =
+            NewFileState { path: path.to_owned(), state: FileState::Resident, replica: None, leading: 0, failure: None };
+        let record = Record {
+            forgotten: vec![(location, own.clone())],
+            states: if space.is_home { vec![(space.tree, vec![resident])] } else { Vec::new() },
+            ..Record::default()
+        };
+        inner.catalogue.record(record).await?;
+        let tree = inner.buckets.tree(location).await?;
+        let items: Vec<Item> = own.iter().map(|key| item_of(key, 0, capstan_domain::time::Timestamp::default())).collect();
+        let attempt = format!("forget-{}", space.id);
+        tree.remove(&items, false, &attempt).await.into_iter().collect::<Outcome<()>>()?;
+        tree.sync().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Through the mounted view: it takes root and /dev/fuse.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use capstan_domain::entry::Tree;
+use capstan_domain::file_state::FileState;
+use capstan_domain::space_profile::SpaceProfile;
+use capstan_stub::State;
+
+use super::{World, bytes, is_stub};
+
+const LARGE: usize = (40 << 20) + 99;
+
+/// With its view mounted; none where the machine has no FUSE.
+async fn viewed() -> Option<(World, PathBuf)> {
+    if !Path::new("/dev/fuse").exists() {
+        assert!(std::env::var_os("CAPSTAN_TEST_REQUIRE_SERVERS").is_none(), "/dev/fuse is missing");
+        eprintln!("SKIPPED: /dev/fuse is missing");
+        return None;
+    }
+    let mut world = World::new().await;
+    let view = world.raw.with_file_name("view");
+    world.spaces.close(world.id()).await.unwrap();
+    let profile = SpaceProfile { mountpoint: Some(view.to_str().unwrap().to_owned()), ..SpaceProfile::default() };
+    world.space = world.catalogue.set_space_profile(world.id(), &profile, None).await.unwrap();
+    world.spaces.open(&world.space, &world.raw).await.unwrap();
+    world.tree = world.spaces.raw(world.id()).unwrap();
+    Some((world, view))
+}
+
+async fn read(path: PathBuf) -> std::io::Result<Vec<u8>> {
+    tokio::task::spawn_blocking(move || std::fs::read(path)).await.unwrap()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// Waits until the catalogue says so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so().await {
+        assert!(since.elapsed() < Duration::from_secs(30), "it never came to it: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stub_that_is_read_comes_back_and_the_catalogue_knows() {
+    let Some((world, view)) = viewed().await else { return };
+    world.write("small", &bytes(5000, 1));
+    world.write("large", &bytes(LARGE, 2));
+    world.migrate(&["small", "large"]).await;
+    let many = (0..8).map(|_| tokio::spawn(read(view.join("large"))));
+    for one in many.collect::<Vec<_>>() {
+        assert!(one.await.unwrap().unwrap() == bytes(LARGE, 2));
+    }
+    assert!(read(view.join("small")).await.unwrap() == bytes(5000, 1));
+    for name in ["small", "large"] {
+        until(name, async || world.state(name).await.unwrap().state == FileState::Premigrated).await;
+        assert!(matches!(world.look(name).state, State::Premigrated(_)));
+    }
+    world.spaces.close(world.id()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_is_wrong_is_an_error_and_never_other_bytes() {
+    let Some((world, view)) = viewed().await else { return };
+    world.write("f", &bytes(LARGE, 3));
+    world.migrate(&["f"]).await;
+    super::spoil(&world.buckets[0].join("f"));
+    assert!(read(view.join("f")).await.is_err());
+    until("a stub", async || is_stub(&world, "f")).await;
+    world.spaces.close(world.id()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_through_the_view_is_carried_over() {
+    let Some((world, view)) = viewed().await else { return };
+    world.write("stub", &bytes(5000, 4));
+    world.migrate(&["stub"]).await;
+    let at = view.clone();
+    blocking(move || {
+        std::fs::create_dir(at.join("d")).unwrap();
+        std::fs::write(at.join("d/new"), b"new").unwrap();
+        std::fs::rename(at.join("stub"), at.join("d/stub")).unwrap();
+    })
+    .await;
+    let tree = Tree::Space(world.id());
+    until("made", async || world.catalogue.entry_at(tree, "d/new").await.is_ok_and(|entry| entry.size == 3)).await;
+    until("renamed", async || world.state("d/stub").await.is_some_and(|file| file.state == FileState::Migrated)).await;
+    until("not there", async || world.catalogue.entry_at(tree, "stub").await.is_err()).await;
+    let at = view.clone();
+    blocking(move || std::fs::write(at.join("d/stub"), b"other").unwrap()).await;
+    until("written", async || world.state("d/stub").await.is_none()).await;
+    world.migrate(&["d/stub"]).await;
+    assert_eq!(read(view.join("d/stub")).await.unwrap(), b"other");
+    let at = view.clone();
+    blocking(move || std::fs::remove_file(at.join("d/new")).unwrap()).await;
+    until("removed", async || world.catalogue.entry_at(tree, "d/new").await.is_err()).await;
+    world.spaces.close(world.id()).await.unwrap();
+}
