@@ -215,9 +215,10 @@ impl Grounds {
                 let tree = FileTree::new(id, Some(location.id), location.name.clone(), prefix, files, &capabilities);
                 Ok(Arc::new(tree.planned_by(connection.media())))
             }
-            None => {
-                Err(Failure::unsupported(format!("the plugin of location {} holds neither objects nor files", location.name)))
-            }
+            // One that does not run has no facet at all; it says why itself.
+            None => Err(connection.probe().await.err().unwrap_or_else(|| {
+                Failure::unsupported(format!("the plugin of location {} holds neither objects nor files", location.name))
+            })),
         }
     }
 }

@@ -177,7 +177,7 @@ impl App {
             tags,
             tape_drives: TapeDrives::new(catalogue.clone(), audit.clone()),
             targets,
-            workflow_jobs: WorkflowJobs::new(catalogue.clone(), audit.clone(), Some(Arc::new(workflow_engine.clone()))),
+            workflow_jobs: WorkflowJobs::new(catalogue.clone(), audit.clone(), Arc::new(workflow_engine.clone())),
             workflows,
             audit,
             catalogue,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use capstan_catalogue::{Catalogue, InputHead};
-use capstan_domain::failure::{Blame, Kind};
+use capstan_domain::failure::Kind;
 use capstan_domain::identity::Caller;
 use capstan_domain::ids::{JobId, Number};
 use capstan_domain::listing::{Listing, Operator, Page};
@@ -87,11 +87,11 @@ pub struct WorkflowJobs {
     catalogue: Catalogue,
     audit: Audit,
     /// None: this host runs no workflows.
-    engine: Option<Arc<dyn WorkflowEngine>>,
+    engine: Arc<dyn WorkflowEngine>,
 }
 
 impl WorkflowJobs {
-    pub(crate) fn new(catalogue: Catalogue, audit: Audit, engine: Option<Arc<dyn WorkflowEngine>>) -> Self {
+    pub(crate) fn new(catalogue: Catalogue, audit: Audit, engine: Arc<dyn WorkflowEngine>) -> Self {
         Self { catalogue, audit, engine }
     }
 
@@ -99,7 +99,6 @@ impl WorkflowJobs {
     /// What is wrong with the run, by member: names that nothing has, paths that are in no space of the site which the caller may look
     /// at, or in several; and what the engine finds.
     pub async fn start(&self, caller: &Caller, wish: RunWish) -> Result<WorkflowJob, Refused> {
-        let engine = self.engine()?;
         let (workflow, site) = self.named(&wish).await?;
         if let Some(queue) = &wish.queue {
             self.catalogue.queue_of_site(site.number, Some(queue)).await.map_err(|failure| match failure.kind {
@@ -128,7 +127,7 @@ impl WorkflowJobs {
             owner,
             client_key: caller.key,
         };
-        let job = engine.submit(run).await?;
+        let job = self.engine.submit(run).await?;
         let detail = json!({ "number": job.number, "workflow": job.workflow, "site": job.site_name });
         self.audit.done(caller, "start", "job", &job.name, detail).await?;
         Ok(job)
@@ -136,7 +135,7 @@ impl WorkflowJobs {
 
     pub async fn request(&self, caller: &Caller, number: Number, request: JobEvent) -> Outcome<WorkflowJob> {
         let job = self.catalogue.workflow_job(number).await?;
-        let job = self.engine()?.request(job.id, request).await?;
+        let job = self.engine.request(job.id, request).await?;
         let detail = json!({ "number": number, "request": format!("{request:?}").to_lowercase() });
         self.audit.done(caller, "request", "job", &job.name, detail).await?;
         Ok(job)
@@ -272,12 +271,6 @@ impl WorkflowJobs {
             Err(failure) if failure.kind == Kind::NotFound => Err(missing()),
             found => Ok(found.map(|_| ())?),
         }
-    }
-
-    fn engine(&self) -> Outcome<&Arc<dyn WorkflowEngine>> {
-        self.engine.as_ref().ok_or_else(|| {
-            Failure::new(Kind::Unavailable, "this host runs no workflows").with_code("no-engine").with_blame(Blame::Host)
-        })
     }
 }
 

@@ -68,6 +68,7 @@ const NOUNS: &[(&str, Noun)] = &[
     ("tags", Noun::Tag),
     ("tape_drives", Noun::TapeDrive),
     ("tape_libraries", Noun::TapeLibrary),
+    ("tape_stats", Noun::Tape),
     ("tapes", Noun::Tape),
     ("targets", Noun::Target),
     ("task_destinations", Noun::Definition),

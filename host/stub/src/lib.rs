@@ -62,7 +62,7 @@ pub use migrate::{MIGRATE_TOGETHER, Migrated, Wanted};
 pub use path::{OWN_PREFIX, is_own, is_temporary};
 pub use proof::{Proof, VerifiedCopy};
 pub use recall::{FINISH_TOGETHER, Filling, PIECE, Piece, READ_BYTES};
-pub use record::{Content, Identity, Place, RECORD_BYTES, RECORD_NAME, Record, Stage, Unreadable};
+pub use record::{Content, Identity, Place, RECORD_BYTES, RECORD_NAME, Record, Stage, Unreadable, content_is_here};
 pub use repair::{Repaired, Verdict};
 pub use reverse::{Existing, NewStub};
 pub use tree::{Access, RawTree};

@@ -137,6 +137,16 @@ fn read(length: Result<usize, Errno>, room: &[u8]) -> Result<Option<Result<Recor
     }
 }
 
+/// Whether an open file's bytes are all its own: no record says that they lie elsewhere. For whoever reads files without knowing of
+/// spaces; what cannot be read of a record is not taken for a file that is here.
+pub fn content_is_here(handle: impl AsFd) -> Result<bool, Errno> {
+    Ok(match of(handle)? {
+        None => true,
+        Some(Ok(record)) => record.stage == Stage::Premigrated,
+        Some(Err(Unreadable::Damaged | Unreadable::Newer(_))) => false,
+    })
+}
+
 /// Replaces the record at once or not at all, as the file system's journal has it.
 pub(crate) fn write(handle: impl AsFd, record: &Record, shown: &str) -> Outcome<()> {
     rustix::fs::fsetxattr(handle, RECORD_NAME, &encoding::encode(record), XattrFlags::empty()).map_err(|errno| match errno {

@@ -45,6 +45,12 @@ impl HubSpace {
         let site = sites.pointer("/results/0/name").and_then(Value::as_str).context("no site")?.to_owned();
         let mountpoint = host.data().join(format!("view-of-{name}"));
         let made = client.post("/api/buckets/", bucket)?;
+        if let Some(folder) = bucket.get("migration_target_folder").filter(|_| bucket["storage_type"] == "FS") {
+            // A directory of the host is never granted by naming it.
+            let power = json!({ "to": "directory", "root": "root", "path": folder, "write": true });
+            let target = format!("bucket:{}", bucket["name"].as_str().unwrap_or_default());
+            client.post("/capstan/v1/grants", &json!({ "target": target, "power": power }))?;
+        }
         client.post("/api/spaces/", &json!({ "name": name, "mountpoint": mountpoint, "sites": [site] }))?;
         let target =
             json!({ "name": name, "local_file_regex": ".*", "space": { "name": name }, "bucket_instance": made.get("id") });

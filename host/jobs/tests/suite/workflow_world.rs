@@ -271,6 +271,7 @@ pub(crate) fn call(workflow: &str, paths: &[&str]) -> Submission {
         ignore_site_excludes: false,
         owner: JobOwner::System,
         client_key: None,
+        parent: None,
         schedule: None,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use capstan_domain::content::{Body, Content, Source};
-use capstan_domain::failure::{Kind, Retry};
+use capstan_domain::failure::{Blame, Kind, Retry};
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
@@ -134,13 +134,17 @@ fn open_file(parents: &mut Parents<'_>, path: &str) -> Outcome<(OwnedFd, Item)> 
         let file = rustix::fs::openat(&parent, os(&name), flags, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;
         let item = item_of(&parent, &name, path.to_owned(), &stat)?;
-        Ok((file, item))
+        let here = capstan_stub::content_is_here(&file)?;
+        Ok((file, item, here))
     };
-    let (file, item) = open(parents).map_err(|errno| match errno {
+    let (file, item, here) = open(parents).map_err(|errno| match errno {
         Errno::NOENT => gone(path),
         errno => fault::of(errno, path),
     })?;
-    if item.kind == ItemKind::File { Ok((file, item)) } else { Err(changed(path)) }
+    if item.kind != ItemKind::File {
+        return Err(changed(path));
+    }
+    if here { Ok((file, item)) } else { Err(elsewhere(path)) }
 }
 
 /// Neighbours share pieces of memory: one for each file costs more than reading it.
@@ -299,6 +303,15 @@ pub(crate) fn changed(path: &str) -> Failure {
         .with_code("source-changed")
         .with_retry(Retry::AtOnce)
         .with_next_step("Run the task again once nobody writes to the file.")
+}
+
+/// A stub of a space: what its blocks hold are zeros, and no content.
+fn elsewhere(path: &str) -> Failure {
+    Failure::new(Kind::Offline, format!("The content of {path:?} lies elsewhere: only its name is in this folder of a space"))
+        .with_code("migrated")
+        .with_retry(Retry::Never)
+        .with_blame(Blame::Caller)
+        .with_next_step("Read it through the mountpoint of its space, or recall it first.")
 }
 
 pub(crate) fn gone(path: &str) -> Failure {
