@@ -30,7 +30,8 @@ impl Catalogue {
             let values = || chunk.iter().map(|job| Value::from(*job));
             let counts = format!("SELECT job, max(position) + 1 FROM job_inputs WHERE job IN ({marks}) GROUP BY job");
             for mut row in connection.all(sql(counts).bind_all(values())).await? {
-                heads.entry(row.take()?).or_default().count = row.take()?;
+                let job = row.take()?;
+                heads.entry(job).or_default().count = row.take()?;
             }
             let first =
                 format!("SELECT job, path FROM job_inputs WHERE job IN ({marks}) AND position < {most} ORDER BY job, position");

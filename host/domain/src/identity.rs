@@ -95,7 +95,8 @@ impl Role {
         match (self, noun) {
             (Self::Administrator, _) | (_, "api_keys" | "own_password") => true,
             (Self::Member, _) | (_, "users" | "groups" | "audit") => false,
-            (Self::Operator, "plugins" | "grants") => looks,
+            // Anywhere in the directories of the host.
+            (Self::Operator, "plugins" | "grants" | "mounts") => looks,
             (Self::Operator, _) => verb != "get_secret_key",
             (Self::Reader, _) => looks,
         }
@@ -280,6 +281,7 @@ mod tests {
                 && !reader.may("audit", "index")
         );
         assert!(operator.may("tasks", "action") && operator.may("pools", "mount") && operator.may("plugins", "show"));
+        assert!(operator.may("mounts", "index") && !operator.may("mounts", "create") && !operator.may("mounts", "destroy"));
         assert!(!operator.may("plugins", "create") && !operator.may("users", "index") && !operator.may("grants", "create"));
         assert!(!operator.may("cloud_connectors", "get_secret_key"));
         assert!(reader.may("api_keys", "create"));
