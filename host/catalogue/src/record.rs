@@ -14,6 +14,7 @@ use crate::metrics::counted;
 use crate::outcome::put_outcomes;
 use crate::paths::{CHUNK, Memory, numbers};
 use crate::query::{Row, Value, sql};
+use crate::removed_file::put_removed;
 use crate::replica::{NewReplica, forget_replicas, put_replicas};
 use crate::tree::hold_tree;
 use crate::upsert::{Totals, count, upsert};
@@ -27,6 +28,8 @@ pub struct Record {
     pub forgotten: Vec<(LocationId, Vec<String>)>,
     /// Paths that are no longer in their tree. With a replica left the entry stays, not resident.
     pub gone: Vec<(Tree, Vec<String>)>,
+    /// Of those, what somebody removed: its copies go once the recycle window is over (D6).
+    pub removed: Vec<(Tree, Vec<String>)>,
     /// States of files, which may rest on the replicas above.
     pub states: Vec<(Tree, Vec<NewFileState>)>,
     pub outcomes: Vec<PathOutcome>,
@@ -51,6 +54,9 @@ impl Catalogue {
                 }
                 for (tree, paths) in &record.gone {
                     remove(connection, *tree, paths).await?;
+                }
+                for (tree, paths) in &record.removed {
+                    put_removed(connection, *tree, paths).await?;
                 }
                 for (tree, states) in &record.states {
                     put_states(connection, *tree, states).await?;
