@@ -19,6 +19,9 @@ use crate::replica::{NewReplica, forget_replicas, put_replicas};
 use crate::tree::hold_tree;
 use crate::upsert::{Totals, count, upsert};
 
+/// Of entries, the folders that nothing stands in.
+const EMPTY_FOLDERS: &str = "kind = 'folder' AND NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent = entries.number)";
+
 /// Applied in the order of the fields.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
@@ -99,19 +102,23 @@ async fn remove(connection: &mut Connection, tree: Tree, paths: &[String]) -> Ou
         );
         change.resident -= left(connection.all(sql(text).bind_all(values())).await?)?;
         // A folder that something still stands in is not gone; one statement takes the files, the next the folders they leave empty.
-        for which in
-            ["kind <> 'folder'", "kind = 'folder' AND NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent = entries.number)"]
-        {
+        for which in ["kind <> 'folder'", EMPTY_FOLDERS] {
             let text = format!(
                 "DELETE FROM entries WHERE number IN ({marks}) AND {which} \
                  AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = entries.number) RETURNING kind, size, resident"
             );
-            let mut gone = Totals::default();
-            for mut row in connection.all(sql(text).bind_all(values())).await? {
-                let kind: EntryKind = row.word()?;
-                gone.add(kind, row.take()?, row.take()?);
+            // Folders that stand in each other go one level at a time.
+            loop {
+                let mut gone = Totals::default();
+                for mut row in connection.all(sql(text.clone()).bind_all(values())).await? {
+                    let kind: EntryKind = row.word()?;
+                    gone.add(kind, row.take()?, row.take()?);
+                }
+                change.minus(&gone);
+                if gone.entries == 0 || which != EMPTY_FOLDERS {
+                    break;
+                }
             }
-            change.minus(&gone);
         }
     }
     count(connection, row, &change).await
