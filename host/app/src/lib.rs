@@ -106,4 +106,5 @@ pub struct App {
     pub(crate) drains: tokio::task::JoinHandle<()>,
     pub(crate) events: tokio::task::JoinHandle<()>,
     pub(crate) lookout: tokio::task::JoinHandle<()>,
+    pub(crate) purges: tokio::task::JoinHandle<()>,
 }

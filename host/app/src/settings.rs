@@ -99,6 +99,14 @@ pub struct CatalogueSettings {
 pub struct SpaceSettings {
     /// Directories under which spaces may be made, besides the one in the data directory.
     pub roots: Vec<PathBuf>,
+    /// Days that the copies of a removed file stay in their buckets; none: 7.
+    pub recycle_days: Option<u16>,
+}
+
+impl SpaceSettings {
+    pub(crate) fn recycle(&self) -> Duration {
+        self.recycle_days.map_or(capstan_spaces::RECYCLE, |days| Duration::from_secs(u64::from(days) * 24 * 60 * 60))
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use capstan_catalogue::Catalogue;
@@ -10,6 +11,7 @@ use capstan_domain::Outcome;
 use capstan_domain::ids::{JobId, LocationId, Number, Reference, SpaceId};
 use capstan_domain::site::Site;
 use capstan_domain::space_profile::ManagedSpace;
+use capstan_domain::time::Timestamp;
 use capstan_domain::workflow::{JobEvent, TaskResult, WorkflowJob};
 use capstan_jobs::{AskedDiscovery, Refusal, SpaceWork, StepWork, Submission};
 use capstan_mover::Tree;
@@ -23,6 +25,9 @@ use crate::managed_spaces::SpaceViews;
 use crate::places::Grounds;
 use crate::refused::Refused;
 use crate::workflow_jobs::{Run, WorkflowEngine};
+
+/// Between two purges: each walks the whole tree of a space that has something to purge.
+const PURGE_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 #[async_trait]
 impl capstan_spaces::Buckets for Grounds {
@@ -40,11 +45,26 @@ pub(crate) struct OpenSpaces {
 }
 
 impl OpenSpaces {
-    pub(crate) fn new(catalogue: Catalogue, grounds: Arc<Grounds>, site: &Site) -> Self {
+    /// `recycle`: how long the copies of removed files stay.
+    pub(crate) fn new(catalogue: Catalogue, grounds: Arc<Grounds>, site: &Site, recycle: Duration) -> Self {
         // Only root may show a file system to others without being asked.
         let for_all = rustix::process::geteuid().is_root();
-        let settings = Settings { site: site.number, for_all, ..Settings::default() };
+        let settings = Settings { site: site.number, recycle, for_all, ..Settings::default() };
         Self { spaces: Spaces::new(catalogue, grounds, settings), site: site.number }
+    }
+
+    /// Lets the copies of removed files go once their time is over, for as long as the host runs.
+    pub(crate) async fn purge_removed(self) {
+        loop {
+            tokio::time::sleep(PURGE_PAUSE).await;
+            match self.spaces.purge(Timestamp::now()).await {
+                Ok(0) => {}
+                Ok(copies) => tracing::info!(copies, "{copies} copies of removed files are gone"),
+                Err(failure) => {
+                    tracing::warn!(%failure, detail = failure.detail, "copies of removed files stay until the next purge");
+                }
+            }
+        }
     }
 
     pub(crate) async fn close_all(&self) {

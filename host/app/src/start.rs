@@ -136,7 +136,7 @@ impl App {
         let site = sites.own(&settings.site.name).await?;
         let workflows = Workflows::new(catalogue.clone(), audit.clone());
         workflows.seed().await?;
-        let open_spaces = OpenSpaces::new(catalogue.clone(), Arc::clone(&grounds), &site);
+        let open_spaces = OpenSpaces::new(catalogue.clone(), Arc::clone(&grounds), &site, settings.spaces.recycle());
         let views: Arc<dyn SpaceViews> = Arc::new(open_spaces.clone());
         let spaces = Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots, Some(views))?;
         spaces.show_all().await?;
@@ -145,6 +145,7 @@ impl App {
             WorkflowEngine::start(catalogue.clone(), work, &site, &settings.site.node(), &[], WorkflowLimits::default()).await?;
         let buckets = Buckets::new(catalogue.clone(), audit.clone(), targets.clone());
         let drains = tokio::spawn(drains::watch(buckets.clone(), spaces.clone()));
+        let purges = tokio::spawn(open_spaces.clone().purge_removed());
         let lookout = tokio::spawn(lookout::watch(targets.clone(), Arc::clone(&runtime)));
         Ok(Self {
             buckets,
@@ -186,6 +187,7 @@ impl App {
             drains,
             events,
             lookout,
+            purges,
         })
     }
 
@@ -204,6 +206,7 @@ impl App {
         self.drains.abort();
         self.events.abort();
         self.lookout.abort();
+        self.purges.abort();
     }
 }
 

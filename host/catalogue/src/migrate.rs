@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::connection::Flavour;
 
-const FILES: [(i64, &str, &str); 15] = [
+const FILES: [(i64, &str, &str); 16] = [
     (1, "nouns", include_str!("../migrations/0001_nouns.sql")),
     (2, "roles quotas priority", include_str!("../migrations/0002_roles_quotas_priority.sql")),
     (3, "uploads of jobs", include_str!("../migrations/0003_uploads_of_jobs.sql")),
@@ -27,6 +27,7 @@ const FILES: [(i64, &str, &str); 15] = [
     (13, "identity", include_str!("../migrations/0013_identity.sql")),
     (14, "hub", include_str!("../migrations/0014_hub.sql")),
     (15, "tape stats", include_str!("../migrations/0015_tape_stats.sql")),
+    (16, "removed files", include_str!("../migrations/0016_removed_files.sql")),
 ];
 
 /// SQLite's words and PostgreSQL's. Text compares bytewise in both.

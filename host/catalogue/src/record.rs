@@ -14,9 +14,13 @@ use crate::metrics::counted;
 use crate::outcome::put_outcomes;
 use crate::paths::{CHUNK, Memory, numbers};
 use crate::query::{Row, Value, sql};
+use crate::removed_file::put_removed;
 use crate::replica::{NewReplica, forget_replicas, put_replicas};
 use crate::tree::hold_tree;
 use crate::upsert::{Totals, count, upsert};
+
+/// Of entries, the folders that nothing stands in.
+const EMPTY_FOLDERS: &str = "kind = 'folder' AND NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent = entries.number)";
 
 /// Applied in the order of the fields.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Record {
     pub forgotten: Vec<(LocationId, Vec<String>)>,
     /// Paths that are no longer in their tree. With a replica left the entry stays, not resident.
     pub gone: Vec<(Tree, Vec<String>)>,
+    /// Of those, what somebody removed: its copies go once the recycle window is over (D6).
+    pub removed: Vec<(Tree, Vec<String>)>,
     /// States of files, which may rest on the replicas above.
     pub states: Vec<(Tree, Vec<NewFileState>)>,
     pub outcomes: Vec<PathOutcome>,
@@ -51,6 +57,9 @@ impl Catalogue {
                 }
                 for (tree, paths) in &record.gone {
                     remove(connection, *tree, paths).await?;
+                }
+                for (tree, paths) in &record.removed {
+                    put_removed(connection, *tree, paths).await?;
                 }
                 for (tree, states) in &record.states {
                     put_states(connection, *tree, states).await?;
@@ -93,19 +102,23 @@ async fn remove(connection: &mut Connection, tree: Tree, paths: &[String]) -> Ou
         );
         change.resident -= left(connection.all(sql(text).bind_all(values())).await?)?;
         // A folder that something still stands in is not gone; one statement takes the files, the next the folders they leave empty.
-        for which in
-            ["kind <> 'folder'", "kind = 'folder' AND NOT EXISTS (SELECT 1 FROM entries c WHERE c.parent = entries.number)"]
-        {
+        for which in ["kind <> 'folder'", EMPTY_FOLDERS] {
             let text = format!(
                 "DELETE FROM entries WHERE number IN ({marks}) AND {which} \
                  AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.entry = entries.number) RETURNING kind, size, resident"
             );
-            let mut gone = Totals::default();
-            for mut row in connection.all(sql(text).bind_all(values())).await? {
-                let kind: EntryKind = row.word()?;
-                gone.add(kind, row.take()?, row.take()?);
+            // Folders that stand in each other go one level at a time.
+            loop {
+                let mut gone = Totals::default();
+                for mut row in connection.all(sql(text.clone()).bind_all(values())).await? {
+                    let kind: EntryKind = row.word()?;
+                    gone.add(kind, row.take()?, row.take()?);
+                }
+                change.minus(&gone);
+                if gone.entries == 0 || which != EMPTY_FOLDERS {
+                    break;
+                }
             }
-            change.minus(&gone);
         }
     }
     count(connection, row, &change).await

@@ -4,7 +4,7 @@
 //! says of its copies. So the same change may be told twice, and late. Copies of what was removed stay where they are, and the catalogue
 //! goes on knowing them under the path that the file had.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use capstan_catalogue::{Held, NewReplica, Record};
@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 
 use crate::Inner;
 use crate::on_disk::on_disk;
-use crate::opened::{OpenSpace, checked};
+use crate::opened::{OpenSpace, known};
+use crate::points::{Point, reached};
 use crate::recorded::{Attributes, Whole, entry, from_the_file};
 
 /// Paths that are looked at and recorded together.
@@ -30,6 +31,11 @@ pub(crate) async fn record(inner: &Arc<Inner>, space: &Arc<OpenSpace>, told: &[C
         return Ok(());
     }
     let mut changed: Vec<String> = Vec::new();
+    let removed = |change: &Change| match change {
+        Change::Removed(gone) => gone.path.clone(),
+        _ => None,
+    };
+    let removed: HashSet<String> = told.iter().filter_map(removed).collect();
     for change in told {
         match change {
             Change::Made { at, .. } | Change::Written { at } | Change::Attributes { at } | Change::Linked { at } => {
@@ -37,25 +43,37 @@ pub(crate) async fn record(inner: &Arc<Inner>, space: &Arc<OpenSpace>, told: &[C
             }
             Change::Exchanged { one, other } => changed.extend([one, other].map(|known: &Known| known.path.clone())),
             Change::Removed(gone) => {
-                look_again(inner, space, std::mem::take(&mut changed)).await?;
+                seen_again(inner, space, std::mem::take(&mut changed), &removed).await?;
                 changed.extend(gone.path.clone());
             }
             Change::Renamed { from, to, .. } => {
-                look_again(inner, space, std::mem::take(&mut changed)).await?;
+                seen_again(inner, space, std::mem::take(&mut changed), &removed).await?;
                 moved(inner, space, from, &to.path).await?;
             }
             Change::Unsure => all(inner, space).await?,
         }
     }
-    look_again(inner, space, changed).await
+    seen_again(inner, space, changed, &removed).await
 }
 
 /// What stands at these paths is recorded; what does not stand there any more is gone.
-pub(crate) async fn look_again(inner: &Inner, space: &Arc<OpenSpace>, mut paths: Vec<String>) -> Outcome<()> {
+pub(crate) async fn look_again(inner: &Inner, space: &Arc<OpenSpace>, paths: Vec<String>) -> Outcome<()> {
+    seen_again(inner, space, paths, &HashSet::new()).await
+}
+
+/// The same after somebody removed what stood at these paths: its copies go once the recycle window is over.
+pub(crate) async fn removed(inner: &Inner, space: &Arc<OpenSpace>, paths: Vec<String>) -> Outcome<()> {
+    let removed = paths.iter().cloned().collect();
+    seen_again(inner, space, paths, &removed).await
+}
+
+async fn seen_again(inner: &Inner, space: &Arc<OpenSpace>, mut paths: Vec<String>, removed: &HashSet<String>) -> Outcome<()> {
     paths.sort();
     paths.dedup();
     for paths in paths.chunks(TOGETHER) {
-        seen(space, paths.to_vec()).await?.write(&inner.catalogue, true).await?;
+        let mut seen = seen(space, paths.to_vec()).await?;
+        seen.removed = seen.gone.iter().filter(|path| removed.contains(*path)).cloned().collect();
+        seen.write(&inner.catalogue, true).await?;
     }
     Ok(())
 }
@@ -79,7 +97,7 @@ async fn seen(space: &Arc<OpenSpace>, paths: Vec<String>) -> Outcome<Whole> {
 }
 
 fn add(space: &OpenSpace, record: &mut Whole, item: &Item) {
-    if checked(&item.path).is_err() {
+    if known(&item.path).is_err() {
         return;
     }
     if item.kind != ItemKind::File {
@@ -151,6 +169,7 @@ async fn rename(inner: &Arc<Inner>, space: &Arc<OpenSpace>, pairs: Vec<(String, 
         }
         let record = Record { forgotten, gone: vec![(space.tree, from)], ..Record::default() };
         inner.catalogue.record(record).await?;
+        reached(Point::OldNameForgotten);
         now.write(&inner.catalogue, true).await?;
     }
     Ok(())
@@ -195,25 +214,36 @@ async fn all(inner: &Inner, space: &Arc<OpenSpace>) -> Outcome<()> {
 pub(crate) struct Walk {
     found: mpsc::Receiver<Vec<Found>>,
     walking: tokio::task::JoinHandle<Outcome<()>>,
+    /// Of the first path that could not be looked at.
+    missed: Option<Failure>,
 }
 
 impl Walk {
     pub(crate) fn of(space: &OpenSpace, start: &str) -> Self {
         let (send, found) = mpsc::channel(WALKED);
         let (tree, start) = (Arc::clone(&space.names), start.to_owned());
-        Self { found, walking: tokio::spawn(async move { tree.walk(&start, send).await }) }
+        Self { found, walking: tokio::spawn(async move { tree.walk(&start, send).await }), missed: None }
     }
 
     pub(crate) async fn next(&mut self) -> Option<Vec<Item>> {
         let found = self.found.recv().await?;
+        let missed = &mut self.missed;
         let item = |found| match found {
             Found::Item(item) => Some(item),
             Found::Failed { path, failure } => {
                 tracing::warn!(%failure, path, "a path of a space could not be looked at");
+                missed.get_or_insert(failure);
                 None
             }
         };
         Some(found.into_iter().filter_map(item).collect())
+    }
+
+    /// After the last; fails, too, when not everything could be looked at.
+    pub(crate) async fn end_of_all(mut self) -> Outcome<()> {
+        let missed = self.missed.take();
+        self.end().await?;
+        missed.map_or(Ok(()), Err)
     }
 
     /// After the last.

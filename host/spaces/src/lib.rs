@@ -17,6 +17,8 @@ mod copies;
 mod on_disk;
 mod opened;
 mod pace;
+mod points;
+mod purge;
 mod recall;
 mod recorded;
 mod routes;
@@ -36,13 +38,14 @@ use capstan_catalogue::Catalogue;
 use capstan_domain::failure::Blame;
 use capstan_domain::ids::{JobId, LocationId, Number, SpaceId, TaskId};
 use capstan_domain::space_profile::ManagedSpace;
+use capstan_domain::time::Timestamp;
 use capstan_domain::workflow::{TaskPath, TaskResult};
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_stub::RawTree;
 use capstan_workflows::Step;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{RwLock, mpsc, watch};
 
-pub use settings::{Limits, Settings};
+pub use settings::{Limits, RECYCLE, Settings};
 
 use crate::opened::OpenSpace;
 
@@ -78,12 +81,15 @@ pub(crate) struct Inner {
     pub(crate) catalogue: Catalogue,
     pub(crate) buckets: Arc<dyn Buckets>,
     pub(crate) settings: Settings,
+    /// Held for reading, never long, by who is about to count on what stands in a bucket, until the catalogue knows that; for writing by
+    /// who takes copies away that nobody counts on.
+    pub(crate) counting: RwLock<()>,
     open: Mutex<HashMap<SpaceId, Arc<OpenSpace>>>,
 }
 
 impl Spaces {
     pub fn new(catalogue: Catalogue, buckets: Arc<dyn Buckets>, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { catalogue, buckets, settings, open: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { catalogue, buckets, settings, counting: RwLock::default(), open: Mutex::default() }) }
     }
 
     /// Opens the raw tree in the directory `raw`, made if absent, puts right what a dead worker left, and mounts the view at the
@@ -126,6 +132,23 @@ impl Spaces {
     /// catalogue gone. It may be taken again with the same paths: what is done is found done.
     pub async fn step(&self, work: StepWork, results: mpsc::Sender<Vec<TaskResult>>) -> Outcome<()> {
         step::run(Arc::clone(&self.inner), work, results).await
+    }
+
+    /// Deletes the copies of files that were removed longer ago than `Settings::recycle` before `now`, of the spaces that are open here
+    /// and on no other site (D6). A copy that any file rests on stays. Bounded: what is left goes with the next call. Answers how many
+    /// copies went.
+    ///
+    /// # Errors
+    /// The first that a space or a bucket failed with; the others were dealt with all the same.
+    pub async fn purge(&self, now: Timestamp) -> Outcome<u64> {
+        let all: Vec<Arc<OpenSpace>> = self.inner.spaces().values().cloned().collect();
+        let (mut purged, mut first) = (0, Ok(()));
+        for space in all {
+            let (copies, ended) = purge::purge(&self.inner, &space, now).await;
+            purged += copies;
+            first = first.and(ended);
+        }
+        first.map(|()| purged)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A space that is open on this host.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,8 +23,8 @@ use crate::view;
 
 /// Files that were being recalled, looked at together.
 const REPAIRED_TOGETHER: u32 = 1000;
-/// In the root of a raw tree: files that were removed and are not recorded as such.
-const REMOVED: &str = ".capstan-removed";
+/// In the root of a raw tree, what begins so waits until it is moved on.
+const MOVING: &str = ".capstan-moving-";
 
 pub(crate) struct OpenSpace {
     pub(crate) id: SpaceId,
@@ -134,10 +135,25 @@ impl OpenSpace {
 
 /// A path of a task, within the space; `Invalid` for one that climbs, and for what the host keeps in the tree for itself.
 pub(crate) fn checked(path: &str) -> Outcome<&str> {
+    let path = known(path)?;
+    if is_of_the_host(path) { Err(reserved(path)) } else { Ok(path) }
+}
+
+/// The same, and what is being moved may wait in the root of the tree under a name of the host's.
+pub(crate) fn known(path: &str) -> Outcome<&str> {
     let path = capstan_mover::names::checked(path)?;
-    let is_ours = |name: &str| name == REMOVED || capstan_stub::is_temporary(std::ffi::OsStr::new(name));
-    if path.is_empty() || path.split('/').any(is_ours) {
-        return Err(Failure::invalid(format!("{path:?} is a name that the host keeps for itself")).with_code("reserved-name"));
+    let is_under_way = |name: &str| capstan_stub::is_temporary(OsStr::new(name));
+    let waits = path.starts_with(MOVING);
+    if path.is_empty() || path.split('/').any(is_under_way) || (is_of_the_host(path) && !waits) {
+        return Err(reserved(path));
     }
     Ok(path)
+}
+
+fn is_of_the_host(path: &str) -> bool {
+    path.split('/').next().is_some_and(|first| capstan_stub::is_own(OsStr::new(first)))
+}
+
+fn reserved(path: &str) -> Failure {
+    Failure::invalid(format!("{path:?} is a name that the host keeps for itself")).with_code("reserved-name")
 }

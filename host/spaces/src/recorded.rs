@@ -96,12 +96,22 @@ pub(crate) struct Whole {
     /// What the records beside files say, which is less: recorded where the catalogue knows nothing of the copy.
     pub(crate) beside: Vec<NewReplica>,
     pub(crate) gone: Vec<String>,
+    /// Of that, what somebody removed: its copies go once the recycle window is over.
+    pub(crate) removed: Vec<String>,
     pub(crate) states: Vec<NewFileState>,
 }
 
 impl Whole {
     pub(crate) fn of(tree: Tree) -> Self {
-        Self { tree, entries: Vec::new(), replicas: Vec::new(), beside: Vec::new(), gone: Vec::new(), states: Vec::new() }
+        Self {
+            tree,
+            entries: Vec::new(),
+            replicas: Vec::new(),
+            beside: Vec::new(),
+            gone: Vec::new(),
+            removed: Vec::new(),
+            states: Vec::new(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -114,7 +124,7 @@ impl Whole {
 
     /// In one durable transaction. `is_home` false: the states are another site's, and stay.
     pub(crate) async fn write(self, catalogue: &capstan_catalogue::Catalogue, is_home: bool) -> Outcome<()> {
-        let Self { tree, entries, mut replicas, beside, gone, states } = self;
+        let Self { tree, entries, mut replicas, beside, gone, removed, states } = self;
         if !beside.is_empty() {
             let paths: Vec<String> = beside.iter().map(|copy| copy.path.clone()).collect();
             let known = catalogue.replicas_at(tree, &paths).await?;
@@ -133,6 +143,7 @@ impl Whole {
         let record = Record {
             entries: vec![(tree, entries)],
             replicas: vec![(tree, replicas)],
+            removed: if is_home { vec![(tree, removed)] } else { Vec::new() },
             gone: if is_home { vec![(tree, gone)] } else { Vec::new() },
             states: if is_home { vec![(tree, states)] } else { Vec::new() },
             ..Record::default()

@@ -1,15 +1,29 @@
 //! Bounds of the work on spaces. What exceeds one waits, unless it says otherwise.
 
+use std::time::Duration;
+
 use capstan_domain::ids::Number;
 
-#[derive(Clone, Debug, Default)]
+/// How long copies of removed files stay, unless the settings say otherwise (D6).
+pub const RECYCLE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Number of the site that this process works for.
     pub site: Number,
+    /// How long the copies of a removed file stay in their buckets.
+    pub recycle: Duration,
     pub limits: Limits,
     pub view: capstan_space_view::Settings,
     /// Views are for all users of the machine, as the modes of files allow; else for the user of this process alone.
     pub for_all: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let (limits, view) = (Limits::default(), capstan_space_view::Settings::default());
+        Self { site: Number::default(), recycle: RECYCLE, limits, view, for_all: false }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +50,8 @@ pub struct Limits {
     pub recalls_of_space: usize,
     /// Recalls on access that wait for their turn in a space; one more is refused as busy.
     pub waiting_recalls: usize,
+    /// Removed files of a space that one purge looks at; the rest goes with the next.
+    pub purged_files: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +68,7 @@ impl Default for Limits {
             recalls_of_user: 16,
             recalls_of_space: 32,
             waiting_recalls: 4096,
+            purged_files: 50_000,
         }
     }
 }

@@ -20,6 +20,7 @@ mod lists;
 mod mounts;
 mod nouns;
 mod records;
+mod removed_files;
 mod servers;
 mod sites;
 mod snapshots;

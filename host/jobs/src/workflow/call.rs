@@ -1,5 +1,7 @@
 //! What a job keeps of the call that made it.
 
+use std::ffi::OsStr;
+
 use capstan_domain::ids::Number;
 use capstan_domain::site::SiteSettings;
 use capstan_domain::workflow::WorkflowJob;
@@ -60,6 +62,10 @@ impl Call {
         if !within.is_empty() && within.split('/').any(is_bad) {
             return Err(format!("{path:?} has \"..\" or an empty name in it."));
         }
+        let mut names = within.split('/').map(OsStr::new);
+        if names.clone().any(capstan_stub::is_temporary) || names.next().is_some_and(capstan_stub::is_own) {
+            return Err(format!("{path:?} is a name that the host keeps for itself."));
+        }
         Ok(within.to_owned())
     }
 
@@ -101,7 +107,9 @@ mod tests {
         {
             assert_eq!(call.within_space(path).as_deref(), Ok(within), "{path:?}");
         }
-        for path in ["/mnt/s2", "/mnt", "/", "/etc/passwd", "..", "a/../b", "/mnt/s/../x", "a//b", "./a", "a\0b"] {
+        for path in
+            ["/mnt/s2", "/mnt", "/", "/etc/passwd", "..", "a/../b", "/mnt/s/../x", "a//b", "./a", "a\0b", ".capstan-removed/x"]
+        {
             assert!(call.within_space(path).is_err(), "{path:?}");
         }
         assert!(Call::default().within_space("/a").is_err(), "a space without a view has only paths within it");

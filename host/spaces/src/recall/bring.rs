@@ -17,6 +17,7 @@ use super::sources::{Copies, Source};
 use super::{Begun, ended};
 use crate::Inner;
 use crate::on_disk::on_disk;
+use crate::points::{Point, reached};
 
 /// Chunks of a piece between the network and the disk.
 const CHUNKS: usize = 4;
@@ -26,8 +27,10 @@ pub(super) async fn bring(inner: &Arc<Inner>, begun: &Begun, bringing: Bringing,
     if begun.is_large {
         ended::coming(inner, begun).await;
     }
+    reached(Point::Begun);
     let bringing = Arc::new(bringing);
     let brought = pieces(inner, begun, &bringing, &Arc::new(copies)).await;
+    reached(Point::Filled);
     let finished = match Arc::into_inner(bringing) {
         None => Err(Failure::host("A recall could not be ended", "somebody still brings a piece")),
         Some(bringing) => on_disk(move || match brought {
@@ -40,6 +43,7 @@ pub(super) async fn bring(inner: &Arc<Inner>, begun: &Begun, bringing: Bringing,
         .await
         .flatten(),
     };
+    reached(Point::Whole);
     ended::told(inner, begun, finished).await;
 }
 

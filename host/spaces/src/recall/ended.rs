@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use capstan_catalogue::{CopiedFrom, Record};
+use capstan_catalogue::{CopiedFrom, Held, Record};
 use capstan_domain::file_state::{FileState, NewFileState};
 use capstan_domain::ids::LocationId;
 use capstan_domain::{Failure, Outcome};
@@ -15,6 +15,7 @@ use crate::Inner;
 use crate::copies::item_of;
 use crate::on_disk::on_disk;
 use crate::opened::OpenSpace;
+use crate::points::{Point, reached};
 use crate::routes::Routes;
 
 pub(super) async fn coming(inner: &Inner, begun: &Begun) {
@@ -28,6 +29,7 @@ pub(super) async fn told(inner: &Arc<Inner>, begun: &Begun, outcome: Outcome<()>
                 return;
             }
             set(inner, &begun.space, vec![state(begun, FileState::Premigrated, None)]).await;
+            reached(Point::StateRecorded);
             if let Err(failure) = ended(inner, &begun.space, &begun.path, false).await {
                 tracing::warn!(%failure, path = begun.path, "the copies of a file that is back could not be deleted");
             }
@@ -59,12 +61,31 @@ pub(crate) async fn ended(inner: &Arc<Inner>, space: &Arc<OpenSpace>, path: &str
         move || raw.look(&path)
     })
     .await??;
-    let Some(record) = look.record().filter(|_| look.is_data()) else { return Ok(()) };
+    if !look.is_data() {
+        return Ok(());
+    }
+    let places = match look.record() {
+        Some(record) => record.content.places.clone(),
+        // An earlier run ended on the way, or the file is another by now: its content is here, and those copies are the catalogue's alone.
+        None => held(inner, space, path).await?,
+    };
+    if places.is_empty() {
+        return Ok(());
+    }
     let routes = Routes::load(&inner.catalogue, space.id, inner.settings.site, None).await?;
     let absolute = space.absolute(path);
     let going = |place: &&Place| all || routes.deletes_on_recall(&absolute, place.location);
-    let going: Vec<Place> = record.content.places.iter().filter(going).cloned().collect();
+    let going: Vec<Place> = places.iter().filter(going).cloned().collect();
     if going.is_empty() { Ok(()) } else { forget_copies(inner, space, path, &going).await }
+}
+
+async fn held(inner: &Inner, space: &OpenSpace, path: &str) -> Outcome<Vec<Place>> {
+    if !space.is_home {
+        return Ok(Vec::new());
+    }
+    let held = inner.catalogue.replicas_at(space.tree, &[path.to_owned()]).await?;
+    let place = |held: Held| Place { location: held.replica.location, name: held.replica.key, version: held.replica.version };
+    Ok(held.into_iter().map(place).collect())
 }
 
 /// First nobody counts on them, then they go. The content is here, durably; a copy that another file counts on stays.
@@ -77,6 +98,9 @@ async fn forget_copies(inner: &Inner, space: &OpenSpace, path: &str, places: &[P
     if ready == ForWriting::RecallFirst {
         return Ok(());
     }
+    reached(Point::Invalidated);
+    // From here on nobody may begin to count on what is about to go.
+    let _counting = inner.counting.write().await;
     let mut by_location: BTreeMap<LocationId, Vec<String>> = BTreeMap::new();
     for place in places {
         by_location.entry(place.location).or_default().push(place.name.clone());
@@ -95,11 +119,13 @@ async fn forget_copies(inner: &Inner, space: &OpenSpace, path: &str, places: &[P
             ..Record::default()
         };
         inner.catalogue.record(record).await?;
+        reached(Point::Released);
         let tree = inner.buckets.tree(location).await?;
         let items: Vec<Item> = own.iter().map(|key| item_of(key, 0, capstan_domain::time::Timestamp::default())).collect();
         let attempt = format!("forget-{}", space.id);
         tree.remove(&items, false, &attempt).await.into_iter().collect::<Outcome<()>>()?;
         tree.sync().await?;
+        reached(Point::CopiesDeleted);
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ impl Recalls {
         Ok(self.begin(inner, space, asked).await?.recalling)
     }
 
-    /// The whole file, and the catalogue knows it. A file that is data is a success. Fails with `Busy` (`file-in-use`) when somebody else
+    /// The whole file, and the catalogue knows how it ended. A file that is data is a success. Fails with `Busy` (`file-in-use`) when somebody else
     /// stays at work on it.
     pub(crate) async fn whole(
         &self,
@@ -90,10 +90,10 @@ impl Recalls {
             let begun = self.whole_once(inner, space, path, first).await;
             match begun {
                 Ok(mut running) => {
-                    running.recalling.whole().await?;
-                    // Dropped: the recording failed, and was told.
+                    let ended = running.recalling.whole().await;
+                    // However it ended: who is told of it finds it in the catalogue. Dropped: whoever recorded it died.
                     let _ = running.recorded.wait_for(|recorded| *recorded).await;
-                    return Ok(());
+                    return ended;
                 }
                 Err(failure) if failure.code.as_deref() == Some("not-a-stub") => return Ok(()),
                 Err(failure) if failure.code.as_deref() == Some("file-in-use") && since.elapsed() < BUSY_WAIT => {

@@ -1,9 +1,14 @@
-//! Delete: a path goes from the tree. Its copies stay in their buckets, and the catalogue goes on knowing them under the path that the file
-//! had (D6): nothing that was inferred takes the last copy of a content away.
+//! Delete: a path goes from the tree. Its copies stay in their buckets for the recycle window, and the catalogue goes on knowing them
+//! under the path that the file had (D6).
+//!
+//! A worker that died after the name went and before the catalogue knew is made up for by the next run, which finds nothing there.
 
 use std::sync::Arc;
 
+use capstan_domain::entry::EntryKind;
 use capstan_domain::failure::Kind;
+use capstan_domain::ids::Number;
+use capstan_domain::listing::{Listing, Operator};
 use capstan_domain::{Failure, Outcome};
 use capstan_mover::{Item, ItemKind, Tree as _};
 use capstan_workflows::Delete;
@@ -12,12 +17,16 @@ use super::lanes::One;
 use super::{Run, results};
 use crate::changes::{self, Walk};
 use crate::opened::checked;
+use crate::points::{Point, reached};
 
 /// Folders of one path that are removed after what is in them; a tree with more is not removed at once.
 const MOST_FOLDERS: usize = 1_000_000;
 
 /// Paths that are recorded as gone together.
 const TOGETHER: usize = 500;
+
+/// Entries of a folder that are read together.
+const LISTED: u32 = 1000;
 
 pub(super) async fn run(run: Arc<Run>, step: Delete, mut paths: Vec<One>) -> Outcome<()> {
     // What is deepest goes first, so that a folder is empty when its turn comes.
@@ -36,8 +45,9 @@ pub(super) async fn run(run: Arc<Run>, step: Delete, mut paths: Vec<One>) -> Out
         }
         // Removed is what a crash does not bring back.
         run.space.names.sync().await?;
+        reached(Point::Removed);
         if run.space.is_home {
-            changes::look_again(&run.inner, &run.space, gone).await?;
+            changes::removed(&run.inner, &run.space, gone).await?;
         }
         told.extend(run.failed(failed).await);
         run.tell(told).await?;
@@ -50,7 +60,11 @@ async fn remove(run: &Run, step: &Delete, one: &One) -> Outcome<Vec<String>> {
     let path = checked(one.path())?;
     let names = &run.space.names;
     let attempt = run.attempt(path, b"delete");
-    let Some(item) = names.stat(path).await? else { return Ok(vec![path.to_owned()]) };
+    let Some(item) = stat(run, path).await? else {
+        let mut gone = if run.space.is_home { known_below(run, path).await? } else { Vec::new() };
+        gone.push(path.to_owned());
+        return Ok(gone);
+    };
     if !matches!(item.kind, ItemKind::Folder { .. }) {
         only(names.remove(std::slice::from_ref(&item), false, &attempt).await)?;
         return Ok(vec![path.to_owned()]);
@@ -79,6 +93,39 @@ async fn remove(run: &Run, step: &Delete, one: &One) -> Outcome<Vec<String>> {
     }
     gone.extend(folders.into_iter().rev());
     Ok(gone)
+}
+
+/// None, too, where a folder on the way is gone or is none.
+async fn stat(run: &Run, path: &str) -> Outcome<Option<Item>> {
+    match run.space.names.stat(path).await {
+        Err(failure) if failure.code.as_deref() == Some("not-a-folder") => Ok(None),
+        found => found,
+    }
+}
+
+/// What the catalogue has below a folder that is not there.
+async fn known_below(run: &Run, path: &str) -> Outcome<Vec<String>> {
+    let (catalogue, tree) = (&run.inner.catalogue, run.space.tree);
+    let entry = match catalogue.entry_at(tree, path).await {
+        Ok(entry) => entry,
+        Err(failure) if failure.kind == Kind::NotFound => return Ok(Vec::new()),
+        Err(failure) => return Err(failure),
+    };
+    let (mut below, mut folders): (Vec<String>, Vec<Number>) = (Vec::new(), Vec::new());
+    folders.extend((entry.kind == EntryKind::Folder).then_some(entry.number));
+    while let Some(folder) = folders.pop() {
+        let mut listing = Listing::first(LISTED).with("parent_number", Operator::Equal, folder);
+        loop {
+            let found = catalogue.entries(&listing).await?.items;
+            if found.is_empty() {
+                break;
+            }
+            listing.offset += found.len() as u64;
+            folders.extend(found.iter().filter(|entry| entry.kind == EntryKind::Folder).map(|entry| entry.number));
+            below.extend(found.into_iter().map(|entry| entry.path));
+        }
+    }
+    Ok(below)
 }
 
 fn only(mut answers: Vec<Outcome<()>>) -> Outcome<()> {

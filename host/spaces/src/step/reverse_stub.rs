@@ -17,11 +17,13 @@ use capstan_workflows::{ConflictPreference, ReverseStub};
 use futures::{StreamExt, stream};
 
 use super::lanes::One;
+use super::migrate::prove;
 use super::moving::make_parents;
 use super::{Run, results};
 use crate::copies::{GoodCopy, replicas_of};
 use crate::on_disk::on_disk;
 use crate::opened::checked;
+use crate::points::{Point, reached};
 use crate::recorded::Whole;
 use crate::routes::Routes;
 
@@ -87,19 +89,33 @@ impl Making {
             }
             EntryKind::File => {}
         }
-        let original = self.original(path).await?;
-        let verdict = self.verdict(path, &original.content).await?;
-        match verdict {
+        if let Some(why) = self.stubbed(path).await? {
+            return Ok(Some(why));
+        }
+        if self.step.hydrate {
+            let first: Vec<_> = self.routes.named().into_iter().collect();
+            self.run.space.recalls.whole(&self.run.inner, &self.run.space, path, &first).await?;
+        }
+        Ok(None)
+    }
+
+    async fn stubbed(&self, path: &str) -> Outcome<Option<Failure>> {
+        let mut original = self.original(path).await?;
+        let inner = &self.run.inner;
+        let _counting = inner.counting.read().await;
+        // Somebody may have taken away meanwhile what nobody counted on.
+        match &original.found {
+            None => original = self.original(path).await?,
+            Some(copy) if prove::is_there(&inner.buckets.tree(copy.location).await?, copy).await => {}
+            Some(_) => return Err(prove::went(path)),
+        }
+        match self.verdict(path, &original.content).await? {
             Verdict::Stays(why) => return Ok(Some(why)),
             Verdict::Is => {}
             Verdict::Make(existing) => {
                 make_parents(&self.run, path).await?;
                 self.stub(path, original, existing).await?;
             }
-        }
-        if self.step.hydrate {
-            let first: Vec<_> = self.routes.named().into_iter().collect();
-            self.run.space.recalls.whole(&self.run.inner, &self.run.space, path, &first).await?;
         }
         Ok(None)
     }
@@ -232,6 +248,7 @@ impl Making {
             Ok::<_, Failure>((version, content))
         })
         .await??;
+        reached(Point::StubMade);
         if !run.space.is_home && found.is_none() {
             return Ok(());
         }

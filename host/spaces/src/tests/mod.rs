@@ -1,7 +1,10 @@
 //! Rules of the room: a space on a real directory, two buckets that are directories, a catalogue of SQLite.
 
+mod deaths;
+mod faults;
 mod migrating;
 mod names;
+mod purging;
 mod recalling;
 mod viewing;
 
@@ -18,6 +21,7 @@ use capstan_domain::entry::{EntryKind, Tree};
 use capstan_domain::external_target::{NewExternalTarget, TargetRule};
 use capstan_domain::file_state::StatefulFile;
 use capstan_domain::ids::{JobId, LocationId, Number, SpaceId, TargetId, TaskId};
+use capstan_domain::listing::Listing;
 use capstan_domain::ports::LocationInfo;
 use capstan_domain::site::NewSite;
 use capstan_domain::space::NewSpace;
@@ -62,7 +66,7 @@ struct World {
     space: ManagedSpace,
     site: Number,
     tree: RawTree,
-    _above: TempDir,
+    _above: Option<TempDir>,
 }
 
 impl World {
@@ -74,11 +78,21 @@ impl World {
     }
 
     async fn without_targets() -> Self {
-        let beside = std::env::current_exe().unwrap().parent().unwrap().to_owned();
-        let above = tempfile::Builder::new().prefix("spaces-").tempdir_in(beside).unwrap();
-        let path = |name: &str| above.path().join(name);
-        let url = path("catalogue.db");
-        let catalogue = Catalogue::open(url.to_str().unwrap(), capstan_catalogue::Options::default()).await.unwrap();
+        let above = directory();
+        let catalogue = Self::make(above.path()).await;
+        let world = Self::over(above.path(), catalogue, Limits { tries: 3, ..Limits::default() }).await;
+        Self { _above: Some(above), ..world }
+    }
+
+    async fn catalogue(above: &Path) -> Catalogue {
+        let url = above.join("catalogue.db");
+        Catalogue::open(url.to_str().unwrap(), capstan_catalogue::Options::default()).await.unwrap()
+    }
+
+    /// A site, a space, two buckets.
+    async fn make(above: &Path) -> Catalogue {
+        let path = |name: &str| above.join(name);
+        let catalogue = Self::catalogue(above).await;
         let new =
             NewSite { name: "here".to_owned(), label: "Here".to_owned(), settings: Default::default(), attributes: json!({}) };
         let site = catalogue.default_site(&new).await.unwrap().number;
@@ -92,7 +106,7 @@ impl World {
             cleaning_pool: None,
             attributes: json!({}),
         };
-        let space = catalogue.create_managed_space(&new, &SpaceProfile::default(), &[site]).await.unwrap();
+        catalogue.create_managed_space(&new, &SpaceProfile::default(), &[site]).await.unwrap();
         let new = NewTarget {
             name: "t".to_owned(),
             plugin: "posix".to_owned(),
@@ -104,21 +118,31 @@ impl World {
         };
         let target = catalogue.create_target(TargetId::new(), &new, Vec::new(), Vec::new()).await.unwrap();
         let info = |name: &str| LocationInfo { name: name.to_owned(), created: None, extras: Vec::new() };
-        let found = catalogue.sync_locations(target.id, &[info("one"), info("two")]).await.unwrap();
-        let locations = [found[0].id, found[1].id];
+        catalogue.sync_locations(target.id, &[info("one"), info("two")]).await.unwrap();
+        for bucket in ["one", "two"] {
+            std::fs::create_dir(path(bucket)).unwrap();
+        }
+        catalogue
+    }
+
+    /// What was made, as a process finds it that starts.
+    async fn over(above: &Path, catalogue: Catalogue, limits: Limits) -> Self {
+        let path = |name: &str| above.join(name);
+        let site = catalogue.sites(&Listing::first(1)).await.unwrap().items[0].number;
+        let space = catalogue.managed_spaces(&Listing::first(1)).await.unwrap().items.remove(0);
+        let found = catalogue.locations(&Listing::first(2)).await.unwrap().items;
+        let locations = ["one", "two"].map(|name| found.iter().find(|location| location.name == name).unwrap().id);
         let buckets = [path("one"), path("two")];
         let directories = Arc::new(Directories::default());
         for (location, bucket) in locations.iter().zip(&buckets) {
-            std::fs::create_dir(bucket).unwrap();
             directories.0.lock().unwrap().insert(*location, bucket.clone());
         }
-        let limits = Limits { tries: 3, ..Limits::default() };
         let settings = Settings { site, limits, ..Settings::default() };
         let spaces = Spaces::new(catalogue.clone(), Arc::clone(&directories) as _, settings);
         let raw = path("raw");
         spaces.open(&space, &raw).await.unwrap();
         let tree = spaces.raw(space.space.id).unwrap();
-        Self { raw, buckets, locations, directories, catalogue, spaces, space, site, tree, _above: above }
+        Self { raw, buckets, locations, directories, catalogue, spaces, space, site, tree, _above: None }
     }
 
     async fn target(&self, name: &str, bucket: usize, regex: &str, edit: impl FnOnce(&mut TargetRule)) {
@@ -144,8 +168,12 @@ impl World {
     fn write(&self, name: &str, content: &[u8]) {
         let path = self.raw.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
-        File::open(path).unwrap().set_modified(UNIX_EPOCH + CHANGED).unwrap();
+        std::fs::write(path, content).unwrap();
+        self.retime(name, CHANGED);
+    }
+
+    fn retime(&self, name: &str, modified: Duration) {
+        File::open(self.raw.join(name)).unwrap().set_modified(UNIX_EPOCH + modified).unwrap();
     }
 
     /// What the directory holds, stub or not.
@@ -197,6 +225,12 @@ impl World {
     async fn recall(&self, names: &[&str]) {
         self.well(Step::Recall(Recall::default()), names).await;
     }
+}
+
+/// On a file system that holds stubs.
+fn directory() -> TempDir {
+    let beside = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    tempfile::Builder::new().prefix("spaces-").tempdir_in(beside).unwrap()
 }
 
 fn file(name: &str) -> TaskPath {

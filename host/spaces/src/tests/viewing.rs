@@ -13,7 +13,7 @@ use super::{World, bytes, is_stub};
 const LARGE: usize = (40 << 20) + 99;
 
 /// With its view mounted; none where the machine has no FUSE.
-async fn viewed() -> Option<(World, PathBuf)> {
+pub(super) async fn viewed() -> Option<(World, PathBuf)> {
     if !Path::new("/dev/fuse").exists() {
         assert!(std::env::var_os("CAPSTAN_TEST_REQUIRE_SERVERS").is_none(), "/dev/fuse is missing");
         eprintln!("SKIPPED: /dev/fuse is missing");
@@ -33,12 +33,12 @@ async fn read(path: PathBuf) -> std::io::Result<Vec<u8>> {
     tokio::task::spawn_blocking(move || std::fs::read(path)).await.unwrap()
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
 /// Waits until the catalogue says so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let since = Instant::now();
     while !is_so().await {
         assert!(since.elapsed() < Duration::from_secs(30), "it never came to it: {what}");

@@ -20,6 +20,7 @@ use super::free::{Became, Freed, Proved, free};
 use super::{Migrating, prove, store};
 use crate::copies::GoodCopy;
 use crate::on_disk::on_disk;
+use crate::points::{Point, reached};
 use crate::recorded::{Whole, file_entry};
 
 /// Files of a batch that find the other side away, all of them, from which on no other is tried.
@@ -73,6 +74,7 @@ type Ended = Vec<(One, Outcome<()>)>;
 /// One try of each. A failure here is of the catalogue.
 async fn attempt(work: &Arc<Migrating>, files: Vec<One>) -> Outcome<Ended> {
     let (catalogue, space) = (&work.run.inner.catalogue, &work.run.space);
+    let _counting = work.run.inner.counting.read().await;
     let mut ended = Ended::new();
     let mut routed = Vec::with_capacity(files.len());
     for one in files {
@@ -199,9 +201,12 @@ pub(super) async fn finish(work: &Migrating, files: Vec<File>, ended: &mut Ended
     if proved.is_empty() {
         return Ok(());
     }
+    reached(Point::ReadBack);
     record.write(&work.run.inner.catalogue, space.is_home).await?;
+    reached(Point::CopyRecorded);
     let (raw, leading) = (space.raw.clone(), work.step.stub_size);
     let freed = on_disk(move || free(&raw, &proved, leading)).await?;
+    reached(Point::Freed);
     let mut after = Whole::of(space.tree);
     for ((one, size), Freed { became, has_record }) in ones.into_iter().zip(freed) {
         match became {
@@ -215,6 +220,7 @@ pub(super) async fn finish(work: &Migrating, files: Vec<File>, ended: &mut Ended
     if space.is_home && !after.is_empty() {
         after.write(&work.run.inner.catalogue, true).await?;
     }
+    reached(Point::StateRecorded);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::content::Standing;
 use super::file::{File, arrival, item};
 use super::{Migrating, batch, prove, store};
 use crate::on_disk::on_disk;
+use crate::points::{Point, reached};
 use crate::uploads::Uploads;
 
 pub(super) async fn settle(work: Arc<Migrating>, one: One) -> Outcome<()> {
@@ -83,6 +84,12 @@ async fn attempt(work: &Arc<Migrating>, one: &One) -> Outcome<()> {
     file.copies.extend(others.filter_map(prove::good_copy));
     // Who frees it wants it for himself.
     drop(standing);
+    let _counting = run.inner.counting.read().await;
+    // Storing and reading back took their time: somebody may have taken away what nobody counted on.
+    match file.copies.first() {
+        Some(copy) if prove::is_there(&tree, copy).await => {}
+        _ => return Err(prove::went(path)),
+    }
     let mut ended = Vec::new();
     batch::finish(work, vec![file], &mut ended).await?;
     ended.into_iter().map(|(_, outcome)| outcome).collect()
@@ -131,6 +138,7 @@ async fn stored(
             return Err(Failure::new(Kind::Corrupt, "The target stored another number of bytes than it was given")
                 .with_code("size-mismatch"));
         }
+        reached(Point::Stored);
         let digest = content.complete().await?;
         prove::read_back(tree, &stored.item, &digest, limits, &run.control).await?;
         return Ok((digest, stored));

@@ -13,7 +13,7 @@ mod content;
 mod file;
 mod free;
 mod large;
-mod prove;
+pub(super) mod prove;
 mod store;
 
 use std::sync::Arc;
@@ -145,10 +145,18 @@ impl Migrating {
 
 fn look_at(space: &crate::opened::OpenSpace, one: &One) -> Outcome<Found> {
     let path = checked(one.path())?;
-    let look = space.raw.look(path)?;
+    let mut look = space.raw.look(path)?;
     match look.state {
         State::Resident | State::Premigrated(_) => Ok(Found::Data(look.size)),
         State::Migrated(_) | State::Recalling(_) => {
+            // What a worker left half way out or back that died; one that is at it is left alone.
+            if look.unfinished {
+                match space.raw.repair(path) {
+                    Ok(_) => look = space.raw.look(path)?,
+                    Err(failure) if failure.kind == Kind::Busy => {}
+                    Err(failure) => return Err(failure),
+                }
+            }
             let stat = rustix::fs::statat(&space.raw, native(path), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(|errno| Failure::host(format!("The file system failed on {path:?}"), errno))?;
             Ok(Found::Stub(Box::new(look), Attributes::of(&stat)))

@@ -106,6 +106,18 @@ pub(super) async fn still_there(tree: &Arc<dyn Tree>, held: Vec<Held>) -> Vec<(S
     looks.buffer_unordered(LOOKS).filter_map(std::future::ready).collect().await
 }
 
+/// Whether a copy that was read a moment ago was not taken away since.
+pub(crate) async fn is_there(tree: &Arc<dyn Tree>, copy: &GoodCopy) -> bool {
+    let opened = tree.open(&item_of(&copy.key, copy.size, copy.modified)).await;
+    opened.is_ok_and(|opened| opened.item.size == copy.size)
+}
+
+pub(crate) fn went(path: &str) -> Failure {
+    Failure::new(Kind::Busy, format!("The copy of {path:?} was taken away as soon as it was there"))
+        .with_retry(Retry::Later)
+        .with_code("copy-went")
+}
+
 /// None: it was not read back, or its hashes are not in order.
 pub(super) fn good_copy(held: &Held) -> Option<GoodCopy> {
     let replica = &held.replica;

@@ -16,6 +16,7 @@ use super::Migrating;
 use super::file::{File, arrival};
 use super::prove;
 use crate::copies::GoodCopy;
+use crate::points::{Point, reached};
 
 /// Names beside one that is taken that are tried; then the file fails.
 pub(super) const NAMES: u32 = 100;
@@ -190,6 +191,7 @@ async fn is_same(work: &Migrating, tree: &Arc<dyn Tree>, file: &File, there: &It
 
 /// Reads back what was stored.
 async fn proved(work: &Migrating, tree: &Arc<dyn Tree>, location: LocationId, stored: Vec<(File, Stored)>) -> Settled {
+    reached(Point::Stored);
     let items: Vec<Item> = stored.iter().map(|(_, stored)| stored.item.clone()).collect();
     let values = prove::hashes(tree, &items, work.run.inner.settings.limits.small_file).await;
     let mut settled = Vec::with_capacity(stored.len());

@@ -16,6 +16,7 @@ use super::super::results;
 use super::Recalled;
 use crate::copies::item_of;
 use crate::on_disk::on_disk;
+use crate::points::{Point, reached};
 use crate::recall::explained;
 
 /// Files of a batch that find the other side away, all of them, from which on no other is tried.
@@ -86,9 +87,12 @@ async fn attempt(work: &Arc<Recalled>, files: Vec<One>) -> Outcome<Ended> {
             Err(failure) => ended.push((one, Err(failure))),
         }
     }
+    reached(Point::Begun);
     let filled = fill(work, stubs, &mut ended).await?;
+    reached(Point::Filled);
     let raw = space.raw.clone();
     let finished = on_disk(move || finish(&raw, filled)).await?;
+    reached(Point::Whole);
     let mut states = Vec::new();
     for (one, outcome) in finished {
         if outcome.is_ok() {
@@ -99,12 +103,10 @@ async fn attempt(work: &Arc<Recalled>, files: Vec<One>) -> Outcome<Ended> {
     if space.is_home && !states.is_empty() {
         work.run.inner.catalogue.set_file_states(space.tree, states).await?;
     }
+    reached(Point::StateRecorded);
     for (one, outcome) in &mut ended {
         if outcome.is_ok() && work.has_after(one.path()) {
-            *outcome = match work.after(one).await {
-                Ok(()) => crate::recall::ended(&work.run.inner, space, one.path(), false).await,
-                failed => failed,
-            };
+            *outcome = work.after_and_copies(one).await;
         }
     }
     Ok(ended)

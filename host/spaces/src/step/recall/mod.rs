@@ -97,6 +97,12 @@ impl Recalled {
         Ok(())
     }
 
+    /// And what its external target asks for.
+    pub(super) async fn after_and_copies(&self, one: &One) -> Outcome<()> {
+        self.after(one).await?;
+        ended(&self.run.inner, &self.run.space, one.path(), false).await
+    }
+
     async fn record_times(&self, path: &str) -> Outcome<()> {
         let space = &self.run.space;
         let (raw, at) = (space.raw.clone(), path.to_owned());
@@ -124,14 +130,18 @@ impl Recalled {
 async fn large(work: Arc<Recalled>, one: One) -> Outcome<()> {
     let run = &work.run;
     run.control.ready().await?;
-    let recalled = run.space.recalls.whole(&run.inner, &run.space, one.path(), &work.first).await;
+    // A recall that others may wait for goes on to its end, whoever stops waiting for it.
+    let recalled = tokio::select! {
+        recalled = run.space.recalls.whole(&run.inner, &run.space, one.path(), &work.first) => recalled,
+        () = run.control.stopped() => return run.control.ready().await,
+    };
     let told = match recalled {
         Ok(()) => match work.after(&one).await {
             Ok(()) => vec![results::processed(one.position)],
             Err(failure) => run.failed(vec![(one, failure)]).await,
         },
-        // The recall recorded it itself.
-        Err(failure) => vec![results::failed(one.position, &failure)],
+        // One that could not begin recorded nothing itself.
+        Err(failure) => run.failed(vec![(one, failure)]).await,
     };
     run.tell(told).await
 }
