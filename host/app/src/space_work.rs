@@ -47,6 +47,10 @@ impl OpenSpaces {
         Self { spaces: Spaces::new(catalogue, grounds, settings), site: site.number }
     }
 
+    pub(crate) fn spaces(&self) -> &Spaces {
+        &self.spaces
+    }
+
     pub(crate) async fn close_all(&self) {
         self.spaces.close_all().await;
     }

@@ -14,10 +14,10 @@ use capstan_mover::{Found, Item, ItemKind, Tree as _, names};
 use capstan_space_view::{Change, Known};
 use tokio::sync::mpsc;
 
-use crate::Inner;
 use crate::on_disk::on_disk;
 use crate::opened::{OpenSpace, checked};
 use crate::recorded::{Attributes, Whole, entry, from_the_file};
+use crate::{Inner, manifest};
 
 /// Paths that are looked at and recorded together.
 const TOGETHER: usize = 1000;
@@ -55,7 +55,10 @@ pub(crate) async fn look_again(inner: &Inner, space: &Arc<OpenSpace>, mut paths:
     paths.sort();
     paths.dedup();
     for paths in paths.chunks(TOGETHER) {
-        seen(space, paths.to_vec()).await?.write(&inner.catalogue, true).await?;
+        let record = seen(space, paths.to_vec()).await?;
+        let told = manifest::Told::of(&record);
+        record.write(&inner.catalogue, true).await?;
+        manifest::note(inner, space, told).await;
     }
     Ok(())
 }
@@ -130,6 +133,7 @@ async fn rename(inner: &Arc<Inner>, space: &Arc<OpenSpace>, pairs: Vec<(String, 
         for held in &held {
             keys.entry(held.replica.location).or_default().push(held.replica.key.clone());
         }
+        let left: Vec<(LocationId, String)> = held.iter().map(|held| (held.replica.location, held.path.clone())).collect();
         let mut forgotten = Vec::new();
         for (location, mut keys) in keys {
             let others = inner.catalogue.copied_from(location, &keys).await?;
@@ -151,13 +155,15 @@ async fn rename(inner: &Arc<Inner>, space: &Arc<OpenSpace>, pairs: Vec<(String, 
         }
         let record = Record { forgotten, gone: vec![(space.tree, from)], ..Record::default() };
         inner.catalogue.record(record).await?;
+        let told = manifest::Told::of(&now).and_gone(left);
         now.write(&inner.catalogue, true).await?;
+        manifest::note(inner, space, told).await;
     }
     Ok(())
 }
 
 /// A copy as it was recorded, of the same file under another name.
-fn replica_at(path: &str, held: Held) -> NewReplica {
+pub(crate) fn replica_at(path: &str, held: Held) -> NewReplica {
     let replica = held.replica;
     NewReplica {
         path: path.to_owned(),

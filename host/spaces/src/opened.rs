@@ -15,6 +15,7 @@ use capstan_space_view::MountedSpace;
 use capstan_stub::{RawTree, Repaired};
 
 use crate::Inner;
+use crate::manifest::Manifests;
 use crate::on_disk::on_disk;
 use crate::pace::Pace;
 use crate::recall::Recalls;
@@ -38,6 +39,7 @@ pub(crate) struct OpenSpace {
     pub(crate) is_home: bool,
     pub(crate) recalls: Recalls,
     pub(crate) pace: Pace,
+    pub(crate) manifests: Manifests,
     view: Mutex<Option<MountedSpace>>,
 }
 
@@ -59,6 +61,7 @@ impl OpenSpace {
             is_home: space.sites.first().is_none_or(|home| *home == inner.settings.site),
             recalls: Recalls::new(&inner.settings.limits),
             pace: Pace::default(),
+            manifests: Manifests::new(inner, id, &space.space.name),
             view: Mutex::new(None),
         });
         opened.repair(inner).await?;
@@ -77,10 +80,12 @@ impl OpenSpace {
     /// Blocking work, done where it may block.
     pub(crate) async fn unmount(&self) -> Outcome<()> {
         let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match view {
+        let unmounted = match view {
             Some(view) => on_disk(move || view.unmount()).await,
             None => Ok(()),
-        }
+        };
+        self.manifests.close().await;
+        unmounted
     }
 
     /// What was being recalled when a process died is a stub again. Somebody else may be at it, on a host that shares the tree: then it is
@@ -136,7 +141,8 @@ impl OpenSpace {
 pub(crate) fn checked(path: &str) -> Outcome<&str> {
     let path = capstan_mover::names::checked(path)?;
     let is_ours = |name: &str| name == REMOVED || capstan_stub::is_temporary(std::ffi::OsStr::new(name));
-    if path.is_empty() || path.split('/').any(is_ours) {
+    let is_own = path.split('/').next().is_some_and(|first| capstan_stub::is_own(std::ffi::OsStr::new(first)));
+    if path.is_empty() || is_own || path.split('/').any(is_ours) {
         return Err(Failure::invalid(format!("{path:?} is a name that the host keeps for itself")).with_code("reserved-name"));
     }
     Ok(path)

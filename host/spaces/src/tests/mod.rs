@@ -2,6 +2,7 @@
 
 mod migrating;
 mod names;
+mod rebuilding;
 mod recalling;
 mod viewing;
 
