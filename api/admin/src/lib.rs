@@ -13,6 +13,7 @@ pub mod mounts;
 pub mod plugins;
 mod router;
 pub mod snapshots;
+pub mod spaces;
 pub mod targets;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use axum::Router;
 use capstan_api_http::{Authenticator, Document, Routes};
 
 use crate::errors::AdminError;
-use crate::{audit, drives, grants, jobs, mounts, plugins, snapshots, targets, users};
+use crate::{audit, drives, grants, jobs, mounts, plugins, snapshots, spaces, targets, users};
 
 /// Where this API is mounted.
 pub const BASE: &str = "/capstan/v1";
@@ -21,6 +21,7 @@ pub struct Nouns {
     pub mounts: Arc<dyn mounts::Mounts>,
     pub drives: Arc<dyn drives::Drives>,
     pub snapshots: Arc<dyn snapshots::Snapshots>,
+    pub spaces: Arc<dyn spaces::Spaces>,
     pub audit: Arc<dyn audit::Audit>,
     pub users: Arc<dyn users::Users>,
 }
@@ -34,6 +35,7 @@ pub fn router(nouns: Nouns, authenticator: Arc<dyn Authenticator>) -> (Router, D
         .merge(mounts::routes().with_state(nouns.mounts))
         .merge(drives::routes().with_state(nouns.drives))
         .merge(snapshots::routes().with_state(nouns.snapshots))
+        .merge(spaces::routes().with_state(nouns.spaces))
         .merge(audit::routes().with_state(nouns.audit))
         .merge(users::routes().with_state(nouns.users))
         .finish::<AdminError>(BASE, "Capstan", "1", authenticator, |operation| {

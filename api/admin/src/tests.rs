@@ -19,6 +19,7 @@ use crate::jobs::{Job, Jobs, PathOutcome, Progress};
 use crate::mounts::{Mount, MountList, Mounts, NewMount};
 use crate::plugins::{Plugin, PluginList, PluginVersion, Plugins};
 use crate::snapshots::{NewSnapshot, Snapshot, Snapshots};
+use crate::spaces::{Export, ExportList, NewExport, NewRebuild, RebuildList, Spaces};
 use crate::targets::{NewTarget, Probe, Target, TargetChange, Targets};
 use crate::users::{NewUser, PasswordChange, User, UserChange, Users};
 use crate::{AdminError, Nouns, Page, Window, jobs, router};
@@ -70,6 +71,20 @@ impl Grants for Host {
     }
     async fn revoke_grant(&self, _: &Caller, _: &str) -> Result<(), AdminError> {
         no()
+    }
+}
+
+#[async_trait]
+impl Spaces for Host {
+    async fn export_space(&self, _: &Caller, space: &str, export: NewExport) -> Result<ExportList, AdminError> {
+        let bucket = export.bucket.unwrap_or_else(|| space.to_owned());
+        Ok(ExportList { exports: vec![Export { bucket, files: 2, written: 1, removed: 3, missing: 0 }] })
+    }
+    async fn rebuild_space(&self, _: &Caller, _: &str, rebuild: NewRebuild) -> Result<RebuildList, AdminError> {
+        match rebuild.from {
+            Some(_) => Ok(RebuildList { rebuilds: Vec::new() }),
+            None => Err(AdminError { code: Some("which-manifest".into()), ..AdminError::caller("conflict", "say which one") }),
+        }
     }
 }
 
@@ -251,6 +266,7 @@ fn dialect() -> (Router, Document) {
         mounts: Arc::<Host>::clone(&host),
         drives: Arc::<Host>::clone(&host),
         snapshots: Arc::<Host>::clone(&host),
+        spaces: Arc::<Host>::clone(&host),
         audit: Arc::<Host>::clone(&host),
         users: host,
     };
@@ -345,6 +361,20 @@ async fn a_restore_is_answered_with_its_job_and_that_of_a_drive_that_somebody_ha
     assert_eq!((job.name.as_str(), job.state.as_str()), ("restore then", "queued"));
     let (status, error) = ask("POST", "/capstan/v1/drives/held/snapshots/then/restore", ADMIN, "").await;
     assert_eq!((status, error.code.as_deref()), (StatusCode::CONFLICT, Some("mounted")));
+}
+
+#[tokio::test]
+async fn manifests_of_spaces_are_written_and_read_as_the_body_says() {
+    let export = |body| call(&dialect().0, ADMIN, Method::POST, "/capstan/v1/spaces/walk/export", body);
+    for (body, bucket) in [("{}", "walk"), (r#"{"bucket":"cold"}"#, "cold")] {
+        let (status, _, answer) = export(body).await;
+        let list: ExportList = serde_json::from_value(answer).unwrap();
+        assert_eq!((status, list.exports[0].bucket.as_str(), list.exports[0].removed), (StatusCode::OK, bucket, 3));
+    }
+    let (status, error) = ask("POST", "/capstan/v1/spaces/walk/rebuild", ADMIN, "{}").await;
+    assert_eq!((status, error.code.as_deref()), (StatusCode::CONFLICT, Some("which-manifest")));
+    let (status, ..) = call(&dialect().0, ADMIN, Method::POST, "/capstan/v1/spaces/walk/rebuild", r#"{"from":"x"}"#).await;
+    assert_eq!(status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use capstan_domain::listing::{Listing, Page};
 use capstan_domain::{Failure, Outcome};
 use capstan_mover::names::checked;
 use capstan_mover::{Item, ItemKind};
+use capstan_spaces::is_manifest;
 use capstan_workflows::local_file_regex;
 use serde_json::json;
 
@@ -114,7 +115,8 @@ impl ExternalTargets {
             let left = limit.saturating_sub(u32::try_from(page.entries.len()).unwrap_or(u32::MAX));
             let found = tree.children(folder, page.next.as_deref(), left).await?;
             page.next = found.next;
-            page.entries.extend(found.items.into_iter().filter(|item| fits_last(item, pattern)).map(entry));
+            page.entries
+                .extend(found.items.into_iter().filter(|item| !is_manifest(&item.path) && fits_last(item, pattern)).map(entry));
             let enough = pattern.is_none() || page.entries.len() >= limit as usize;
             if page.next.is_none() || enough {
                 break;

@@ -27,6 +27,7 @@ pub mod locations;
 mod lookout;
 pub mod machines;
 pub mod managed_spaces;
+pub mod manifests;
 pub mod metrics;
 pub mod mounts;
 mod ownership;
@@ -84,6 +85,7 @@ pub struct App {
     pub libraries: libraries::Libraries,
     pub locations: locations::Locations,
     pub machines: machines::Machines,
+    pub manifests: manifests::Manifests,
     pub metrics: metrics::Metrics,
     pub mounts: mounts::Mounts,
     pub plugins: plugins::Plugins,

@@ -67,6 +67,10 @@ impl OpenSpaces {
         }
     }
 
+    pub(crate) fn spaces(&self) -> &Spaces {
+        &self.spaces
+    }
+
     pub(crate) async fn close_all(&self) {
         self.spaces.close_all().await;
     }

@@ -37,6 +37,7 @@ use crate::locations::Locations;
 use crate::lookout;
 use crate::machines::Machines;
 use crate::managed_spaces::SpaceViews;
+use crate::manifests::Manifests;
 use crate::metrics::Metrics;
 use crate::mounts::Mounts;
 use crate::places::Grounds;
@@ -163,6 +164,7 @@ impl App {
             jobs: Jobs::new(catalogue.clone(), audit.clone(), targets.clone(), unsaved, settings.jobs.verify, engine),
             locations: Locations::new(catalogue.clone(), audit.clone()),
             machines: Machines::new(catalogue.clone(), audit.clone(), tags.clone()),
+            manifests: Manifests::new(catalogue.clone(), audit.clone(), open_spaces.clone()),
             metrics: Metrics::new(&runtime, &catalogue),
             mounts,
             plugins,

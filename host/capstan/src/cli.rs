@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Look at drives, attach them over NBD, take images out of them and put images in; take snapshots, and go back to them.
     #[command(subcommand)]
     Drive(Drive),
+    /// Write down beside a space's data what it holds, and make a space anew from that.
+    #[command(subcommand)]
+    Space(Space),
     /// Make users, change what they may do, disable them. Passwords come from standard input.
     #[command(subcommand)]
     User(User),
@@ -303,6 +306,29 @@ pub(crate) enum Drive {
     DeleteSnapshot {
         drive: String,
         snapshot: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Space {
+    /// Write the whole manifest of a space anew into its buckets, and remove what it replaces.
+    Export {
+        /// Number or name.
+        space: String,
+        /// Number or name of one bucket. [default: all that hold copies]
+        #[arg(long)]
+        bucket: Option<String>,
+    },
+    /// Make the files of a space anew, as stubs, from what its buckets say of them. What is there stays.
+    Rebuild {
+        /// Number or name.
+        space: String,
+        /// Number or name of one bucket. [default: all that its external targets lead to]
+        #[arg(long)]
+        bucket: Option<String>,
+        /// Id of the space that the manifest was written for, where the bucket has several that could be meant.
+        #[arg(long)]
+        from: Option<String>,
     },
 }
 

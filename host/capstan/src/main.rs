@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         cli::Command::Target(command) => commands::run(&arguments.remote, |client| commands::target::run(client, command)),
         cli::Command::Job(command) => commands::run(&arguments.remote, |client| commands::job::run(client, command)),
         cli::Command::Drive(command) => commands::run(&arguments.remote, |client| commands::drive::run(client, command)),
+        cli::Command::Space(command) => commands::run(&arguments.remote, |client| commands::space::run(client, command)),
         cli::Command::User(command) => commands::run(&arguments.remote, |client| commands::user::run(client, command)),
         cli::Command::Mount(asked) => commands::run(&arguments.remote, |client| commands::mount::mount(client, asked)),
         cli::Command::Unmount(asked) => commands::run(&arguments.remote, |client| commands::mount::unmount(client, asked)),

@@ -110,30 +110,26 @@ impl Catalogue {
     pub async fn replicas_at(&self, tree: Tree, paths: &[String]) -> Outcome<Vec<Held>> {
         let mut connection = self.read().await?;
         let row = tree_row(&mut connection, tree).await?;
-        let mut held = Vec::new();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let found: Vec<Number> = numbers(&mut connection, row, &mut Memory::default(), &paths).await?.into_values().collect();
-        for chunk in found.chunks(CHUNK) {
-            let marks: Vec<String> = (1..=chunk.len()).map(|at| format!("${at}")).collect();
-            let text = format!(
-                "SELECT {COLUMNS}, r.modified, e.path, e.modified, e.size, e.inode, e.blake3 FROM entries e \
-                 JOIN replicas r ON r.entry = e.number WHERE e.number IN ({})",
-                marks.join(", ")
-            );
-            let query = sql(text).bind_all(chunk.iter().map(|number| Value::from(*number)));
-            for mut row in connection.all(query).await? {
-                held.push(Held {
-                    replica: read(&mut row)?,
-                    modified: row.take()?,
-                    path: row.take()?,
-                    entry_modified: row.take()?,
-                    entry_size: row.take()?,
-                    entry_inode: row.take()?,
-                    entry_blake3: row.take()?,
-                });
-            }
+        held_of(&mut connection, &found).await
+    }
+
+    /// The copies of those files of a tree that are premigrated or elsewhere, of up to `limit` files behind the entry `after`, with the last
+    /// of these entries. None: there are no more.
+    pub async fn stored_copies(&self, tree: Tree, after: Number, limit: u32) -> Outcome<Option<(Number, Vec<Held>)>> {
+        let mut connection = self.read().await?;
+        let row = tree_row(&mut connection, tree).await?;
+        // In the order of the primary key, so that a file whose state changes meanwhile is met once.
+        let text = format!(
+            "SELECT entry FROM entry_states WHERE entry > $1 AND tree = $2 AND state <> 'resident' ORDER BY entry LIMIT {limit}"
+        );
+        let rows = connection.all(sql(text).bind(after).bind(row.number)).await?;
+        let entries: Vec<Number> = rows.into_iter().map(|mut row| row.take()).collect::<Outcome<_>>()?;
+        match entries.last() {
+            Some(last) => Ok(Some((*last, held_of(&mut connection, &entries).await?))),
+            None => Ok(None),
         }
-        Ok(held)
     }
 
     /// The copies under these keys of a location, in no order.
@@ -152,6 +148,31 @@ impl Catalogue {
         }
         Ok(replicas)
     }
+}
+
+async fn held_of(connection: &mut Connection, entries: &[Number]) -> Outcome<Vec<Held>> {
+    let mut held = Vec::new();
+    for chunk in entries.chunks(CHUNK) {
+        let marks: Vec<String> = (1..=chunk.len()).map(|at| format!("${at}")).collect();
+        let text = format!(
+            "SELECT {COLUMNS}, r.modified, e.path, e.modified, e.size, e.inode, e.blake3 FROM entries e \
+             JOIN replicas r ON r.entry = e.number WHERE e.number IN ({})",
+            marks.join(", ")
+        );
+        let query = sql(text).bind_all(chunk.iter().map(|number| Value::from(*number)));
+        for mut row in connection.all(query).await? {
+            held.push(Held {
+                replica: read(&mut row)?,
+                modified: row.take()?,
+                path: row.take()?,
+                entry_modified: row.take()?,
+                entry_size: row.take()?,
+                entry_inode: row.take()?,
+                entry_blake3: row.take()?,
+            });
+        }
+    }
+    Ok(held)
 }
 
 /// Records copies of entries that are there; the same entry and location again replaces what was known. Keeps the counts of the

@@ -14,11 +14,11 @@ use capstan_mover::{Found, Item, ItemKind, Tree as _, names};
 use capstan_space_view::{Change, Known};
 use tokio::sync::mpsc;
 
-use crate::Inner;
 use crate::on_disk::on_disk;
 use crate::opened::{OpenSpace, known};
 use crate::points::{Point, reached};
 use crate::recorded::{Attributes, Whole, entry, from_the_file};
+use crate::{Inner, manifest};
 
 /// Paths that are looked at and recorded together.
 const TOGETHER: usize = 1000;
@@ -73,7 +73,9 @@ async fn seen_again(inner: &Inner, space: &Arc<OpenSpace>, mut paths: Vec<String
     for paths in paths.chunks(TOGETHER) {
         let mut seen = seen(space, paths.to_vec()).await?;
         seen.removed = seen.gone.iter().filter(|path| removed.contains(*path)).cloned().collect();
+        let told = manifest::Told::of(&seen);
         seen.write(&inner.catalogue, true).await?;
+        manifest::note(inner, space, told).await;
     }
     Ok(())
 }
@@ -148,6 +150,7 @@ async fn rename(inner: &Arc<Inner>, space: &Arc<OpenSpace>, pairs: Vec<(String, 
         for held in &held {
             keys.entry(held.replica.location).or_default().push(held.replica.key.clone());
         }
+        let left: Vec<(LocationId, String)> = held.iter().map(|held| (held.replica.location, held.path.clone())).collect();
         let mut forgotten = Vec::new();
         for (location, mut keys) in keys {
             let others = inner.catalogue.copied_from(location, &keys).await?;
@@ -170,13 +173,15 @@ async fn rename(inner: &Arc<Inner>, space: &Arc<OpenSpace>, pairs: Vec<(String, 
         let record = Record { forgotten, gone: vec![(space.tree, from)], ..Record::default() };
         inner.catalogue.record(record).await?;
         reached(Point::OldNameForgotten);
+        let told = manifest::Told::of(&now).and_gone(left);
         now.write(&inner.catalogue, true).await?;
+        manifest::note(inner, space, told).await;
     }
     Ok(())
 }
 
 /// A copy as it was recorded, of the same file under another name.
-fn replica_at(path: &str, held: Held) -> NewReplica {
+pub(crate) fn replica_at(path: &str, held: Held) -> NewReplica {
     let replica = held.replica;
     NewReplica {
         path: path.to_owned(),

@@ -2,9 +2,9 @@
 //!
 //! Below this are a file that may be a stub (`capstan_stub`), a bucket as a tree (`capstan_mover`), the mounted view
 //! (`capstan_space_view`) and the catalogue; here they meet. The order of every work is that of D2: the content goes to the bucket and
-//! is read back from there, the copy is recorded durably, and only then does it leave the disk; a removal goes the other way. The
-//! state of a file stands beside it and in the catalogue: a worker that died between the two leaves what the next one settles, since
-//! a stub that is found is recorded from its own record.
+//! is read back from there, the copy is recorded durably, in the catalogue and in the bucket's own manifest (`manifest`), and only then
+//! does it leave the disk; a removal goes the other way. The state of a file stands beside it and in the catalogue: a worker that died
+//! between the two leaves what the next one settles, since a stub that is found is recorded from its own record.
 //!
 //! A space has one tree in the catalogue, whatever sites it is on. The states that are recorded are those of its first site; what lies on
 //! the others is told by the records beside their files, and steps there record copies only.
@@ -14,6 +14,7 @@
 
 mod changes;
 mod copies;
+mod manifest;
 mod on_disk;
 mod opened;
 mod pace;
@@ -45,6 +46,7 @@ use capstan_stub::RawTree;
 use capstan_workflows::Step;
 use tokio::sync::{RwLock, mpsc, watch};
 
+pub use manifest::{Exported, Left, Rebuilt, is_manifest};
 pub use settings::{Limits, RECYCLE, Settings};
 
 use crate::opened::OpenSpace;
@@ -125,6 +127,20 @@ impl Spaces {
 
     pub fn raw(&self, space: SpaceId) -> Outcome<RawTree> {
         Ok(self.inner.space(space)?.raw.clone())
+    }
+
+    /// Writes the whole manifest of the space anew beside its copies, in one bucket or in all that hold some, and removes what it replaces
+    /// (D9). Fails with `Busy` (`manifest-busy`) while another one or a rebuild is under way, with `Unsupported` (`not-home`) on another
+    /// site than the first.
+    pub async fn export(&self, space: SpaceId, location: Option<LocationId>) -> Outcome<Vec<Exported>> {
+        manifest::export(&self.inner, self.inner.space(space)?.as_ref(), location).await
+    }
+
+    /// Makes the files of a space anew, as stubs, from what a bucket's manifest says (D9). What is there stays. `from`: the space that the
+    /// manifest was written for, where the bucket has several that could be meant. Fails as `export` does, and with `NotFound`
+    /// (`no-manifest`) and `Conflict` (`which-manifest`). It may be run again.
+    pub async fn rebuild(&self, space: SpaceId, location: LocationId, from: Option<SpaceId>) -> Outcome<Rebuilt> {
+        manifest::rebuild(&self.inner, &self.inner.space(space)?, location, from).await
     }
 
     /// Takes the step with every path. Results come as they are known, each path's once; one that has none was not dealt with. A path's

@@ -16,6 +16,7 @@ use capstan_space_view::MountedSpace;
 use capstan_stub::{RawTree, Repaired};
 
 use crate::Inner;
+use crate::manifest::Manifests;
 use crate::on_disk::on_disk;
 use crate::pace::Pace;
 use crate::recall::Recalls;
@@ -39,6 +40,7 @@ pub(crate) struct OpenSpace {
     pub(crate) is_home: bool,
     pub(crate) recalls: Recalls,
     pub(crate) pace: Pace,
+    pub(crate) manifests: Manifests,
     view: Mutex<Option<MountedSpace>>,
 }
 
@@ -60,6 +62,7 @@ impl OpenSpace {
             is_home: space.sites.first().is_none_or(|home| *home == inner.settings.site),
             recalls: Recalls::new(&inner.settings.limits),
             pace: Pace::default(),
+            manifests: Manifests::new(inner, id, &space.space.name),
             view: Mutex::new(None),
         });
         opened.repair(inner).await?;
@@ -78,10 +81,12 @@ impl OpenSpace {
     /// Blocking work, done where it may block.
     pub(crate) async fn unmount(&self) -> Outcome<()> {
         let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match view {
+        let unmounted = match view {
             Some(view) => on_disk(move || view.unmount()).await,
             None => Ok(()),
-        }
+        };
+        self.manifests.close().await;
+        unmounted
     }
 
     /// What was being recalled when a process died is a stub again. Somebody else may be at it, on a host that shares the tree: then it is

@@ -6,6 +6,7 @@ pub(crate) mod grant;
 pub(crate) mod job;
 pub(crate) mod mount;
 pub(crate) mod plugin;
+pub(crate) mod space;
 pub(crate) mod table;
 pub(crate) mod target;
 pub(crate) mod user;

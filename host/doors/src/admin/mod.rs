@@ -7,6 +7,7 @@ mod jobs;
 mod mounts;
 mod plugins;
 mod snapshots;
+mod spaces;
 mod targets;
 mod users;
 mod words;
@@ -27,7 +28,7 @@ pub(crate) struct AdminDoor {
 }
 
 pub(crate) const ASKED_OF_EACH: AskedOfEach =
-    &[("jobs", &["index", "show", "update"]), ("targets", &["index", "show", "update", "destroy"])];
+    &[("jobs", &["index", "show", "update"]), ("spaces", &["update"]), ("targets", &["index", "show", "update", "destroy"])];
 
 pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (Router, Document) {
     let door = Arc::new(AdminDoor { app });
@@ -39,6 +40,7 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         mounts: Arc::<AdminDoor>::clone(&door),
         drives: Arc::<AdminDoor>::clone(&door),
         snapshots: Arc::<AdminDoor>::clone(&door),
+        spaces: Arc::<AdminDoor>::clone(&door),
         audit: Arc::<AdminDoor>::clone(&door),
         users: door,
     };

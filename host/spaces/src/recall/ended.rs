@@ -11,12 +11,12 @@ use capstan_mover::Item;
 use capstan_stub::{Access, ForWriting, Place};
 
 use super::Begun;
-use crate::Inner;
 use crate::copies::item_of;
 use crate::on_disk::on_disk;
 use crate::opened::OpenSpace;
 use crate::points::{Point, reached};
 use crate::routes::Routes;
+use crate::{Inner, manifest};
 
 pub(super) async fn coming(inner: &Inner, begun: &Begun) {
     set(inner, &begun.space, vec![state(begun, FileState::Recalling, None)]).await;
@@ -120,6 +120,8 @@ async fn forget_copies(inner: &Inner, space: &OpenSpace, path: &str, places: &[P
         };
         inner.catalogue.record(record).await?;
         reached(Point::Released);
+        let gone = own.first().map(|_| (location, path.to_owned()));
+        manifest::note(inner, space, manifest::Told::default().and_gone(gone)).await;
         let tree = inner.buckets.tree(location).await?;
         let items: Vec<Item> = own.iter().map(|key| item_of(key, 0, capstan_domain::time::Timestamp::default())).collect();
         let attempt = format!("forget-{}", space.id);

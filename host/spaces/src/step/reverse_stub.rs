@@ -21,6 +21,7 @@ use super::migrate::prove;
 use super::moving::make_parents;
 use super::{Run, results};
 use crate::copies::{GoodCopy, replicas_of};
+use crate::manifest;
 use crate::on_disk::on_disk;
 use crate::opened::checked;
 use crate::points::{Point, reached};
@@ -272,6 +273,9 @@ impl Making {
         }
         let state = if content.size == 0 { FileState::Premigrated } else { FileState::Migrated };
         record.states.push(NewFileState { path: path.to_owned(), state, replica: None, leading: 0, failure: None });
-        record.write(&run.inner.catalogue, run.space.is_home).await
+        let told = manifest::Told::of(&record);
+        record.write(&run.inner.catalogue, run.space.is_home).await?;
+        manifest::note(&run.inner, &run.space, told).await;
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod faults;
 mod migrating;
 mod names;
 mod purging;
+mod rebuilding;
 mod recalling;
 mod viewing;
 

@@ -1,6 +1,6 @@
 //! A batch of small files: read, stored, read back, recorded in one transaction, freed with one sync, recorded again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::file::File;
 use super::free::{Became, Freed, Proved, free};
 use super::{Migrating, prove, store};
 use crate::copies::GoodCopy;
+use crate::manifest;
 use crate::on_disk::on_disk;
 use crate::points::{Point, reached};
 use crate::recorded::{Whole, file_entry};
@@ -182,6 +183,7 @@ fn read_one(
 pub(super) async fn finish(work: &Migrating, files: Vec<File>, ended: &mut Ended) -> Outcome<()> {
     let space = &work.run.space;
     let (mut proved, mut ones, mut record) = (Vec::new(), Vec::new(), Whole::of(space.tree));
+    let mut stood = HashSet::new();
     for file in files {
         let proof = match file.proof() {
             Ok(proof) => proof,
@@ -194,6 +196,9 @@ pub(super) async fn finish(work: &Migrating, files: Vec<File>, ended: &mut Ended
         entry.blake3 = Some(file.blake3.to_vec());
         record.entries.push(entry);
         record.replicas.extend(file.copies.first().map(|copy| copy.replica(file.path())));
+        if file.look.record().is_some_and(|record| record.content.blake3 == file.blake3) {
+            stood.insert(file.path().to_owned());
+        }
         record.states.push(state(file.path(), FileState::Premigrated, 0));
         proved.push(Proved { path: file.path().to_owned(), proof, stubs: file.stubs });
         ones.push((file.one, file.version.size));
@@ -201,13 +206,25 @@ pub(super) async fn finish(work: &Migrating, files: Vec<File>, ended: &mut Ended
     if proved.is_empty() {
         return Ok(());
     }
+    let copies = record.replicas.clone();
     reached(Point::ReadBack);
     record.write(&work.run.inner.catalogue, space.is_home).await?;
     reached(Point::CopyRecorded);
+    // No content leaves the disk that the bucket itself does not tell of.
+    let untold = manifest::stored(space, copies).await;
+    let mut after = Whole::of(space.tree);
+    proved.retain(|file| !untold.contains_key(&file.path));
+    ones.retain(|(one, _)| {
+        let Some(failure) = untold.get(one.path()) else { return true };
+        if !stood.contains(one.path()) {
+            after.states.push(state(one.path(), FileState::Resident, 0));
+        }
+        ended.push((one.clone(), Err(failure.clone())));
+        false
+    });
     let (raw, leading) = (space.raw.clone(), work.step.stub_size);
     let freed = on_disk(move || free(&raw, &proved, leading)).await?;
     reached(Point::Freed);
-    let mut after = Whole::of(space.tree);
     for ((one, size), Freed { became, has_record }) in ones.into_iter().zip(freed) {
         match became {
             Ok(Became::Stub) => after.states.push(state(one.path(), FileState::Migrated, leading.min(size))),

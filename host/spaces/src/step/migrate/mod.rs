@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | a file was stored, in part or whole | what the bucket keeps of it | stores it, or finds it there with the same content |
 //! | it was read back | the copy | finds it there, reads it, counts on it |
-//! | the copy was recorded | the copy, the catalogue says premigrated | looks whether it still is what was stored, goes on |
+//! | the copy was recorded, also in the manifest | the copy, the catalogue says premigrated | looks whether it still is what was stored, goes on |
 //! | the record beside the file, or the hole | a stub | finds a stub, and records it as such |
 //! | the state was recorded | a stub | finds it done |
 
@@ -29,6 +29,7 @@ use capstan_workflows::Migrate;
 
 use super::lanes::{One, in_lanes};
 use super::{Run, results};
+use crate::manifest;
 use crate::on_disk::on_disk;
 use crate::opened::checked;
 use crate::recorded::{Attributes, Whole, from_the_file};
@@ -108,7 +109,9 @@ impl Migrating {
                 from_the_file(&mut record, one.path(), look, *attributes);
             }
             if !record.is_empty() {
+                let told = manifest::Told::of(&record);
                 record.write(&run.inner.catalogue, true).await?;
+                manifest::note(&run.inner, &run.space, told).await;
             }
         }
         Ok(stubs.iter().map(|(one, _, _)| results::processed(one.position)).collect())

@@ -18,6 +18,7 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use super::lanes::{One, in_lanes};
 use super::{Run, results};
+use crate::manifest;
 use crate::on_disk::on_disk;
 use crate::opened::checked;
 use crate::recall::ended;
@@ -114,7 +115,10 @@ impl Recalled {
         .await??;
         let mut record = Whole::of(space.tree);
         record.entries.push(file_entry(space.tree, path, &look, attributes));
-        record.write(&self.run.inner.catalogue, true).await
+        let told = manifest::Told::of(&record);
+        record.write(&self.run.inner.catalogue, true).await?;
+        manifest::note(&self.run.inner, space, told).await;
+        Ok(())
     }
 
     /// Whether anything is to be done with a file that is back.
