@@ -1,7 +1,7 @@
 //! The spaces of this host put together with those who work on them: the engine of workflows hands steps to them, the doors open and close
 //! their views, and they find their buckets among the targets.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,16 +35,41 @@ impl capstan_spaces::Buckets for Grounds {
 #[derive(Clone)]
 pub(crate) struct OpenSpaces {
     spaces: Spaces,
-    /// Number of the site that this host works for.
+    /// Number of the site that this process works for.
     site: Number,
+    raw: Arc<Raw>,
+}
+
+/// Where the raw trees of this process lie.
+#[derive(Debug)]
+pub(crate) enum Raw {
+    /// In the directories that the catalogue names: those of the host that makes spaces.
+    Recorded,
+    /// In a directory of its own each, by the space's number, which stays when it is renamed.
+    Under(PathBuf),
 }
 
 impl OpenSpaces {
-    pub(crate) fn new(catalogue: Catalogue, grounds: Arc<Grounds>, site: &Site) -> Self {
+    /// `mounted_under` stands before all mountpoints.
+    pub(crate) fn new(
+        catalogue: Catalogue,
+        grounds: Arc<Grounds>,
+        site: &Site,
+        raw: Raw,
+        mounted_under: Option<PathBuf>,
+    ) -> Self {
         // Only root may show a file system to others without being asked.
         let for_all = rustix::process::geteuid().is_root();
-        let settings = Settings { site: site.number, for_all, ..Settings::default() };
-        Self { spaces: Spaces::new(catalogue, grounds, settings), site: site.number }
+        let settings = Settings { site: site.number, for_all, mounted_under, ..Settings::default() };
+        Self { spaces: Spaces::new(catalogue, grounds, settings), site: site.number, raw: Arc::new(raw) }
+    }
+
+    /// Of a space's raw tree.
+    pub(crate) fn directory(&self, space: &ManagedSpace) -> PathBuf {
+        match self.raw.as_ref() {
+            Raw::Recorded => PathBuf::from(&space.space.directory),
+            Raw::Under(root) => root.join(format!("space-{}", space.space.number)),
+        }
     }
 
     pub(crate) async fn close_all(&self) {
@@ -59,7 +84,7 @@ impl SpaceViews for OpenSpaces {
         if !space.sites.contains(&self.site) {
             return Ok(());
         }
-        self.spaces.open(space, Path::new(&space.space.directory)).await
+        self.spaces.open(space, &self.directory(space)).await
     }
 
     async fn close(&self, space: SpaceId) -> Outcome<()> {

@@ -15,6 +15,7 @@ use capstan_space_view::MountedSpace;
 use capstan_stub::{RawTree, Repaired};
 
 use crate::Inner;
+use crate::claim::Claim;
 use crate::on_disk::on_disk;
 use crate::pace::Pace;
 use crate::recall::Recalls;
@@ -39,14 +40,16 @@ pub(crate) struct OpenSpace {
     pub(crate) recalls: Recalls,
     pub(crate) pace: Pace,
     view: Mutex<Option<MountedSpace>>,
+    claim: Mutex<Option<Claim>>,
 }
 
 impl OpenSpace {
     pub(crate) async fn open(inner: &Arc<Inner>, space: &ManagedSpace, raw: &Path) -> Outcome<Arc<Self>> {
         let (id, directory) = (space.space.id, raw.to_owned());
-        let (raw, names) = on_disk(move || {
+        let (raw, claim, names) = on_disk(move || {
             let raw = RawTree::create(&directory)?;
-            Ok::<_, Failure>((raw, LocalTree::open(format!("space:{id}"), &directory)?))
+            let claim = Claim::take(&directory)?;
+            Ok::<_, Failure>((raw, claim, LocalTree::open(format!("space:{id}"), &directory)?))
         })
         .await??;
         let mountpoint = space.profile.mountpoint.as_ref().unwrap_or(&space.space.directory);
@@ -60,6 +63,7 @@ impl OpenSpace {
             recalls: Recalls::new(&inner.settings.limits),
             pace: Pace::default(),
             view: Mutex::new(None),
+            claim: Mutex::new(Some(claim)),
         });
         opened.repair(inner).await?;
         if let Some(mountpoint) = &space.profile.mountpoint {
@@ -74,13 +78,15 @@ impl OpenSpace {
         format!("{}/{path}", self.above)
     }
 
-    /// Blocking work, done where it may block.
+    /// Blocking work, done where it may block. The tree is free for another process after it.
     pub(crate) async fn unmount(&self) -> Outcome<()> {
         let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match view {
+        let unmounted = match view {
             Some(view) => on_disk(move || view.unmount()).await,
             None => Ok(()),
-        }
+        };
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
+        unmounted
     }
 
     /// What was being recalled when a process died is a stub again. Somebody else may be at it, on a host that shares the tree: then it is

@@ -1,5 +1,7 @@
 //! Bounds of the work on spaces. What exceeds one waits, unless it says otherwise.
 
+use std::path::PathBuf;
+
 use capstan_domain::ids::Number;
 
 #[derive(Clone, Debug, Default)]
@@ -10,6 +12,8 @@ pub struct Settings {
     pub view: capstan_space_view::Settings,
     /// Views are for all users of the machine, as the modes of files allow; else for the user of this process alone.
     pub for_all: bool,
+    /// Stands before the mountpoint of every view on this machine; none: they are where the spaces say.
+    pub mounted_under: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]

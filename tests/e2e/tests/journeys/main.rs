@@ -26,6 +26,7 @@ mod host_death;
 mod hostile;
 mod hub_identity;
 mod hub_rights;
+mod hub_sites;
 mod hub_space;
 mod interrupted;
 mod mount_table;

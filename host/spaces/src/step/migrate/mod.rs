@@ -13,6 +13,7 @@ mod content;
 mod file;
 mod free;
 mod large;
+mod link;
 mod prove;
 mod store;
 
@@ -48,7 +49,9 @@ pub(super) async fn run(run: Arc<Run>, step: Migrate, paths: Vec<One>) -> Outcom
     let work = Arc::new(Migrating { run, step, routes });
     let run = &work.run;
     let (files, others): (Vec<One>, Vec<One>) = paths.into_iter().partition(|one| one.path.kind == EntryKind::File);
-    // A folder or a link has no content that could be elsewhere.
+    let (links, others): (Vec<One>, Vec<One>) = others.into_iter().partition(|one| one.path.kind == EntryKind::Link);
+    link::settle(&work, links).await?;
+    // A folder has no content that could be elsewhere.
     run.tell(others.iter().map(|one| results::processed(one.position)).collect()).await?;
     let mut here = Vec::new();
     for chunk in files.chunks(LOOKED_AT_TOGETHER) {
