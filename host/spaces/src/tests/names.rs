@@ -96,6 +96,30 @@ async fn a_link_is_carried_to_another_site_and_follows_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_copy_that_a_stub_of_another_site_rests_on_is_neither_replaced_nor_removed() {
+    let world = World::without_targets().await;
+    world.target("first", 0, ".*", |rule| rule.delete_on_recall = true).await;
+    let (spaces, raw, site) = other_site(&world).await;
+    world.write("f", &bytes(5000, 6));
+    world.migrate(&["f"]).await;
+    let make = || Step::ReverseStub(ReverseStub { hydrate: true, ..ReverseStub::default() });
+    assert_eq!(only(step_of(&spaces, world.id(), site, make(), vec![file("f")]).await).0, PathResult::Processed);
+    assert!(world.stored(0, "f").is_some(), "the first site has nothing else");
+
+    // The other site's own content of the same path goes beside it, or nowhere.
+    std::fs::remove_file(raw.join("f")).unwrap();
+    std::fs::write(raw.join("f"), bytes(5000, 7)).unwrap();
+    let store = |overwrite| Step::Migrate(Migrate { premigrate: true, overwrite, ..Migrate::default() });
+    let refused = step_of(&spaces, world.id(), site, store(true), vec![file("f")]).await;
+    assert_eq!(only(refused), (PathResult::Failed, "needed-elsewhere".to_owned()));
+    assert_eq!(only(step_of(&spaces, world.id(), site, store(false), vec![file("f")]).await).0, PathResult::Processed);
+    assert!(world.stored(0, "f").unwrap() == bytes(5000, 6));
+    world.recall(&["f"]).await;
+    assert!(world.read("f") == bytes(5000, 6));
+    assert!(world.stored(0, "f").is_some(), "a stub of the other site may rest on it");
+}
+
+#[tokio::test]
 async fn a_tree_is_open_in_one_process_at_a_time() {
     let world = World::new().await;
     let settings = Settings { site: world.site, ..Settings::default() };

@@ -20,11 +20,8 @@ const TOLD_TOGETHER: usize = 500;
 
 pub(super) async fn settle(work: &Arc<Migrating>, links: Vec<One>) -> Outcome<()> {
     let run = &work.run;
-    let stored = stream::iter(links).map(|one| async move {
-        let stored = store(work, &one).await;
-        (one, stored)
-    });
-    let mut stored = std::pin::pin!(stored.buffer_unordered(AT_A_TIME));
+    let stored = stream::iter(links).map(|one| tried(Arc::clone(work), one)).buffer_unordered(AT_A_TIME);
+    let mut stored = std::pin::pin!(stored);
     let mut told = Vec::new();
     while let Some((one, stored)) = stored.next().await {
         run.control.ready().await?;
@@ -39,6 +36,11 @@ pub(super) async fn settle(work: &Arc<Migrating>, links: Vec<One>) -> Outcome<()
         }
     }
     run.tell(told).await
+}
+
+async fn tried(work: Arc<Migrating>, one: One) -> (One, Outcome<()>) {
+    let stored = store(&work, &one).await;
+    (one, stored)
 }
 
 /// One that no external target takes stays as it is: nothing of it was to leave.

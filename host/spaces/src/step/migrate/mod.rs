@@ -15,6 +15,7 @@ mod free;
 mod large;
 mod link;
 mod prove;
+mod shared;
 mod store;
 
 use std::sync::Arc;
@@ -42,11 +43,14 @@ pub(super) struct Migrating {
     run: Arc<Run>,
     step: Migrate,
     routes: Routes,
+    /// The space is on several sites.
+    is_shared: bool,
 }
 
 pub(super) async fn run(run: Arc<Run>, step: Migrate, paths: Vec<One>) -> Outcome<()> {
     let routes = Routes::load(&run.inner.catalogue, run.space.id, run.site, step.endpoint.as_deref()).await?;
-    let work = Arc::new(Migrating { run, step, routes });
+    let is_shared = run.inner.catalogue.managed_space(run.space.id).await?.sites.len() > 1;
+    let work = Arc::new(Migrating { run, step, routes, is_shared });
     let run = &work.run;
     let (files, others): (Vec<One>, Vec<One>) = paths.into_iter().partition(|one| one.path.kind == EntryKind::File);
     let (links, others): (Vec<One>, Vec<One>) = others.into_iter().partition(|one| one.path.kind == EntryKind::Link);
