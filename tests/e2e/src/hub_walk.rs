@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
@@ -15,6 +16,9 @@ use crate::tree::{Shape, Tree};
 const READ_ONE_IN: usize = 20;
 /// Files that one `sha256sum` is given.
 const TOGETHER: usize = 500;
+/// A file is data a moment before the catalogue says so.
+const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(50);
 /// Bytes of disk that a stub may take.
 const STUB_MOST: u64 = 1 << 20;
 
@@ -27,7 +31,8 @@ pub fn there_and_back(space: &HubSpace, shape: &Shape, told: &mut dyn FnMut(&str
     let all: Vec<PathBuf> = before.files.keys().map(|name| data.join(native(name))).collect();
     let is_large = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.len() > shape.small as u64);
     let large = all.iter().find(|path| is_large(path)).cloned();
-    let some: Vec<PathBuf> = all.iter().step_by(READ_ONE_IN).chain(&large).cloned().collect();
+    let mut some: Vec<PathBuf> = all.iter().step_by(READ_ONE_IN).cloned().collect();
+    some.extend(large.clone().filter(|large| !some.contains(large)));
     let hashes = sha256(&some)?;
     told(&format!("{} files, {} MiB, every one hashed", before.files.len(), before.bytes() >> 20));
 
@@ -45,9 +50,15 @@ pub fn there_and_back(space: &HubSpace, shape: &Shape, told: &mut dyn FnMut(&str
     let status = |wanted: &str| -> anyhow::Result<()> {
         let Some(large) = &large else { return Ok(()) };
         let name = large.strip_prefix(&space.mountpoint)?.to_str().context("a name that is not UTF-8")?;
-        let found = space.status(name)?;
-        ensure!(found == wanted, "{name} is {found}, {wanted} is expected");
-        Ok(())
+        let since = Instant::now();
+        loop {
+            let found = space.status(name)?;
+            if found == wanted {
+                return Ok(());
+            }
+            ensure!(since.elapsed() < RECORDED_WITHIN, "{name} is {found}, {wanted} is expected");
+            std::thread::sleep(LOOK);
+        }
     };
     status("MIGRATED")?;
     told(&format!("migrated: {migrated}"));
