@@ -16,6 +16,7 @@ pub mod drive_users;
 pub mod drives;
 pub mod entries;
 pub mod external_targets;
+mod foundation;
 pub mod grants;
 pub mod groups;
 pub mod health;
@@ -61,10 +62,12 @@ mod tests;
 pub mod tokens;
 mod user_texts;
 pub mod users;
+mod worker;
 pub mod workflow_jobs;
 pub mod workflows;
 
 pub use start::{Listening, Start};
+pub use worker::{Worker, WorkerStart};
 
 /// Everything a door needs; one field a noun.
 pub struct App {

@@ -151,14 +151,18 @@ impl Plugins {
     /// Gives the runtime what the catalogue remembers. A version that cannot be loaded is noted and left.
     pub(crate) async fn adopt_all(&self) -> Outcome<()> {
         for version in self.catalogue.plugin_versions(None).await? {
-            if matches!(version.state, VersionState::Refused { .. }) {
-                continue;
-            }
-            if let Err(failure) = self.runtime.adopt(&version).await {
-                tracing::error!(plugin = version.plugin, version = version.version, %failure, detail = failure.detail, "a plugin cannot be loaded");
+            if !matches!(version.state, VersionState::Refused { .. }) {
+                self.adopt(&version).await;
             }
         }
         Ok(())
+    }
+
+    /// Gives the runtime a version as the catalogue has it.
+    pub(crate) async fn adopt(&self, version: &PluginVersion) {
+        if let Err(failure) = self.runtime.adopt(version).await {
+            tracing::error!(plugin = version.plugin, version = version.version, %failure, detail = failure.detail, "a plugin cannot be loaded");
+        }
     }
 
     /// The load gate; what comes of it is kept either way.

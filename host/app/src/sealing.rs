@@ -32,24 +32,41 @@ pub(crate) struct Sealer {
 impl Sealer {
     /// Opens the key file under `data`, or makes it.
     pub(crate) fn open(data: &Path) -> Outcome<Self> {
-        let path = data.join(KEY_FILE);
-        let key = match File::open(&path) {
+        match Self::read(data)? {
+            Some(sealer) => Ok(sealer),
+            None => Self::of(&make_key(data, &data.join(KEY_FILE))?, data),
+        }
+    }
+
+    /// Opens a key file that was put under `data`: that of another process of the same catalogue.
+    pub(crate) fn given(data: &Path) -> Outcome<Self> {
+        Self::read(data)?.ok_or_else(|| {
+            Failure::invalid(format!("there is no {KEY_FILE} in {}", data.display()))
+                .with_code("no-key")
+                .with_next_step("Copy it from the data directory of the host: it opens the secrets of the targets.")
+        })
+    }
+
+    /// None where there is no key file.
+    fn read(data: &Path) -> Outcome<Option<Self>> {
+        match File::open(data.join(KEY_FILE)) {
             Ok(mut file) => {
                 let mut key = Zeroizing::new(Vec::new());
                 Read::by_ref(&mut file)
                     .take(KEY_BYTES as u64 + 1)
                     .read_to_end(&mut key)
                     .map_err(|error| Failure::host("the key file cannot be read", error))?;
-                key
+                Self::of(&key, data).map(Some)
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => make_key(data, &path)?,
-            Err(error) => return Err(Failure::host("the key file cannot be opened", error)),
-        };
-        let key: Zeroizing<[u8; KEY_BYTES]> = key
-            .as_slice()
-            .try_into()
-            .map(Zeroizing::new)
-            .map_err(|_| Failure::host(format!("{} is not a key of {KEY_BYTES} bytes", path.display()), "wrong length"))?;
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::host("the key file cannot be opened", error)),
+        }
+    }
+
+    fn of(key: &[u8], data: &Path) -> Outcome<Self> {
+        let key: Zeroizing<[u8; KEY_BYTES]> = key.try_into().map(Zeroizing::new).map_err(|_| {
+            Failure::host(format!("{} is not a key of {KEY_BYTES} bytes", data.join(KEY_FILE).display()), "wrong length")
+        })?;
         Ok(Self::with_key(&key))
     }
 

@@ -97,10 +97,12 @@ pub struct CatalogueSettings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SpaceSettings {
-    /// Directories under which spaces may be made, besides the one in the data directory.
+    /// Directories under which spaces may be made, besides the one in the data directory. A worker has its raw trees in the first.
     pub roots: Vec<PathBuf>,
     /// Days that the copies of a removed file stay in their buckets; none: 7.
     pub recycle_days: Option<u16>,
+    /// What stands before the mountpoints of spaces on this machine; none: they are mounted where they say.
+    pub mounted_under: Option<PathBuf>,
 }
 
 impl SpaceSettings {

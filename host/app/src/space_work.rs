@@ -1,7 +1,7 @@
 //! The spaces of this host put together with those who work on them: the engine of workflows hands steps to them, the doors open and close
 //! their views, and they find their buckets among the targets.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use crate::managed_spaces::SpaceViews;
 use crate::places::Grounds;
 use crate::refused::Refused;
+use crate::settings::SpaceSettings;
 use crate::workflow_jobs::{Run, WorkflowEngine};
 
 /// Between two purges: each walks the whole tree of a space that has something to purge.
@@ -40,17 +41,35 @@ impl capstan_spaces::Buckets for Grounds {
 #[derive(Clone)]
 pub(crate) struct OpenSpaces {
     spaces: Spaces,
-    /// Number of the site that this host works for.
+    /// Number of the site that this process works for.
     site: Number,
+    raw: Arc<Raw>,
+}
+
+/// Where the raw trees of this process lie.
+#[derive(Debug)]
+pub(crate) enum Raw {
+    /// In the directories that the catalogue names: those of the host that makes spaces.
+    Recorded,
+    /// In a directory of its own each, by the space's number, which stays when it is renamed.
+    Under(PathBuf),
 }
 
 impl OpenSpaces {
-    /// `recycle`: how long the copies of removed files stay.
-    pub(crate) fn new(catalogue: Catalogue, grounds: Arc<Grounds>, site: &Site, recycle: Duration) -> Self {
+    pub(crate) fn new(catalogue: Catalogue, grounds: Arc<Grounds>, site: &Site, raw: Raw, given: &SpaceSettings) -> Self {
         // Only root may show a file system to others without being asked.
         let for_all = rustix::process::geteuid().is_root();
-        let settings = Settings { site: site.number, recycle, for_all, ..Settings::default() };
-        Self { spaces: Spaces::new(catalogue, grounds, settings), site: site.number }
+        let (recycle, mounted_under) = (given.recycle(), given.mounted_under.clone());
+        let settings = Settings { site: site.number, recycle, for_all, mounted_under, ..Settings::default() };
+        Self { spaces: Spaces::new(catalogue, grounds, settings), site: site.number, raw: Arc::new(raw) }
+    }
+
+    /// Of a space's raw tree.
+    pub(crate) fn directory(&self, space: &ManagedSpace) -> PathBuf {
+        match self.raw.as_ref() {
+            Raw::Recorded => PathBuf::from(&space.space.directory),
+            Raw::Under(root) => root.join(format!("space-{}", space.space.number)),
+        }
     }
 
     /// Lets the copies of removed files go once their time is over, for as long as the host runs.
@@ -83,7 +102,7 @@ impl SpaceViews for OpenSpaces {
         if !space.sites.contains(&self.site) {
             return Ok(());
         }
-        self.spaces.open(space, Path::new(&space.space.directory)).await
+        self.spaces.open(space, &self.directory(space)).await
     }
 
     async fn close(&self, space: SpaceId) -> Outcome<()> {

@@ -4,21 +4,17 @@
 //! host, and only then the workers, which need all of them. No plugin and no target can make this fail.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use capstan_catalogue::Catalogue;
-use capstan_domain::ports::StateStore;
+use capstan_domain::Outcome;
 use capstan_domain::time::Timestamp;
-use capstan_domain::{Failure, Outcome};
 use capstan_grants::Policy;
 use capstan_jobs::{WorkflowJobs as WorkflowEngine, WorkflowLimits};
-use capstan_runtime::{Runtime, RuntimeOptions};
 
 use crate::App;
 use crate::attachments::Attachments;
-use crate::audit::Audit;
 use crate::buckets::Buckets;
 use crate::cartridges::Cartridges;
 use crate::definitions::Definitions;
@@ -27,6 +23,7 @@ use crate::drive_users::DriveUsers;
 use crate::drives::Drives;
 use crate::entries::Entries;
 use crate::external_targets::ExternalTargets;
+use crate::foundation::{Foundation, own_directory};
 use crate::grants::Grants;
 use crate::health::Health;
 use crate::identity::Identity;
@@ -41,23 +38,20 @@ use crate::manifests::Manifests;
 use crate::metrics::Metrics;
 use crate::mounts::Mounts;
 use crate::places::Grounds;
-use crate::plugins::Plugins;
 use crate::pools::Pools;
 use crate::probes::UnsavedTargets;
 use crate::profiles::Profiles;
 use crate::scans::Scans;
 use crate::sealing::Sealer;
-use crate::secrets::Secrets;
 use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::sites::Sites;
 use crate::snapshots::Snapshots;
 use crate::space_files::SpaceFiles;
-use crate::space_work::OpenSpaces;
+use crate::space_work::{OpenSpaces, Raw};
 use crate::spaces::Spaces;
 use crate::tags::Tags;
 use crate::tape_drives::TapeDrives;
-use crate::targets::Targets;
 use crate::workflow_jobs::WorkflowJobs;
 use crate::workflows::Workflows;
 
@@ -85,28 +79,16 @@ impl App {
         let data = own_directory(&data)?;
         let url = settings.catalogue.url.clone().unwrap_or_else(|| data.join(CATALOGUE_FILE).to_string_lossy().into_owned());
         let catalogue = Catalogue::open(&url, settings.catalogue_options()).await?;
-        let sealer = Arc::new(Sealer::open(&data)?);
-        let audit = Audit::new(catalogue.clone());
-        let identity = Identity::new(catalogue.clone(), audit.clone(), Arc::clone(&sealer)).await?;
+        let sealer = Sealer::open(&data)?;
         let policy = Policy { listeners: listening.listeners, own_addresses: listening.own_addresses };
-        let state: Arc<dyn StateStore> = Arc::new(catalogue.clone());
-        let runtime = Runtime::new(RuntimeOptions {
-            directory: data.join("plugins"),
-            limits: settings.guests.clone(),
-            services: settings.services.clone(),
-            policy,
-            signatures: settings.plugins.signatures.clone(),
-            state,
-        })?;
-
-        let plugins = Plugins::new(catalogue.clone(), audit.clone(), Arc::clone(&runtime), settings, &data)?;
+        let Foundation { catalogue, sealer, audit, runtime, plugins, targets } =
+            Foundation::lay(settings, &data, catalogue, sealer, policy)?;
+        let identity = Identity::new(catalogue.clone(), audit.clone(), sealer).await?;
         let events = tokio::spawn({
             let (plugins, events) = (plugins.clone(), runtime.events());
             async move { plugins.follow_events(events).await }
         });
         plugins.adopt_all().await?;
-        let targets =
-            Targets::new(catalogue.clone(), audit.clone(), Secrets::new(catalogue.clone(), sealer), Arc::clone(&runtime));
         targets.open_all().await?;
         plugins.install_bundled().await?;
         targets.make_first(&data).await;
@@ -137,7 +119,7 @@ impl App {
         let site = sites.own(&settings.site.name).await?;
         let workflows = Workflows::new(catalogue.clone(), audit.clone());
         workflows.seed().await?;
-        let open_spaces = OpenSpaces::new(catalogue.clone(), Arc::clone(&grounds), &site, settings.spaces.recycle());
+        let open_spaces = OpenSpaces::new(catalogue.clone(), Arc::clone(&grounds), &site, Raw::Recorded, &settings.spaces);
         let views: Arc<dyn SpaceViews> = Arc::new(open_spaces.clone());
         let spaces = Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots, Some(views))?;
         spaces.show_all().await?;
@@ -210,11 +192,4 @@ impl App {
         self.lookout.abort();
         self.purges.abort();
     }
-}
-
-/// Canonical. Holds the key of all secrets and the raw trees, so it is the host user's alone.
-fn own_directory(data: &Path) -> Outcome<PathBuf> {
-    let fault = |error: std::io::Error| Failure::host(format!("the data directory {} cannot be used", data.display()), error);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(fault)?;
-    data.canonicalize().map_err(fault)
 }

@@ -1,5 +1,7 @@
 //! Jobs that run workflows: asked for, looked at, and told what users want of them. What they do is the engine's.
 
+mod unattended;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -33,6 +33,8 @@ pub(crate) struct Remote {
 pub(crate) enum Command {
     /// Run the host.
     Serve(Serve),
+    /// Work for a site, beside the host and on its PostgreSQL: open the site's spaces here, and run the tasks that wait there.
+    Worker(Worker),
     /// Install, list, activate, roll back and remove plugins.
     #[command(subcommand)]
     Plugin(Plugin),
@@ -87,16 +89,32 @@ pub(crate) struct Unmount {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where everything the host keeps lies.
-    #[arg(long)]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) process: Process,
     /// Address and port; port 0 takes a free one. [default: 127.0.0.1:8080]
     #[arg(long)]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    #[command(flatten)]
+    pub(crate) process: Process,
+    /// Name of the site, which is made on the host.
+    #[arg(long)]
+    pub(crate) site: String,
+}
+
+/// What the host and its workers are started with.
+#[derive(Debug, Args)]
+pub(crate) struct Process {
+    /// Where everything that it keeps lies. A worker has a directory of its own, with the host's `secrets.key` in it.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
     /// A TOML file with settings.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
-    /// `postgres://…` or `sqlite://…`; left out: SQLite in the data directory.
+    /// `postgres://…` or `sqlite://…`; left out: SQLite in the data directory. A worker shares the PostgreSQL of the host.
     #[arg(long)]
     pub(crate) database: Option<String>,
     /// Where the plugins that come with the host lie; left out: `plugins` beside the program.

@@ -3,12 +3,12 @@
 use anyhow::Context;
 use capstan_app::settings::Settings;
 
-use crate::cli::Serve;
+use crate::cli::Process;
 
 /// Bytes of a configuration file; more is not one.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
-pub(crate) fn load(options: &Serve) -> anyhow::Result<Settings> {
+pub(crate) fn load(options: &Process) -> anyhow::Result<Settings> {
     let mut settings = match &options.config {
         None => Settings::default(),
         Some(path) => {
@@ -18,9 +18,6 @@ pub(crate) fn load(options: &Serve) -> anyhow::Result<Settings> {
             parse(&std::fs::read_to_string(path).with_context(named)?).with_context(named)?
         }
     };
-    if options.listen.is_some() {
-        settings.api.listen = options.listen;
-    }
     if options.database.is_some() {
         settings.catalogue.url.clone_from(&options.database);
     }
@@ -91,7 +88,7 @@ mod tests {
         let text =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/configuration/capstan.toml")).unwrap();
         // Of each section, the names that an unknown one is told.
-        for section in ["api", "tls", "catalogue", "spaces", "plugins", "guests", "services", "mover", "jobs", "log"] {
+        for section in ["api", "tls", "catalogue", "spaces", "site", "plugins", "guests", "services", "mover", "jobs", "log"] {
             let told = toml::from_str::<Settings>(&format!("[{section}]\nno-such-name = 1\n")).unwrap_err().message().to_owned();
             let names: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
             assert!(!names.is_empty(), "{section}: {told}");

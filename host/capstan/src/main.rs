@@ -1,13 +1,16 @@
-//! The program: `capstan serve` is the host, every other command talks to a running one over its API.
+//! The program: `capstan serve` is the host, `capstan worker` works for a site beside it, every other command talks to a running host over
+//! its API.
 
 mod cli;
 mod client;
 mod commands;
 mod config;
 mod listener;
+mod process;
 mod serve;
 mod telemetry;
 mod tls;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -20,6 +23,7 @@ fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     let result = match arguments.command {
         cli::Command::Serve(options) => serve::run(&options),
+        cli::Command::Worker(options) => worker::run(&options),
         cli::Command::Plugin(command) => commands::run(&arguments.remote, |client| commands::plugin::run(client, command)),
         cli::Command::Grant(command) => commands::run(&arguments.remote, |client| commands::grant::run(client, command)),
         cli::Command::Target(command) => commands::run(&arguments.remote, |client| commands::target::run(client, command)),

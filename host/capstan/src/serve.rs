@@ -4,7 +4,6 @@
 //! neither a long copy nor a compile delays an answer.
 
 use std::future::Future;
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::cli::Serve;
 use crate::listener::{Bounds, serve};
+use crate::process::{announce, explained};
 use crate::{config, telemetry, tls};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -29,7 +29,8 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const LAST_CALL: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(options: &Serve) -> anyhow::Result<()> {
-    let settings = config::load(options)?;
+    let mut settings = config::load(&options.process)?;
+    settings.api.listen = options.listen.or(settings.api.listen);
     telemetry::start(&settings.log)?;
     let doors = Builder::new_multi_thread()
         .worker_threads(settings.api.threads.max(1))
@@ -55,7 +56,7 @@ async fn host(settings: &Settings, options: &Serve, work: &Runtime) -> anyhow::R
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
 
     let start = {
-        let (settings, data) = (settings.clone(), options.data.clone());
+        let (settings, data) = (settings.clone(), options.process.data.clone());
         let listening = Listening { listeners: vec![address], own_addresses: own_addresses(address) };
         async move { App::start(Start { settings: &settings, data, listening }).await }
     };
@@ -117,12 +118,6 @@ async fn first_start(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn announce(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
-}
-
 /// Addresses of this machine, as far as they matter: a listener on one address is that address.
 fn own_addresses(listener: SocketAddr) -> Vec<IpAddr> {
     if !listener.ip().is_unspecified() {
@@ -151,20 +146,6 @@ fn interfaces() -> std::io::Result<Vec<IpAddr>> {
         }
     }
     Ok(found)
-}
-
-/// A failure for the terminal: what is wrong, the cause, and what to do.
-fn explained(failure: capstan_domain::Failure) -> anyhow::Error {
-    let mut text = failure.to_string();
-    if let Some(detail) = &failure.detail {
-        text.push_str(": ");
-        text.push_str(detail);
-    }
-    if let Some(next_step) = &failure.next_step {
-        text.push_str("\n  next: ");
-        text.push_str(next_step);
-    }
-    anyhow::anyhow!(text)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -76,6 +76,11 @@ impl Catalogue {
         self.change("node", sql("UPDATE nodes SET heartbeat = $2 WHERE id = $1").bind(id).bind(now)).await
     }
 
+    /// It says good-bye, and is not online from now on.
+    pub async fn rest_node(&self, id: NodeId) -> Outcome<()> {
+        self.change("node", sql("UPDATE nodes SET heartbeat = NULL WHERE id = $1").bind(id)).await
+    }
+
     /// Of several of one name on different sites the newest.
     pub async fn node(&self, reference: impl Into<Reference<NodeId>>) -> Outcome<Node> {
         self.find(&NODES, "node", reference.into(), read).await

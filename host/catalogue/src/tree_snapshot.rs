@@ -10,6 +10,7 @@ use capstan_domain::tree_snapshot::{Node, TreeSnapshot};
 use capstan_domain::{Failure, Outcome};
 
 use crate::Catalogue;
+use crate::connection::Connection;
 use crate::failure::missing;
 use crate::query::{Row, Value, sql, tuples};
 use crate::text_key::text_key;
@@ -67,15 +68,39 @@ impl Catalogue {
         }
         self.write(move |connection| {
             Box::pin(async move {
-                let taking = sql("SELECT count(*) FROM tree_snapshots WHERE number = $1 AND stage = 'taking'").bind(snapshot);
-                if connection.value::<i64>(taking).await? == 0 {
-                    return Err(missing("look that is being taken"));
-                }
+                being_taken(connection, snapshot).await?;
                 for chunk in nodes.chunks(CHUNK) {
                     let values = chunk.iter().flat_map(|node| columns(snapshot, node));
                     let text = format!(
                         "INSERT INTO tree_snapshot_nodes (snapshot, head, tail, inode, kind, size, modified, changed, blake3) VALUES {}",
                         tuples(chunk.len(), COLUMNS)
+                    );
+                    connection.run(sql(text).bind_all(values)).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// What the files of a look that is being taken hold, as it was found out since: hashes by path. A path that it does not have is passed
+    /// over.
+    pub async fn hash_in_tree_snapshot(&self, snapshot: Number, hashes: Vec<(String, [u8; 32])>) -> Outcome<()> {
+        if hashes.len() > NODES_AT_ONCE {
+            return Err(Failure::invalid(format!("at most {NODES_AT_ONCE} nodes at once")).with_code("too-many"));
+        }
+        self.write(move |connection| {
+            Box::pin(async move {
+                being_taken(connection, snapshot).await?;
+                for chunk in hashes.chunks(CHUNK) {
+                    let values = chunk.iter().flat_map(|(path, hash)| {
+                        let (head, tail) = halves(path);
+                        [Value::from(snapshot), head.into(), tail.into(), hash.as_slice().into()]
+                    });
+                    let text = format!(
+                        "UPDATE tree_snapshot_nodes SET blake3 = v.column4 FROM (VALUES {}) AS v \
+                         WHERE snapshot = v.column1 AND head = v.column2 AND tail = v.column3",
+                        tuples(chunk.len(), 4)
                     );
                     connection.run(sql(text).bind_all(values)).await?;
                 }
@@ -166,6 +191,15 @@ impl Catalogue {
             })
         })
         .await
+    }
+}
+
+/// `NotFound` once its run is over.
+async fn being_taken(connection: &mut Connection, snapshot: Number) -> Outcome<()> {
+    let taking = sql("SELECT count(*) FROM tree_snapshots WHERE number = $1 AND stage = 'taking'").bind(snapshot);
+    match connection.value::<i64>(taking).await? {
+        0 => Err(missing("look that is being taken")),
+        _ => Ok(()),
     }
 }
 

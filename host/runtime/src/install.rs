@@ -194,6 +194,17 @@ impl Runtime {
         run.await.map_err(|error| Failure::host("The description was lost.", error))?
     }
 
+    /// Keeps a component that passed the gate of another host, so that a version of its digest can be adopted. Nothing runs of it before.
+    pub async fn supply(&self, bytes: Bytes, signature: Option<Bytes>) -> Outcome<()> {
+        let vault = Arc::clone(&self.vault);
+        let keep = move || {
+            let digest = vault::digest(&bytes);
+            vault.keep(&digest, &bytes)?;
+            signature.map_or(Ok(()), |signature| vault.keep_signature(&digest, &signature))
+        };
+        self.compiler.run(keep).await
+    }
+
     /// Takes up a version that the catalogue knows, at the start. One that cannot run stays listed, and its targets say why.
     pub async fn adopt(&self, version: &PluginVersion) -> Outcome<()> {
         let prepared = match &version.state {

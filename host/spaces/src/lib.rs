@@ -13,7 +13,9 @@
 //! stays, and the other is stored beside it, unless the step says that it is to be replaced and no other file rests on it.
 
 mod changes;
+mod claim;
 mod copies;
+mod links;
 mod manifest;
 mod on_disk;
 mod opened;
@@ -96,7 +98,8 @@ impl Spaces {
 
     /// Opens the raw tree in the directory `raw`, made if absent, puts right what a dead worker left, and mounts the view at the
     /// profile's mountpoint, if there is one. Nothing, when it is open. Fails with `Denied` (`not-private`) when others may enter the
-    /// directory, with `Unsupported` when its file system cannot hold stubs.
+    /// directory, with `Conflict` (`space-in-use`) while another process has it open, with `Unsupported` when its file system cannot hold
+    /// stubs.
     pub async fn open(&self, space: &ManagedSpace, raw: &Path) -> Outcome<()> {
         if self.inner.space(space.space.id).is_ok() {
             return Ok(());

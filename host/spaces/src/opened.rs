@@ -16,6 +16,7 @@ use capstan_space_view::MountedSpace;
 use capstan_stub::{RawTree, Repaired};
 
 use crate::Inner;
+use crate::claim::Claim;
 use crate::manifest::Manifests;
 use crate::on_disk::on_disk;
 use crate::pace::Pace;
@@ -42,14 +43,16 @@ pub(crate) struct OpenSpace {
     pub(crate) pace: Pace,
     pub(crate) manifests: Manifests,
     view: Mutex<Option<MountedSpace>>,
+    claim: Mutex<Option<Claim>>,
 }
 
 impl OpenSpace {
     pub(crate) async fn open(inner: &Arc<Inner>, space: &ManagedSpace, raw: &Path) -> Outcome<Arc<Self>> {
         let (id, directory) = (space.space.id, raw.to_owned());
-        let (raw, names) = on_disk(move || {
+        let (raw, claim, names) = on_disk(move || {
             let raw = RawTree::create(&directory)?;
-            Ok::<_, Failure>((raw, LocalTree::open(format!("space:{id}"), &directory)?))
+            let claim = Claim::take(&directory)?;
+            Ok::<_, Failure>((raw, claim, LocalTree::open(format!("space:{id}"), &directory)?))
         })
         .await??;
         let mountpoint = space.profile.mountpoint.as_ref().unwrap_or(&space.space.directory);
@@ -64,6 +67,7 @@ impl OpenSpace {
             pace: Pace::default(),
             manifests: Manifests::new(inner, id, &space.space.name),
             view: Mutex::new(None),
+            claim: Mutex::new(Some(claim)),
         });
         opened.repair(inner).await?;
         if let Some(mountpoint) = &space.profile.mountpoint {
@@ -78,7 +82,7 @@ impl OpenSpace {
         format!("{}/{path}", self.above)
     }
 
-    /// Blocking work, done where it may block.
+    /// Blocking work, done where it may block. The tree is free for another process after it.
     pub(crate) async fn unmount(&self) -> Outcome<()> {
         let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).take();
         let unmounted = match view {
@@ -86,6 +90,7 @@ impl OpenSpace {
             None => Ok(()),
         };
         self.manifests.close().await;
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
         unmounted
     }
 

@@ -1,5 +1,6 @@
 //! Bounds of the work on spaces. What exceeds one waits, unless it says otherwise.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use capstan_domain::ids::Number;
@@ -17,12 +18,14 @@ pub struct Settings {
     pub view: capstan_space_view::Settings,
     /// Views are for all users of the machine, as the modes of files allow; else for the user of this process alone.
     pub for_all: bool,
+    /// Stands before the mountpoint of every view on this machine; none: they are where the spaces say.
+    pub mounted_under: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let (limits, view) = (Limits::default(), capstan_space_view::Settings::default());
-        Self { site: Number::default(), recycle: RECYCLE, limits, view, for_all: false }
+        Self { site: Number::default(), recycle: RECYCLE, limits, view, for_all: false, mounted_under: None }
     }
 }
 

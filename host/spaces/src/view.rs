@@ -1,6 +1,6 @@
 //! What a mounted view asks: recalls, room, and whom to tell what was done through it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub(crate) async fn show(inner: &Arc<Inner>, space: &Arc<OpenSpace>, mountpoint:
     });
     ports.room.learn(inner, space).await;
     let view = SpaceView {
-        directory: PathBuf::from(mountpoint),
+        directory: directory(inner.settings.mounted_under.as_deref(), mountpoint),
         source: format!("capstan:{}", space.id),
         tree: space.raw.clone(),
         recalls: Arc::clone(&ports) as _,
@@ -51,6 +51,10 @@ pub(crate) async fn show(inner: &Arc<Inner>, space: &Arc<OpenSpace>, mountpoint:
         for_all: inner.settings.for_all,
     };
     on_disk(move || mount(view, runtime)).await?
+}
+
+fn directory(under: Option<&Path>, mountpoint: &str) -> PathBuf {
+    under.map_or_else(|| PathBuf::from(mountpoint), |under| under.join(mountpoint.trim_start_matches('/')))
 }
 
 impl Ports {

@@ -207,18 +207,23 @@ impl Host {
     }
 
     fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
-        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw).context("a process id")?;
-        kill_process(pid, Signal::TERM)?;
-        let until = Instant::now() + DRAIN;
-        loop {
-            if let Some(status) = self.process.try_wait()? {
-                return Ok(status);
-            }
-            if Instant::now() > until {
-                bail!("capstan did not end within {} s of SIGTERM; the end of its log:\n{}", DRAIN.as_secs(), self.log_tail());
-            }
-            sleep(Duration::from_millis(50));
+        ended(&mut self.process).with_context(|| format!("the end of its log:\n{}", self.log_tail()))
+    }
+}
+
+/// Sends SIGTERM, and waits for the end that the documentation promises.
+pub(crate) fn ended(process: &mut Child) -> anyhow::Result<ExitStatus> {
+    let pid = i32::try_from(process.id()).ok().and_then(Pid::from_raw).context("a process id")?;
+    kill_process(pid, Signal::TERM)?;
+    let until = Instant::now() + DRAIN;
+    loop {
+        if let Some(status) = process.try_wait()? {
+            return Ok(status);
         }
+        if Instant::now() > until {
+            bail!("capstan did not end within {} s of SIGTERM", DRAIN.as_secs());
+        }
+        sleep(Duration::from_millis(50));
     }
 }
 

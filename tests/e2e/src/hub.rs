@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use capstan_test_servers::S3;
+use capstan_test_servers::{Blob, S3, SAMBA_PASSWORD, Samba};
 use serde_json::{Value, json};
 
 use crate::{Client, Host};
@@ -13,9 +13,10 @@ use crate::{Client, Host};
 const PATIENCE: Duration = Duration::from_secs(1800);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A space with a bucket behind it, on the one site of a host.
+/// A space with a bucket behind it.
 pub struct HubSpace {
     pub client: Client,
+    /// Where its workflows run: the first of its sites.
     pub site: String,
     pub name: String,
     /// Where its view is.
@@ -37,23 +38,74 @@ pub fn folder_bucket(name: &str, folder: &Path) -> Value {
     json!({ "name": name, "storage_type": "FS", "migration_target_folder": folder })
 }
 
+/// A container of Azure Blob Storage, in the same way.
+pub fn azure_bucket(container: &str, blob: &Blob) -> Value {
+    json!({
+        "name": container, "storage_type": "Azure", "endpoint": blob.endpoint, "container": container,
+        "storage_account": blob.account, "access_key": blob.key,
+    })
+}
+
+/// A bucket that can be used at once: the host may use a directory that it names.
+pub fn make_bucket(client: &Client, bucket: &Value) -> anyhow::Result<i64> {
+    let made = id(&client.post("/api/buckets/", bucket)?)?;
+    let text = |name| bucket.get(name).and_then(Value::as_str);
+    if let (Some("FS"), Some(name), Some(folder)) = (text("storage_type"), text("name"), text("migration_target_folder")) {
+        let power = json!({ "to": "directory", "root": "root", "path": folder, "write": true });
+        client.post("/capstan/v1/grants", &json!({ "target": format!("bucket:{name}"), "power": power }))?;
+    }
+    Ok(made)
+}
+
+/// A share of SMB: made on the door for NAS, it is a bucket here as it is.
+pub fn share_as_bucket(client: &Client, samba: &Samba) -> anyhow::Result<i64> {
+    let nas = id(&client.post("/api/v2/nas", &json!({ "name": "nas", "host": "127.0.0.1", "type": "smb_v3" }))?)?;
+    let share = json!({
+        "name": "share", "path": "share", "options": format!("port={}", samba.port), "username": samba.user,
+        "password": SAMBA_PASSWORD,
+    });
+    client.post(&format!("/api/v2/nas/{nas}/nas_shares"), &share)?;
+    let buckets = client.get("/api/buckets/?page_size=0")?;
+    let shown = buckets.get("results").and_then(Value::as_array).into_iter().flatten();
+    let found = shown.into_iter().find(|bucket| bucket.get("name").and_then(Value::as_str) == Some("share"));
+    id(found.with_context(|| format!("the share is not among {buckets}"))?)
+}
+
+fn id(made: &Value) -> anyhow::Result<i64> {
+    made.get("id").and_then(Value::as_i64).with_context(|| format!("no id in {made}"))
+}
+
+/// Waits until something is mounted there.
+pub fn mounted(directory: &Path) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let shown = directory.display().to_string();
+    while !std::fs::read_to_string("/proc/self/mounts")?.lines().any(|line| line.split(' ').nth(1) == Some(&shown)) {
+        ensure!(begun.elapsed() < PATIENCE, "{shown} is not mounted");
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
 impl HubSpace {
-    /// `bucket`: all files of the space go there. Waits until the view is there.
+    /// On the one site of a host. `bucket`: all files of the space go there. Waits until the view is there.
     pub fn make(host: &Host, name: &str, bucket: &Value) -> anyhow::Result<Self> {
-        let client = host.client();
-        let sites = client.get("/api/sites/")?;
+        Self::over(host, name, make_bucket(&host.client(), bucket)?)
+    }
+
+    /// The same over a bucket that is there, by its id.
+    pub fn over(host: &Host, name: &str, bucket: i64) -> anyhow::Result<Self> {
+        let sites = host.client().get("/api/sites/")?;
         let site = sites.pointer("/results/0/name").and_then(Value::as_str).context("no site")?.to_owned();
+        Self::on(host, name, bucket, &[&site])
+    }
+
+    /// The same on these sites; the host's own comes first.
+    pub fn on(host: &Host, name: &str, bucket: i64, sites: &[&str]) -> anyhow::Result<Self> {
+        let client = host.client();
+        let site = (*sites.first().context("no site")?).to_owned();
         let mountpoint = host.data().join(format!("view-of-{name}"));
-        let made = client.post("/api/buckets/", bucket)?;
-        if let Some(folder) = bucket.get("migration_target_folder").filter(|_| bucket["storage_type"] == "FS") {
-            // A directory of the host is never granted by naming it.
-            let power = json!({ "to": "directory", "root": "root", "path": folder, "write": true });
-            let target = format!("bucket:{}", bucket["name"].as_str().unwrap_or_default());
-            client.post("/capstan/v1/grants", &json!({ "target": target, "power": power }))?;
-        }
-        client.post("/api/spaces/", &json!({ "name": name, "mountpoint": mountpoint, "sites": [site] }))?;
-        let target =
-            json!({ "name": name, "local_file_regex": ".*", "space": { "name": name }, "bucket_instance": made.get("id") });
+        client.post("/api/spaces/", &json!({ "name": name, "mountpoint": mountpoint, "sites": sites }))?;
+        let target = json!({ "name": name, "local_file_regex": ".*", "space": { "name": name }, "bucket_instance": bucket });
         client.post("/api/external_targets/", &target)?;
         let space = Self { client, site, name: name.to_owned(), mountpoint };
         space.mounted()?;
@@ -62,21 +114,26 @@ impl HubSpace {
 
     /// Waits until the view is there.
     pub fn mounted(&self) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        let shown = self.mountpoint.display().to_string();
-        while !std::fs::read_to_string("/proc/self/mounts")?.lines().any(|line| line.split(' ').nth(1) == Some(&shown)) {
-            ensure!(begun.elapsed() < PATIENCE, "{shown} is not mounted");
-            std::thread::sleep(LOOK);
-        }
-        Ok(())
+        mounted(&self.mountpoint)
     }
 
     /// Starts a workflow on everything below these folders; the job's id.
     pub fn start(&self, workflow: &str, folders: &[&str]) -> anyhow::Result<i64> {
+        self.ask(workflow, folders, &json!({ "discovery": "recursive" }))
+    }
+
+    /// The same with a discovery of its own, and values of its fields.
+    pub fn start_with(&self, workflow: &str, folders: &[&str], fields: &Value) -> anyhow::Result<i64> {
+        self.ask(workflow, folders, &json!({ "fields": fields }))
+    }
+
+    fn ask(&self, workflow: &str, folders: &[&str], more: &Value) -> anyhow::Result<i64> {
         let paths: Vec<PathBuf> = folders.iter().map(|folder| self.mountpoint.join(folder)).collect();
-        let run = json!({ "site": self.site, "workflow": workflow, "discovery": "recursive", "paths": paths });
-        let job = self.client.post("/api/file/workflow/", &run)?;
-        job.get("id").and_then(Value::as_i64).with_context(|| format!("no id in {job}"))
+        let mut run = json!({ "site": self.site, "workflow": workflow, "paths": paths });
+        if let (Some(run), Some(more)) = (run.as_object_mut(), more.as_object()) {
+            run.extend(more.clone());
+        }
+        id(&self.client.post("/api/file/workflow/", &run)?)
     }
 
     /// Waits for the end of a job; its state.
@@ -95,7 +152,16 @@ impl HubSpace {
 
     /// A workflow from its start to its good end; what the job tells of it.
     pub fn run(&self, workflow: &str, folders: &[&str]) -> anyhow::Result<Value> {
-        let job = self.start(workflow, folders)?;
+        self.well(workflow, self.start(workflow, folders)?)
+    }
+
+    /// The same for `start_with`.
+    pub fn run_with(&self, workflow: &str, folders: &[&str], fields: &Value) -> anyhow::Result<Value> {
+        self.well(workflow, self.start_with(workflow, folders, fields)?)
+    }
+
+    /// Waits for the good end of a job; what it tells of it.
+    pub fn well(&self, workflow: &str, job: i64) -> anyhow::Result<Value> {
         let state = self.ended(job)?;
         let told = self.client.get(&format!("/api/jobs/{job}/statistics/"))?;
         if state != "SUCCESS" {

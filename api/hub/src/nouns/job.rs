@@ -122,7 +122,7 @@ pub struct JobType {
     pub label: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = job_progress)]
 pub struct JobProgress {
     /// Of a hundred; a hundred only when it has ended.
@@ -131,6 +131,8 @@ pub struct JobProgress {
     /// Paths that are known so far, and those of them that are done with.
     pub total: u64,
     pub completed: u64,
+    /// What it waits for, where nobody is there to go on with it.
+    pub message: Option<String>,
 }
 
 /// Paths of a job by what became of them.

@@ -1,5 +1,6 @@
 //! Plugins that come with the host: files of a directory, passed through the same gate as any other.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -16,10 +17,41 @@ impl Plugins {
     /// Installs what comes with the host. A newer one takes over from an older one that also came with the host; what an administrator
     /// activated stays.
     pub(crate) async fn install_bundled(&self) -> Outcome<()> {
-        let Some(directory) = self.settings.bundled.clone().or_else(beside_program) else { return Ok(()) };
+        for file in self.bundled().await {
+            if let Err(failure) = self.install_file(&file).await {
+                tracing::error!(file = %file.display(), %failure, detail = failure.detail, "a plugin that comes with the host is not installed");
+            }
+        }
+        Ok(())
+    }
+
+    /// For a process that installs nothing: gives the runtime the components that were installed elsewhere, so that they can be adopted.
+    /// What did not come with the host has to be laid beside what did.
+    pub(crate) async fn supply_bundled(&self) -> Outcome<()> {
+        let known: HashSet<String> = self.catalogue.plugin_versions(None).await?.into_iter().map(|known| known.digest).collect();
+        for file in self.bundled().await {
+            if let Err(failure) = self.supply_file(&file, &known).await {
+                tracing::error!(file = %file.display(), %failure, detail = failure.detail, "a plugin cannot be taken in");
+            }
+        }
+        Ok(())
+    }
+
+    async fn supply_file(&self, file: &Path, known: &HashSet<String>) -> Outcome<()> {
+        let bytes = self.component(file).await?;
+        let digest = digest(&bytes);
+        if !known.contains(&digest) || self.runtime.holds(&digest) {
+            return Ok(());
+        }
+        self.runtime.supply(bytes, signature_beside(file).await?).await
+    }
+
+    /// Components in the directory of those that come with the host, by name.
+    async fn bundled(&self) -> Vec<PathBuf> {
+        let Some(directory) = self.settings.bundled.clone().or_else(beside_program) else { return Vec::new() };
         let Ok(mut entries) = tokio::fs::read_dir(&directory).await else {
             tracing::info!(directory = %directory.display(), "no plugins come with the host");
-            return Ok(());
+            return Vec::new();
         };
         let mut files = Vec::new();
         while let Ok(Some(entry)) = entries.next_entry().await {
@@ -28,25 +60,24 @@ impl Plugins {
             }
         }
         files.sort();
-        for file in files {
-            if let Err(failure) = self.install_file(&file).await {
-                tracing::error!(file = %file.display(), %failure, detail = failure.detail, "a plugin that comes with the host is not installed");
-            }
-        }
-        Ok(())
+        files
     }
 
-    async fn install_file(&self, file: &Path) -> Outcome<()> {
+    async fn component(&self, file: &Path) -> Outcome<Bytes> {
         let size = tokio::fs::metadata(file).await.map_err(|error| Failure::host("the file cannot be read", error))?.len();
         if size > self.bytes_max {
             return Err(self.too_large());
         }
-        let bytes = tokio::fs::read(file).await.map_err(|error| Failure::host("the file cannot be read", error))?;
+        tokio::fs::read(file).await.map(Bytes::from).map_err(|error| Failure::host("the file cannot be read", error))
+    }
+
+    async fn install_file(&self, file: &Path) -> Outcome<()> {
+        let bytes = self.component(file).await?;
         // One that was installed but cannot run goes through the gate again: it may have got the signature that it lacked.
         if self.runtime.holds(&digest(&bytes)) {
             return Ok(());
         }
-        let version = self.pass(Bytes::from(bytes), signature_beside(file).await?, None).await?;
+        let version = self.pass(bytes, signature_beside(file).await?, None).await?;
         tracing::info!(plugin = version.plugin, version = version.version, "installed a plugin that comes with the host");
         let detail = json!({ "version": version.version, "digest": version.digest });
         self.audit.host("install", "plugin", &version.plugin, Verdict::Done, detail).await;

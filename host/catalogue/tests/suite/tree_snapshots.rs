@@ -14,6 +14,7 @@ on_both! {
     nodes_come_in_the_order_of_their_bytes_whatever_order_they_were_written_in => order,
     a_look_counts_from_when_its_run_is_over => current,
     an_inode_is_found_by_all_of_its_names => inodes,
+    what_a_file_holds_can_be_learnt_until_the_run_is_over => learnt,
     what_is_left_is_cleared_away => cleared,
 }
 
@@ -88,6 +89,21 @@ async fn inodes(catalogue: &Catalogue, _: &Base) {
     names.sort_unstable();
     assert_eq!(names, ["a", "c"]);
     assert_eq!(catalogue.tree_snapshot_inode(look, 5, 1).await.unwrap().len(), 1);
+}
+
+async fn learnt(catalogue: &Catalogue, _: &Base) {
+    let space = space(catalogue, "s").await.id;
+    let look = begin(catalogue, space).await;
+    let deep = "é/".repeat(700);
+    let unknown = |path: &str| Node { blake3: None, ..node(path, 1) };
+    catalogue.add_to_tree_snapshot(look, vec![unknown("a"), unknown("b"), unknown(&deep)]).await.unwrap();
+    let hashes = vec![("a".to_owned(), [1; 32]), (deep.clone(), [2; 32]), ("not there".to_owned(), [3; 32])];
+    catalogue.hash_in_tree_snapshot(look, hashes).await.unwrap();
+    let known: Vec<_> =
+        catalogue.tree_snapshot_nodes(look, None, 10).await.unwrap().into_iter().map(|node| node.blake3).collect();
+    assert_eq!(known, [Some([1; 32]), None, Some([2; 32])]);
+    catalogue.keep_tree_snapshot(look).await.unwrap();
+    assert_eq!(catalogue.hash_in_tree_snapshot(look, Vec::new()).await.unwrap_err().kind, Kind::NotFound);
 }
 
 async fn cleared(catalogue: &Catalogue, _: &Base) {

@@ -239,6 +239,7 @@ impl Jobs for Door {
             state: job_state(found.state),
             total: found.counts.paths,
             completed: found.counts.settled,
+            message: self.app.workflow_jobs.waits(&found).await.map_err(error)?,
         })
     }
 

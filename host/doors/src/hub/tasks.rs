@@ -8,7 +8,7 @@ use capstan_api_hub as api;
 use capstan_api_hub::{Answer, Error, Link, Page, PathState, TaskFile, TaskFileFilter, TaskFilter, TaskPath, Tasks, Window};
 use capstan_domain::ids::TaskId;
 use capstan_domain::listing::{Filter, Listing, Operator};
-use capstan_domain::workflow::{Task, TaskPathRecord};
+use capstan_domain::workflow::{Task, TaskPathRecord, TaskState};
 use serde_json::{Value, json};
 
 use super::Door;
@@ -35,7 +35,8 @@ fn friendly(kind: &str) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-fn task(task: Task, paths: Vec<TaskPath>) -> api::Task {
+/// `waits`: what is to be said of it while it waits.
+fn task(task: Task, paths: Vec<TaskPath>, waits: Option<&String>) -> api::Task {
     let ended = task.ended.is_some();
     api::Task {
         id: task.number,
@@ -53,7 +54,7 @@ fn task(task: Task, paths: Vec<TaskPath>) -> api::Task {
         completed: task.ended.map(moment),
         runtime: runtime(task.started, task.ended),
         paths,
-        result: ended.then(|| result(&task)),
+        result: if ended { Some(result(&task)) } else { waits.map(|waits| json!({ "message": waits })) },
     }
 }
 
@@ -111,9 +112,12 @@ impl Door {
         for record in self.app.workflow_jobs.first_task_paths(&numbers, PATHS_SHOWN).await.map_err(error)? {
             paths.entry(record.task).or_default().push(shown_path(record));
         }
+        let unattended = self.app.workflow_jobs.unattended(&tasks).await.map_err(error)?;
         let shown = tasks.into_iter().map(|one| {
             let paths = paths.remove(&one.number).unwrap_or_default();
-            task(one, paths)
+            let is_waiting = one.state == TaskState::Pending;
+            let waits = one.site_number.filter(|_| is_waiting).and_then(|site| unattended.get(&site));
+            task(one, paths, waits)
         });
         Ok(shown.collect())
     }

@@ -110,13 +110,17 @@ impl WorkflowJobs {
         self.engine.bell.notify_one();
     }
 
-    /// Gives the running tasks back to their queues. Ends within `WorkflowLimits::stop`, and a moment.
+    /// Gives the running tasks back to their queues, and leaves the site. Ends within `WorkflowLimits::stop`, and a moment.
     pub async fn close(&self) {
         self.engine.closing.send_replace(true);
         for task in self.loops.lock().await.drain(..) {
             if let Err(cause) = task.await {
                 error!(%cause, "a loop of the workflows broke off");
             }
+        }
+        let node = *self.engine.post.node.read().unwrap_or_else(PoisonError::into_inner);
+        if let Err(failure) = self.engine.catalogue.rest_node(node).await {
+            info!(%failure, "the node is called online until its last heartbeat is old");
         }
     }
 }

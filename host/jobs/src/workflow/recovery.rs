@@ -50,6 +50,13 @@ pub(super) async fn sweep(engine: Arc<Engine>) {
 }
 
 async fn sweep_once(engine: &Engine) -> Outcome<()> {
+    settle_ended(engine).await?;
+    engine.catalogue.clear_tree_snapshots(before(engine.limits.abandoned)).await?;
+    engine.catalogue.purge_workflow_jobs(before(engine.limits.kept), PURGED_TOGETHER).await.map(|_| ())
+}
+
+/// The looks of jobs that ended a moment ago, or whose worker died between their end and that.
+pub(super) async fn settle_ended(engine: &Engine) -> Outcome<()> {
     let mut ended = Listing::first(SETTLED_TOGETHER).with("discovery", Operator::Equal, DiscoveryKind::Snapdiff.name()).with(
         "completed",
         Operator::Greater,
@@ -59,8 +66,7 @@ async fn sweep_once(engine: &Engine) -> Outcome<()> {
     for job in engine.catalogue.workflow_jobs(&ended, None).await?.items {
         engine.settle(job.id).await;
     }
-    engine.catalogue.clear_tree_snapshots(before(engine.limits.abandoned)).await?;
-    engine.catalogue.purge_workflow_jobs(before(engine.limits.kept), PURGED_TOGETHER).await.map(|_| ())
+    Ok(())
 }
 
 fn before(duration: Duration) -> Timestamp {

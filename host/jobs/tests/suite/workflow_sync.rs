@@ -18,10 +18,7 @@ fn sync(sites: &Sites) -> Submission {
 async fn synced(sites: &Sites, jobs: &WorkflowJobs) -> WorkflowJob {
     sites.forget();
     let job = jobs.submit(&sync(sites)).await.unwrap();
-    let ended = sites.ended(job.id).await;
-    // Its looks are settled a moment after its end.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    ended
+    sites.ended(job.id).await
 }
 
 /// All paths below a directory, with what is in the files.

@@ -76,7 +76,15 @@ pub(crate) async fn ended(inner: &Arc<Inner>, space: &Arc<OpenSpace>, path: &str
     let absolute = space.absolute(path);
     let going = |place: &&Place| all || routes.deletes_on_recall(&absolute, place.location);
     let going: Vec<Place> = places.iter().filter(going).cloned().collect();
-    if going.is_empty() { Ok(()) } else { forget_copies(inner, space, path, &going).await }
+    if going.is_empty() {
+        return Ok(());
+    }
+    if inner.catalogue.managed_space(space.id).await?.sites.len() > 1 {
+        // A stub of another site may have nothing but them (D6), and nobody knows.
+        tracing::info!(space = %space.id, path, "the copies of a file that is back stay: the space is on several sites");
+        return Ok(());
+    }
+    forget_copies(inner, space, path, &going).await
 }
 
 async fn held(inner: &Inner, space: &OpenSpace, path: &str) -> Outcome<Vec<Place>> {

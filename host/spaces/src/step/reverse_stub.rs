@@ -20,7 +20,9 @@ use super::lanes::One;
 use super::migrate::prove;
 use super::moving::make_parents;
 use super::{Run, results};
+use crate::changes;
 use crate::copies::{GoodCopy, replicas_of};
+use crate::links;
 use crate::manifest;
 use crate::on_disk::on_disk;
 use crate::opened::checked;
@@ -85,9 +87,7 @@ impl Making {
         let path = checked(one.path())?;
         match one.path.kind {
             EntryKind::Folder => return self.folder(path).await.map(|()| None),
-            EntryKind::Link => {
-                return Err(Failure::unsupported(format!("{path:?} is a link, and links are not stored")).with_code("link"));
-            }
+            EntryKind::Link => return self.link(path).await,
             EntryKind::File => {}
         }
         if let Some(why) = self.stubbed(path).await? {
@@ -136,6 +136,39 @@ impl Making {
             ..Item::file(path, 0, Timestamp::now())
         };
         run.space.names.make_folder(path, &item, &run.attempt(path, b"folder")).await
+    }
+
+    /// As its copy says. Answers why the path was left out.
+    async fn link(&self, path: &str) -> Outcome<Option<Failure>> {
+        let run = &self.run;
+        let reading = self.routes.reading(&run.space.absolute(path));
+        let link = links::find(&run.inner, &reading, path).await?.ok_or_else(|| {
+            Failure::not_found(format!("There is no copy of the link {path:?} in the buckets of its external targets"))
+                .with_code("no-copies")
+                .with_next_step("Store it with a step before this one, in a bucket that can hold links.")
+        })?;
+        let there = run.space.names.stat(path).await?;
+        let to = match (&link.kind, there.as_ref().map(|there| &there.kind)) {
+            (one, Some(other)) if one == other => return Ok(None),
+            (_, Some(ItemKind::Folder { .. })) => {
+                return Err(Failure::new(Kind::Conflict, format!("A folder stands at {path:?}")).with_code("folder-in-the-way"));
+            }
+            (ItemKind::Link { to }, _) => to,
+            _ => return Err(Failure::not_found(format!("The copy of {path:?} is no link any more")).with_code("no-copies")),
+        };
+        let replaces = match there {
+            None => false,
+            Some(there) => match self.stays(path, there.modified > link.stamp())? {
+                Some(why) => return Ok(Some(why)),
+                None => true,
+            },
+        };
+        make_parents(run, path).await?;
+        run.space.names.make_link(path, to, &link, &run.attempt(path, to.as_bytes()), replaces).await?;
+        if run.space.is_home {
+            changes::look_again(&run.inner, &run.space, vec![path.to_owned()]).await?;
+        }
+        Ok(None)
     }
 
     async fn original(&self, path: &str) -> Outcome<Original> {
@@ -223,21 +256,27 @@ impl Making {
         if look.record().is_some_and(|record| record.content.blake3 == content.blake3) {
             return Ok(Verdict::Is);
         }
+        Ok(match self.stays(path, look.modified > content.modified)? {
+            Some(why) => Verdict::Stays(why),
+            None => Verdict::Make(Existing::Replace),
+        })
+    }
+
+    /// Whether what differs at this site stays, and why; none: it goes. `is_newer`: than what comes.
+    fn stays(&self, path: &str, is_newer: bool) -> Outcome<Option<Failure>> {
         let stays = |why: &str| {
             let message = format!("The file {path:?} of this site stays: {why}");
-            Verdict::Stays(Failure::new(Kind::AlreadyExists, message).with_code("kept"))
+            Ok(Some(Failure::new(Kind::AlreadyExists, message).with_code("kept")))
         };
-        Ok(match self.step.conflict_preference {
+        match self.step.conflict_preference {
             Some(ConflictPreference::Ignore) => stays("it differs"),
-            Some(ConflictPreference::Newest) if look.modified > content.modified => stays("it is newer"),
-            Some(ConflictPreference::Newest | ConflictPreference::Local) => Verdict::Make(Existing::Replace),
-            None if self.step.overwrite => Verdict::Make(Existing::Replace),
-            None => {
-                return Err(Failure::new(Kind::AlreadyExists, format!("Another file stands at {path:?}"))
-                    .with_code("differs")
-                    .with_next_step("Let the step overwrite, or say which file stays."));
-            }
-        })
+            Some(ConflictPreference::Newest) if is_newer => stays("it is newer"),
+            Some(ConflictPreference::Newest | ConflictPreference::Local) => Ok(None),
+            None if self.step.overwrite => Ok(None),
+            None => Err(Failure::new(Kind::AlreadyExists, format!("Another file stands at {path:?}"))
+                .with_code("differs")
+                .with_next_step("Let the step overwrite, or say which file stays.")),
+        }
     }
 
     async fn stub(&self, path: &str, original: Original, existing: Existing) -> Outcome<()> {

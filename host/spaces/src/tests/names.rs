@@ -5,7 +5,7 @@ use capstan_domain::file_state::FileState;
 use capstan_domain::space_profile::ManagedSpace;
 use capstan_domain::workflow::{PathResult, TaskPath};
 use capstan_stub::State;
-use capstan_workflows::{ConflictPreference, Delete, Move, ReverseStub, Step};
+use capstan_workflows::{ConflictPreference, Delete, Migrate, Move, ReverseStub, Step};
 
 use super::{World, bytes, file, is_stub, only, step_of};
 use crate::{Settings, Spaces};
@@ -65,6 +65,69 @@ async fn the_file_of_the_destination_stays_or_goes_as_the_step_says() {
     assert_eq!(std::fs::read(raw.join("f")).unwrap(), b"newer");
     assert_eq!(run(with(Some(ConflictPreference::Local), false)).await.0, PathResult::Processed);
     assert!(std::fs::read(raw.join("f")).unwrap() == bytes(5000, 2));
+}
+
+#[tokio::test]
+async fn a_link_is_carried_to_another_site_and_follows_what_it_says() {
+    let world = World::new().await;
+    let (spaces, raw, site) = other_site(&world).await;
+    let link = || vec![TaskPath { kind: EntryKind::Link, ..file("d/link") }];
+    let carry = async |overwrite| {
+        let store = world.step_with(Step::Migrate(Migrate { premigrate: true, ..Migrate::default() }), link()).await;
+        assert_eq!(only(store).0, PathResult::Processed);
+        let make = Step::ReverseStub(ReverseStub { overwrite, ..ReverseStub::default() });
+        only(step_of(&spaces, world.id(), site, make, link()).await)
+    };
+    std::fs::create_dir(world.raw.join("d")).unwrap();
+    std::os::unix::fs::symlink("../nowhere", world.raw.join("d/link")).unwrap();
+    assert_eq!(carry(false).await.0, PathResult::Processed);
+    assert_eq!(std::fs::read_link(raw.join("d/link")).unwrap().to_str(), Some("../nowhere"));
+    assert_eq!(carry(false).await.0, PathResult::Processed, "it is there already");
+
+    std::fs::remove_file(world.raw.join("d/link")).unwrap();
+    std::os::unix::fs::symlink("/else", world.raw.join("d/link")).unwrap();
+    assert_eq!(carry(false).await, (PathResult::Failed, "differs".to_owned()));
+    assert_eq!(carry(true).await.0, PathResult::Processed);
+    assert_eq!(std::fs::read_link(raw.join("d/link")).unwrap().to_str(), Some("/else"));
+
+    let nobody_stored = vec![TaskPath { kind: EntryKind::Link, ..file("other") }];
+    let made = step_of(&spaces, world.id(), site, Step::ReverseStub(ReverseStub::default()), nobody_stored).await;
+    assert_eq!(only(made), (PathResult::Failed, "no-copies".to_owned()));
+}
+
+#[tokio::test]
+async fn a_copy_that_a_stub_of_another_site_rests_on_is_neither_replaced_nor_removed() {
+    let world = World::without_targets().await;
+    world.target("first", 0, ".*", |rule| rule.delete_on_recall = true).await;
+    let (spaces, raw, site) = other_site(&world).await;
+    world.write("f", &bytes(5000, 6));
+    world.migrate(&["f"]).await;
+    let make = || Step::ReverseStub(ReverseStub { hydrate: true, ..ReverseStub::default() });
+    assert_eq!(only(step_of(&spaces, world.id(), site, make(), vec![file("f")]).await).0, PathResult::Processed);
+    assert!(world.stored(0, "f").is_some(), "the first site has nothing else");
+
+    // The other site's own content of the same path goes beside it, or nowhere.
+    std::fs::remove_file(raw.join("f")).unwrap();
+    std::fs::write(raw.join("f"), bytes(5000, 7)).unwrap();
+    let store = |overwrite| Step::Migrate(Migrate { premigrate: true, overwrite, ..Migrate::default() });
+    let refused = step_of(&spaces, world.id(), site, store(true), vec![file("f")]).await;
+    assert_eq!(only(refused), (PathResult::Failed, "needed-elsewhere".to_owned()));
+    assert_eq!(only(step_of(&spaces, world.id(), site, store(false), vec![file("f")]).await).0, PathResult::Processed);
+    assert!(world.stored(0, "f").unwrap() == bytes(5000, 6));
+    world.recall(&["f"]).await;
+    assert!(world.read("f") == bytes(5000, 6));
+    assert!(world.stored(0, "f").is_some(), "a stub of the other site may rest on it");
+}
+
+#[tokio::test]
+async fn a_tree_is_open_in_one_process_at_a_time() {
+    let world = World::new().await;
+    let settings = Settings { site: world.site, ..Settings::default() };
+    let other = Spaces::new(world.catalogue.clone(), std::sync::Arc::clone(&world.directories) as _, settings);
+    let refused = other.open(&world.space, &world.raw).await.unwrap_err();
+    assert_eq!(refused.code.as_deref(), Some("space-in-use"));
+    world.spaces.close(world.id()).await.unwrap();
+    other.open(&world.space, &world.raw).await.unwrap();
 }
 
 #[tokio::test]

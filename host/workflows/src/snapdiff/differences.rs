@@ -144,7 +144,7 @@ where
             } else {
                 self.replace(before, after);
             }
-        } else if before.kind != EntryKind::Folder && !(stays && before.changed == after.changed) {
+        } else if before.kind != EntryKind::Folder && !(stays && is_untouched(&before, &after)) {
             self.tell_update(before, after);
         }
     }
@@ -209,6 +209,12 @@ where
     fn is_too_old(&self, node: &Node) -> bool {
         self.options.skip_changed_before.is_some_and(|time| node.changed < time)
     }
+}
+
+/// Of two looks at one content. The ctime also tells of a record that was written beside the file, by the host itself; where the hash is
+/// known of both, it says more.
+fn is_untouched(before: &Node, after: &Node) -> bool {
+    before.changed == after.changed || (before.blake3.is_some() && after.blake3.is_some())
 }
 
 impl<O, N, I> Iterator for Differences<O, N, I>

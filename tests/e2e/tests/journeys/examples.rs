@@ -5,8 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use capstan_e2e::hub::s3_bucket;
 use capstan_e2e::{Client, Harbour, Host, HostOptions, PASSWORD, USER};
 use capstan_test_servers::{Rgw, Vtl, server_or_skip};
+
+use crate::mount_table::{has_fuse, without_fuse};
 
 fn example(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(path)
@@ -40,6 +43,22 @@ fn the_walkthrough_of_tapes_runs_to_its_end() {
         .env("TAPE_TARGET", Vtl::TARGET)
         .env("TAPE_USER", Vtl::USER)
         .env("TAPE_SECRET", Vtl::SECRET);
+    arrives(&mut walk);
+    host.stop().unwrap();
+}
+
+#[test]
+fn the_walkthrough_of_spaces_runs_to_its_end() {
+    if !has_fuse() {
+        return without_fuse("no space is mounted");
+    }
+    let rgw = server_or_skip!(Rgw::get());
+    rgw.s3.create_bucket("walkthrough-of-spaces").unwrap();
+    let (host, room) = Host::fresh().unwrap();
+    let mut walk = walk("hub/spaces.sh", &host.client(), &host);
+    walk.arg("40")
+        .env("BUCKET", s3_bucket("walkthrough-of-spaces", &rgw.s3).unwrap().to_string())
+        .env("MOUNTPOINT", room.path().join("walkthrough"));
     arrives(&mut walk);
     host.stop().unwrap();
 }

@@ -27,6 +27,7 @@ mod hostile;
 mod hub_identity;
 mod hub_rebuild;
 mod hub_rights;
+mod hub_sites;
 mod hub_space;
 mod interrupted;
 mod mount_table;

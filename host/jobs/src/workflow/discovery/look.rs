@@ -1,13 +1,16 @@
 //! A folder as two looks found it, and what changed in between, read in pages from the catalogue.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use capstan_catalogue::Catalogue;
-use capstan_domain::ids::Number;
+use capstan_domain::entry::{EntryKind, Tree};
+use capstan_domain::ids::{Number, SpaceId};
 use capstan_domain::time::Timestamp;
 use capstan_domain::tree_snapshot::Node;
 use capstan_domain::{Failure, Outcome};
+use capstan_stub::RawTree;
 use capstan_workflows::limits::MOST_LINKS;
 use capstan_workflows::snapdiff::{Difference, Differences, Inodes, Options};
 use serde::{Deserialize, Serialize};
@@ -15,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Discovering;
+use super::{Discovering, blocking};
 use crate::workflow::walk::Walk;
 
 /// Nodes that are written together.
@@ -47,12 +50,57 @@ pub(super) async fn take(discovering: &Discovering<'_>, pair: &Pair) -> Outcome<
     let mut nodes = Vec::new();
     while let Some(report) = walk.next().await? {
         discovering.go_on()?;
-        nodes.extend(report);
+        nodes.extend(with_hashes(discovering.tree.clone(), report).await?);
         if nodes.len() >= WRITTEN_TOGETHER {
             catalogue.add_to_tree_snapshot(pair.new, std::mem::take(&mut nodes)).await?;
         }
     }
     if nodes.is_empty() { Ok(()) } else { catalogue.add_to_tree_snapshot(pair.new, nodes).await }
+}
+
+/// With the hashes of files that have a record beside them, which says what they hold for as long as that is true.
+async fn with_hashes(tree: RawTree, mut nodes: Vec<Node>) -> Outcome<Vec<Node>> {
+    let add = move || {
+        for node in nodes.iter_mut().filter(|node| node.kind == EntryKind::File) {
+            // It may have gone since.
+            let Ok(look) = tree.look(&node.path) else { continue };
+            let is_same = look.identity.inode == node.inode && look.size == node.size && look.modified == node.modified;
+            node.blake3 = look.record().filter(|_| is_same).map(|record| record.content.blake3);
+        }
+        Ok(nodes)
+    };
+    blocking(add).await
+}
+
+/// What the steps of the run that the look was taken for stored, they read: from then on it is known what was looked at. Without it a
+/// file would pass for changed, since the record that a step writes beside a file changes the file's ctime.
+pub(super) async fn learn_hashes(catalogue: &Catalogue, space: SpaceId, look: Number) -> Outcome<()> {
+    // Nothing is read of a look that was settled before.
+    catalogue.hash_in_tree_snapshot(look, Vec::new()).await?;
+    let mut after = None;
+    loop {
+        let nodes = catalogue.tree_snapshot_nodes(look, after.as_deref(), PAGE).await?;
+        let Some(last) = nodes.last() else { return Ok(()) };
+        after = Some(last.path.clone());
+        let unknown: HashMap<String, Node> = nodes
+            .into_iter()
+            .filter(|node| node.kind == EntryKind::File && node.blake3.is_none())
+            .map(|node| (node.path.clone(), node))
+            .collect();
+        let paths: Vec<String> = unknown.keys().cloned().collect();
+        let held = catalogue.replicas_at(Tree::Space(space), &paths).await?;
+        let mut hashes = HashMap::new();
+        for held in held {
+            let is_same = |node: &&Node| {
+                node.size == held.entry_size && node.modified == held.entry_modified && Some(node.inode) == held.entry_inode
+            };
+            let hash = held.entry_blake3.as_ref().and_then(|hash| <[u8; 32]>::try_from(hash.as_slice()).ok());
+            if let Some((hash, _)) = hash.zip(unknown.get(&held.path).filter(is_same)) {
+                hashes.insert(held.path, hash);
+            }
+        }
+        catalogue.hash_in_tree_snapshot(look, hashes.into_iter().collect()).await?;
+    }
 }
 
 /// Nodes that a pass over two looks has read.

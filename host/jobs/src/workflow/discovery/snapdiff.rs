@@ -11,18 +11,19 @@ use capstan_domain::failure::Kind;
 use capstan_domain::ids::JobId;
 use capstan_domain::listing::{Filter, Listing, Operator};
 use capstan_domain::time::Timestamp;
-use capstan_domain::workflow::{JobState, TaskState};
+use capstan_domain::workflow::{JobState, TaskState, WorkflowJob};
 use capstan_domain::{Failure, Outcome};
 use capstan_workflows::DiscoveryOptions;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::layout::Layout;
-use super::look::{Pair, Pass, take};
+use super::look::{Pair, Pass, learn_hashes, take};
 use super::rounds::{Round, Turn, task_path};
 use super::survey::survey;
 use super::{Discovering, FIRST_POSITION};
 use crate::workflow::call::roots;
+use crate::workflow::recovery::settle_ended;
 use crate::workflow::run::End;
 use crate::workflow::task_step::DISCOVERY;
 
@@ -80,6 +81,10 @@ async fn look(discovering: &Discovering<'_>, cursor: &mut Cursor) -> Outcome<boo
         inputs.push(String::new());
     }
     let series = series(discovering)?;
+    if cursor.looks.is_empty() {
+        // A job is seen to have ended a moment before its looks count.
+        settle_ended(discovering.engine).await?;
+    }
     for (index, folder) in roots(inputs).into_iter().enumerate() {
         match cursor.looks.get(index) {
             Some(Pair { whole: true, .. }) => continue,
@@ -190,7 +195,7 @@ pub(in crate::workflow) async fn settle(catalogue: &Catalogue, id: JobId) -> Out
         let Some(Ok(cursor)) = task.cursor.map(serde_json::from_value::<Cursor>) else { continue };
         for pair in cursor.looks {
             let settled = match job.state {
-                JobState::Success if pair.whole => catalogue.keep_tree_snapshot(pair.new).await,
+                JobState::Success if pair.whole => keep(catalogue, &job, &pair).await,
                 _ => catalogue.leave_tree_snapshot(pair.new).await,
             };
             match settled {
@@ -201,4 +206,11 @@ pub(in crate::workflow) async fn settle(catalogue: &Catalogue, id: JobId) -> Out
         }
     }
     Ok(())
+}
+
+async fn keep(catalogue: &Catalogue, job: &WorkflowJob, pair: &Pair) -> Outcome<()> {
+    if let Some(space) = job.space {
+        learn_hashes(catalogue, space, pair.new).await?;
+    }
+    catalogue.keep_tree_snapshot(pair.new).await
 }

@@ -125,6 +125,7 @@ async fn stored(
                 && there.kind == ItemKind::File
                 && store::is_free_of_others(work, location, path, tree).await?;
             if !overwrite {
+                work.check_nobody_needs(path).await?;
                 continue;
             }
         }

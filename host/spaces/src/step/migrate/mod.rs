@@ -13,7 +13,9 @@ mod content;
 mod file;
 mod free;
 mod large;
+mod link;
 pub(super) mod prove;
+mod shared;
 mod store;
 
 use std::sync::Arc;
@@ -42,14 +44,19 @@ pub(super) struct Migrating {
     run: Arc<Run>,
     step: Migrate,
     routes: Routes,
+    /// The space is on several sites.
+    is_shared: bool,
 }
 
 pub(super) async fn run(run: Arc<Run>, step: Migrate, paths: Vec<One>) -> Outcome<()> {
     let routes = Routes::load(&run.inner.catalogue, run.space.id, run.site, step.endpoint.as_deref()).await?;
-    let work = Arc::new(Migrating { run, step, routes });
+    let is_shared = run.inner.catalogue.managed_space(run.space.id).await?.sites.len() > 1;
+    let work = Arc::new(Migrating { run, step, routes, is_shared });
     let run = &work.run;
     let (files, others): (Vec<One>, Vec<One>) = paths.into_iter().partition(|one| one.path.kind == EntryKind::File);
-    // A folder or a link has no content that could be elsewhere.
+    let (links, others): (Vec<One>, Vec<One>) = others.into_iter().partition(|one| one.path.kind == EntryKind::Link);
+    link::settle(&work, links).await?;
+    // A folder has no content that could be elsewhere.
     run.tell(others.iter().map(|one| results::processed(one.position)).collect()).await?;
     let mut here = Vec::new();
     for chunk in files.chunks(LOOKED_AT_TOGETHER) {

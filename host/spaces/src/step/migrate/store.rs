@@ -106,17 +106,19 @@ async fn replaceable(
     free_of_others(work, location, &stale).await
 }
 
-/// Of these paths with the keys that they would take, those whose key no other file has a copy under.
+/// Of these paths with the keys that they would take, those whose key no other file has a copy under, and no other site needs.
 async fn free_of_others(work: &Migrating, location: LocationId, wanted: &[(&str, String)]) -> Outcome<HashSet<String>> {
-    if wanted.is_empty() {
+    if wanted.is_empty() || !work.may_replace() {
         return Ok(HashSet::new());
     }
+    let paths: Vec<String> = wanted.iter().map(|(path, _)| (*path).to_owned()).collect();
+    let needed = work.stubs_at_home(&paths).await?;
     let keys: Vec<String> = wanted.iter().map(|(_, key)| key.clone()).collect();
     let copied = work.run.inner.catalogue.copied_from(location, &keys).await?;
     let is_free = |(path, key): &&(&str, String)| {
         let others =
             |from: &&capstan_catalogue::CopiedFrom| from.key == *key && (from.tree != work.run.space.tree || from.path != *path);
-        copied.iter().find(others).is_none()
+        !needed.contains(*path) && copied.iter().find(others).is_none()
     };
     Ok(wanted.iter().filter(is_free).map(|(path, _)| (*path).to_owned()).collect())
 }
@@ -165,6 +167,7 @@ async fn beside_or_over(work: &Migrating, tree: &Arc<dyn Tree>, file: &File, the
     if may_replace && there.kind == ItemKind::File {
         return only(tree.store_small(vec![put(work, file, file.path(), true)]).await);
     }
+    work.check_nobody_needs(file.path()).await?;
     for number in 1..=NAMES {
         let place = capstan_mover::numbered(file.path(), number);
         match only(tree.store_small(vec![put(work, file, &place, false)]).await) {

@@ -31,6 +31,19 @@ fn each_kind_of_change_is_told_as_such() {
 }
 
 #[test]
+fn a_record_written_beside_a_file_is_no_change_of_it() {
+    let old = tree(&[], &["a"]);
+    let touch = |tree: &mut Tree| tree.nodes.get_mut("a").unwrap().changed = Timestamp(99);
+    assert!(told(&old, touch, CONDENSED).is_empty(), "the hash says that it holds what it held");
+    assert_eq!(told(&old.without_hashes(), touch, CONDENSED), ["updated a"], "nobody knows what it holds");
+    let other = |tree: &mut Tree| {
+        let node = tree.nodes.get_mut("a").unwrap();
+        (node.changed, node.blake3) = (Timestamp(99), Some([7; 32]));
+    };
+    assert_eq!(told(&old, other, CONDENSED), ["updated a"], "size and mtime are as before, the content is not");
+}
+
+#[test]
 fn a_moved_folder_is_one_move() {
     let old = tree(&["d", "d/e"], &["d/c", "d/e/f"]);
     assert_eq!(told(&old, |tree| tree.rename("d", "x"), CONDENSED), ["moved d x"]);

@@ -126,7 +126,7 @@ impl Jobs for Fake {
 
     async fn progress(&self, _: &Caller, id: i64) -> Answer<JobProgress> {
         self.find("job", id)?;
-        Ok(JobProgress { progress: 50, state: JobState::Started, total: 2, completed: 1 })
+        Ok(JobProgress { progress: 50, state: JobState::Started, total: 2, completed: 1, message: None })
     }
 
     async fn statistics(&self, _: &Caller, id: i64) -> Answer<JobStatistics> {
