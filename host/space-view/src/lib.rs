@@ -21,6 +21,7 @@ mod inner;
 mod listing;
 mod making;
 mod moving;
+mod near;
 mod opens;
 mod passthrough;
 mod quota;
@@ -29,6 +30,7 @@ mod recalling;
 mod recalls;
 mod refusal;
 mod removed;
+mod seen;
 mod setting;
 mod space;
 mod system;
@@ -69,8 +71,8 @@ pub const FRESH: Duration = Duration::from_secs(1);
 pub const SLOT_WAIT: Duration = Duration::from_secs(30);
 /// How long what is still to be recorded is waited for when the view is unmounted.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
-/// Threads that take the kernel's questions.
-const THREADS: usize = 4;
+/// Threads that take the kernel's questions: the second for when the first waits for the disk. More wake each other.
+const THREADS: usize = 2;
 
 #[derive(Clone, Debug)]
 pub struct Settings {

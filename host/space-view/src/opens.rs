@@ -5,6 +5,7 @@
 //! last has closed it.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -176,7 +177,7 @@ impl Writer {
         let raw = match &writing.file {
             Some(raw) => raw.clone(),
             None => {
-                let raw = reopen(&file.raw, OFlags::RDWR, "")?;
+                let raw = RawFile::from_handle(reopen(&file.raw, OFlags::RDWR)?, "")?;
                 writing.file = Some(raw.clone());
                 raw
             }
@@ -320,35 +321,44 @@ impl Inner {
         if let Some(used) = self.opens.join(number) {
             return Ok(used);
         }
-        let path = self.table.path(number).unwrap_or_default();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         for (above, name) in self.table.names(number).into_iter().rev() {
             let Ok(folder) = self.folder(above) else { continue };
             match rustix::fs::openat(&folder, &name, flags, Permissions::empty()) {
-                Ok(handle) if self.is(&attributes::stat(&handle)?, number) => {
-                    return self.use_raw(number, RawFile::from_handle(handle, &path)?);
+                Ok(handle) => {
+                    let stat = attributes::stat(&handle)?;
+                    if self.is(&stat, number) {
+                        return self.use_raw(handle, &stat, &name);
+                    }
                 }
-                Ok(_) | Err(Errno::NOENT | Errno::LOOP) => self.table.unnamed(number, above, &name),
+                Err(Errno::NOENT | Errno::LOOP) => {}
                 Err(errno) => return Err(errno.into()),
             }
+            self.table.unnamed(number, above, &name);
         }
         Err(STALE)
     }
 
     /// A file that was just made, which is open for writing anyway.
-    pub(crate) fn use_new(&self, number: u64, raw: RawFile) -> Answer<Used> {
-        let used = self.use_raw(number, raw.clone())?;
+    pub(crate) fn use_new(&self, handle: OwnedFd, stat: &Statx, name: &OsStr) -> Answer<Used> {
+        let (raw, look) = RawFile::looked_at(handle, stat, &name.to_string_lossy())?;
+        let used = self.use_looked(raw.clone(), &look, stat);
         locked(&used.file.writing).file.get_or_insert(raw);
         Ok(used)
     }
 
-    pub(crate) fn use_raw(&self, number: u64, raw: RawFile) -> Answer<Used> {
-        let stat = attributes::stat(&raw)?;
-        let is_data = raw.look()?.is_data();
+    /// `stat`: of the handle, now. `name`: what messages call it.
+    pub(crate) fn use_raw(&self, handle: OwnedFd, stat: &Statx, name: &OsStr) -> Answer<Used> {
+        let (raw, look) = RawFile::looked_at(handle, stat, &name.to_string_lossy())?;
+        Ok(self.use_looked(raw, &look, stat))
+    }
+
+    fn use_looked(&self, raw: RawFile, look: &Look, stat: &Statx) -> Used {
+        let is_data = look.is_data();
         let changed = if is_data { None } else { Some(attributes::instant(&stat.stx_ctime)) };
         let file = OpenFile {
-            number,
-            identity: attributes::identity(&stat),
+            number: stat.stx_ino,
+            identity: attributes::identity(stat),
             raw,
             kernel: Mutex::new(Kernel { way: Way::Undecided, handles: 0 }),
             writing: Mutex::default(),
@@ -360,7 +370,7 @@ impl Inner {
             beginning: tokio::sync::Mutex::default(),
             recall: Mutex::default(),
         };
-        Ok(self.opens.add(file))
+        self.opens.add(file)
     }
 
     pub(crate) fn open(&self, used: Used, write: bool, back: Back<'_>) -> Answer<Opened> {
@@ -409,10 +419,9 @@ impl Inner {
 }
 
 /// What a handle is of, opened anew; never waiting for a lease.
-pub(crate) fn reopen(handle: impl AsFd, access: OFlags, shown: &str) -> Answer<RawFile> {
+pub(crate) fn reopen(handle: impl AsFd, access: OFlags) -> Answer<OwnedFd> {
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let opened: OwnedFd = rustix::fs::open(proc_path(handle), flags, Permissions::empty())?;
-    Ok(RawFile::from_handle(opened, shown)?)
+    Ok(rustix::fs::open(proc_path(handle), flags, Permissions::empty())?)
 }
 
 fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {

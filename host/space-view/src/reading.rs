@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use capstan_domain::failure::{Blame, Kind};
 use capstan_domain::{Failure, Outcome};
-use capstan_stub::State;
+use capstan_stub::{RawFile, State};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, ReadWriteFlags};
 
@@ -153,7 +153,8 @@ impl Inner {
             return Err(failure);
         }
         let path = self.table.path(file.number).unwrap_or_default();
-        let raw = reopen(file.raw(), OFlags::RDWR, &path).map_err(|_| busy(&path))?;
+        let raw = reopen(file.raw(), OFlags::RDWR).map_err(|_| busy(&path))?;
+        let raw = RawFile::from_handle(raw, &path)?;
         let wanted = Wanted { file: raw, identity: file.identity, path, range: range.clone(), reader };
         match self.begin(wanted).await {
             Ok(recalling) => {

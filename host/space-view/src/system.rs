@@ -16,6 +16,7 @@ use rustix::fs::RenameFlags;
 use crate::FRESH;
 use crate::inner::Inner;
 use crate::making::{Entered, Maker};
+use crate::near;
 use crate::opens::{Handle, Opened, Used};
 use crate::reading;
 use crate::recalls::Reader;
@@ -219,7 +220,8 @@ impl Filesystem for System {
         Ok(())
     }
 
-    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        near::asked_by(request.pid());
         entry(self.inner.lookup(parent.0, name), reply);
     }
 
@@ -227,7 +229,8 @@ impl Filesystem for System {
         self.inner.table.forget(ino.0, times);
     }
 
-    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+    fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        near::asked_by(request.pid());
         match self.inner.attributes(ino.0) {
             Ok(attributes) => reply.attr(&FRESH, &attributes),
             Err(Refusal(error)) => reply.error(error),
@@ -353,6 +356,7 @@ impl Filesystem for System {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        near::asked_by(request.pid());
         let (number, write, truncate, reader) = (ino.0, is_write(flags), flags.0 & O_TRUNC != 0, reader(request));
         if !truncate {
             let opening =

@@ -34,6 +34,8 @@ struct Node {
     names: Vec<Name>,
     /// Tells it from one that had the number before.
     birth: i64,
+    /// When it had been changed last when its record was found to say nothing of its time.
+    settled: Option<(i64, u32)>,
 }
 
 impl Table {
@@ -43,6 +45,9 @@ impl Table {
         let node = nodes.entry(number).or_default();
         node.held += 1;
         let outdated = if node.birth != birth || is_folder {
+            if node.birth != birth {
+                node.settled = None;
+            }
             node.birth = birth;
             node.names.iter().filter(|(of, known)| (*of, known.as_os_str()) != (folder, name)).cloned().collect()
         } else {
@@ -60,6 +65,17 @@ impl Table {
             node.held = node.held.saturating_sub(times);
         }
         drop_unheld(&mut nodes, number);
+    }
+
+    /// Its record, if it has one, says nothing of its time for as long as nothing of it changes; `changed`: when something did last.
+    pub(crate) fn settle(&self, number: u64, changed: (i64, u32)) {
+        if let Some(node) = self.lock().get_mut(&number) {
+            node.settled = Some(changed);
+        }
+    }
+
+    pub(crate) fn is_settled(&self, number: u64, changed: (i64, u32)) -> bool {
+        self.lock().get(&number).is_some_and(|node| node.settled == Some(changed))
     }
 
     pub(crate) fn names(&self, number: u64) -> Vec<Name> {
