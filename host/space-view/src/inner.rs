@@ -11,7 +11,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::attributes;
 use crate::folders::Folders;
-use crate::opens::{OpenFile, Opens};
+use crate::open_file::OpenFile;
+use crate::opens::Opens;
 use crate::quota::Quota;
 use crate::recalls::Recalls;
 use crate::refusal::{Answer, FAILED, NOT_FOUND, RESERVED, Refusal, STALE};

@@ -13,6 +13,7 @@
 //! (EAGAIN), [`Settings::recall_wait`] for each (ETIMEDOUT), [`MOST_UNTOLD`] changes that are not recorded yet (the next waits
 //! [`SLOT_WAIT`], then EAGAIN), a quota that is used up (EDQUOT; what the kernel writes itself is bounded by the raw file system).
 
+mod answers;
 mod attributes;
 mod changes;
 mod door;
@@ -22,6 +23,9 @@ mod listing;
 mod making;
 mod moving;
 mod near;
+mod open_file;
+mod opening;
+mod opening_later;
 mod opens;
 mod passthrough;
 mod quota;

@@ -15,7 +15,8 @@ use rustix::io::Errno;
 use crate::attributes;
 use crate::changes::{Change, Known};
 use crate::inner::{Inner, Node, proc_path};
-use crate::opens::{Used, reopen};
+use crate::open_file::reopen;
+use crate::opens::Used;
 use crate::refusal::{Answer, Refusal, STALE};
 use crate::teller::Slot;
 

@@ -17,7 +17,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::attributes;
 use crate::inner::Inner;
-use crate::opens::{OpenFile, reopen};
+use crate::open_file::{OpenFile, reopen};
 use crate::recalling::Recalling;
 use crate::recalls::{Reader, Wanted};
 use crate::refusal::{Answer, FAILED, LATER, Refusal};
@@ -39,8 +39,12 @@ impl Inner {
         let mut bytes = vec![0; (length as usize).min(MOST_BYTES)];
         let read = rustix::io::preadv2(file.raw(), &mut [IoSliceMut::new(&mut bytes)], offset, ReadWriteFlags::NOWAIT);
         match read {
-            // Less may be the end of the file, or of what is in memory.
             Ok(read) if read == bytes.len() => Some(Ok(bytes)),
+            // The end of the file, or of what is in memory.
+            Ok(read) if attributes::stat(file.raw()).is_ok_and(|stat| offset.saturating_add(read as u64) == stat.stx_size) => {
+                bytes.truncate(read);
+                Some(Ok(bytes))
+            }
             _ => None,
         }
     }

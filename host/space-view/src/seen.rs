@@ -19,7 +19,7 @@ use crate::refusal::{Answer, NOT_FOUND};
 use crate::table::ROOT;
 
 /// Kernels stamp files by a clock that goes in ticks, of 10 ms at most: what changes within one bears the same time.
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 pub(crate) struct Seen {
     pub(crate) attributes: FileAttr,
