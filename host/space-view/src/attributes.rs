@@ -1,5 +1,6 @@
 //! What the file system says of something, as the kernel wants it described.
 
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,22 @@ use crate::refusal::Answer;
 pub(crate) fn stat(handle: impl AsFd) -> Answer<Statx> {
     let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     Ok(rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, mask)?)
+}
+
+/// Of what stands in a folder, of a link itself.
+pub(crate) fn stat_in(folder: impl AsFd, name: &OsStr) -> Answer<Statx> {
+    let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    Ok(rustix::fs::statx(folder, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, mask)?)
+}
+
+/// When it was changed last, its attributes among it: seconds since 1970, and nanoseconds.
+pub(crate) fn changed(stat: &Statx) -> (i64, u32) {
+    (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec)
+}
+
+/// How long ago that was; zero where it is to come, by the clock.
+pub(crate) fn age(stat: &Statx) -> Duration {
+    SystemTime::now().duration_since(instant(&stat.stx_ctime)).unwrap_or_default()
 }
 
 pub(crate) fn kind(stat: &Statx) -> FileType {

@@ -4,16 +4,15 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
-use capstan_stub::{Look, RawTree, is_own, is_temporary};
-use fuser::{FileAttr, FileType};
+use capstan_stub::{RawTree, is_own, is_temporary};
 use rustix::fs::{Mode, OFlags, Statx};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use crate::attributes;
-use crate::door::Door;
 use crate::folders::Folders;
-use crate::opens::{OpenFile, Opens};
+use crate::open_file::OpenFile;
+use crate::opens::Opens;
 use crate::quota::Quota;
 use crate::recalls::Recalls;
 use crate::refusal::{Answer, FAILED, NOT_FOUND, RESERVED, Refusal, STALE};
@@ -135,74 +134,13 @@ impl Inner {
     pub(crate) fn child(&self, folder: &OwnedFd, name: &OsStr) -> Answer<(Arc<OwnedFd>, Statx)> {
         let handle = rustix::fs::openat(folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
         let stat = attributes::stat(&handle)?;
-        // Somebody mounted something into the raw tree: that is not of the space.
-        if (stat.stx_dev_major, stat.stx_dev_minor) != self.device {
-            return Err(NOT_FOUND);
-        }
+        self.check_device(&stat)?;
         Ok((Arc::new(handle), stat))
     }
 
-    pub(crate) fn is(&self, stat: &Statx, number: u64) -> bool {
-        stat.stx_ino == number && (stat.stx_dev_major, stat.stx_dev_minor) == self.device
-    }
-
-    /// As it is shown. While a stub is made or filled, its record tells the time.
-    pub(crate) fn describe(&self, number: u64, handle: &OwnedFd, stat: &Statx) -> FileAttr {
-        let mut modified = None;
-        if attributes::kind(stat) == FileType::RegularFile
-            && stat.stx_size > 0
-            && let Ok(look) = Look::of(handle, "")
-            && look.unfinished
-        {
-            modified = Some(look.modified);
-        }
-        attributes::of(number, stat, modified)
-    }
-
-    /// What the file system says of it, of the root what the view shows.
-    pub(crate) fn stat(&self, number: u64, handle: impl AsFd) -> Answer<Statx> {
-        let mut stat = attributes::stat(&handle)?;
-        if number == ROOT {
-            Door::read(&handle, &stat)?.shown(&mut stat);
-        }
-        Ok(stat)
-    }
-
-    pub(crate) fn attributes(&self, number: u64) -> Answer<FileAttr> {
-        match self.node(number)? {
-            Node::Open(file) => {
-                let stat = attributes::stat(file.raw())?;
-                let modified = file.look().ok().filter(|look| look.unfinished).map(|look| look.modified);
-                let mut attributes = attributes::of(number, &stat, modified);
-                if let Some(changed) = file.changed() {
-                    attributes.ctime = changed;
-                }
-                if self.table.names(number).is_empty() && attributes.nlink == 1 {
-                    // It lies with the removed.
-                    attributes.nlink = 0;
-                }
-                Ok(attributes)
-            }
-            Node::Path(handle) => Ok(self.describe(number, &handle, &self.stat(number, &*handle)?)),
-        }
-    }
-
-    /// What the kernel holds from now on.
-    pub(crate) fn lookup(&self, folder: u64, name: &OsStr) -> Answer<(FileAttr, u64)> {
-        if is_hidden(folder, name) {
-            return Err(NOT_FOUND);
-        }
-        let (handle, stat) = self.child(&*self.folder(folder)?, name)?;
-        Ok(self.enter(folder, name, &handle, &stat))
-    }
-
-    /// Attributes and generation of what is in a folder, held for the kernel once more.
-    pub(crate) fn enter(&self, folder: u64, name: &OsStr, handle: &OwnedFd, stat: &Statx) -> (FileAttr, u64) {
-        let number = stat.stx_ino;
-        let birth = attributes::birth(stat);
-        let is_folder = attributes::kind(stat) == FileType::Directory;
-        self.table.hold(number, birth, folder, name, is_folder);
-        (self.describe(number, handle, stat), birth.cast_unsigned())
+    /// Somebody mounted something into the raw tree: that is not of the space.
+    pub(crate) fn check_device(&self, stat: &Statx) -> Answer<()> {
+        if (stat.stx_dev_major, stat.stx_dev_minor) == self.device { Ok(()) } else { Err(NOT_FOUND) }
     }
 
     /// Where something new is to stand.
@@ -211,6 +149,10 @@ impl Inner {
             return Err(RESERVED);
         }
         self.folder(folder)
+    }
+
+    pub(crate) fn is(&self, stat: &Statx, number: u64) -> bool {
+        stat.stx_ino == number && (stat.stx_dev_major, stat.stx_dev_minor) == self.device
     }
 
     /// Something is to be made.

@@ -13,6 +13,7 @@
 //! (EAGAIN), [`Settings::recall_wait`] for each (ETIMEDOUT), [`MOST_UNTOLD`] changes that are not recorded yet (the next waits
 //! [`SLOT_WAIT`], then EAGAIN), a quota that is used up (EDQUOT; what the kernel writes itself is bounded by the raw file system).
 
+mod answers;
 mod attributes;
 mod changes;
 mod door;
@@ -21,6 +22,10 @@ mod inner;
 mod listing;
 mod making;
 mod moving;
+mod near;
+mod open_file;
+mod opening;
+mod opening_later;
 mod opens;
 mod passthrough;
 mod quota;
@@ -29,6 +34,7 @@ mod recalling;
 mod recalls;
 mod refusal;
 mod removed;
+mod seen;
 mod setting;
 mod space;
 mod system;
@@ -69,8 +75,8 @@ pub const FRESH: Duration = Duration::from_secs(1);
 pub const SLOT_WAIT: Duration = Duration::from_secs(30);
 /// How long what is still to be recorded is waited for when the view is unmounted.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
-/// Threads that take the kernel's questions.
-const THREADS: usize = 4;
+/// Threads that take the kernel's questions: the second for when the first waits for the disk. More wake each other.
+const THREADS: usize = 2;
 
 #[derive(Clone, Debug)]
 pub struct Settings {

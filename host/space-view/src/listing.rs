@@ -99,16 +99,14 @@ impl Inner {
                     reply.add(described.ino, line.next, &line.name, &FRESH, &described, Generation(0))
                 });
             }
-            let Ok((node, stat)) = self.child(&above, &line.name) else {
+            let Ok(seen) = self.see(&above, &line.name) else {
                 // It went meanwhile.
                 return false;
             };
-            let birth = attributes::birth(&stat);
-            let described = self.describe(stat.stx_ino, &node, &stat);
-            let generation = Generation(birth.cast_unsigned());
-            let is_full = reply.add(described.ino, line.next, &line.name, &FRESH, &described, generation);
+            let (described, generation) = (&seen.attributes, Generation(seen.generation()));
+            let is_full = reply.add(described.ino, line.next, &line.name, &FRESH, described, generation);
             if !is_full {
-                self.table.hold(stat.stx_ino, birth, folder, &line.name, described.kind == FileType::Directory);
+                self.hold(folder, &line.name, &seen);
             }
             is_full
         })

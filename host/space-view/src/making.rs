@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use capstan_stub::RawFile;
 use fuser::FileAttr;
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Statx, Uid};
 use rustix::io::Errno;
@@ -16,7 +15,8 @@ use rustix::io::Errno;
 use crate::attributes;
 use crate::changes::{Change, Known};
 use crate::inner::{Inner, Node, proc_path};
-use crate::opens::{Used, reopen};
+use crate::open_file::reopen;
+use crate::opens::Used;
 use crate::refusal::{Answer, Refusal, STALE};
 use crate::teller::Slot;
 
@@ -51,9 +51,7 @@ impl Inner {
         let stat = attributes::stat(&handle)?;
         let entered = self.enter(folder, name, &handle, &stat);
         self.tell_made(slot, folder, name, &stat);
-        let path = self.table.path_in(folder, name).unwrap_or_default();
-        let raw = RawFile::from_handle(handle, &path)?;
-        Ok(Some((entered, self.use_new(stat.stx_ino, raw)?)))
+        Ok(Some((entered, self.use_new(handle, &stat, name)?)))
     }
 
     pub(crate) fn make_folder(&self, folder: u64, name: &OsStr, maker: Maker, slot: Slot) -> Answer<Entered> {
@@ -133,10 +131,13 @@ impl Inner {
         if attributes::kind(&stat) != fuser::FileType::RegularFile {
             return Err(STALE);
         }
-        let path = self.table.path_in(folder, name).unwrap_or_default();
         let used = match self.opens.get(stat.stx_ino) {
             Some(_) => self.use_file(stat.stx_ino)?,
-            None => self.use_raw(stat.stx_ino, reopen(&*handle, OFlags::RDONLY, &path)?)?,
+            None => {
+                let opened = reopen(&*handle, OFlags::RDONLY)?;
+                let stat = attributes::stat(&opened)?;
+                self.use_raw(opened, &stat, name)?
+            }
         };
         Ok((self.enter(folder, name, &handle, &stat), used))
     }

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use capstan_domain::failure::{Blame, Kind};
 use capstan_domain::{Failure, Outcome};
-use capstan_stub::State;
+use capstan_stub::{RawFile, State};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::attributes;
 use crate::inner::Inner;
-use crate::opens::{OpenFile, reopen};
+use crate::open_file::{OpenFile, reopen};
 use crate::recalling::Recalling;
 use crate::recalls::{Reader, Wanted};
 use crate::refusal::{Answer, FAILED, LATER, Refusal};
@@ -39,8 +39,12 @@ impl Inner {
         let mut bytes = vec![0; (length as usize).min(MOST_BYTES)];
         let read = rustix::io::preadv2(file.raw(), &mut [IoSliceMut::new(&mut bytes)], offset, ReadWriteFlags::NOWAIT);
         match read {
-            // Less may be the end of the file, or of what is in memory.
             Ok(read) if read == bytes.len() => Some(Ok(bytes)),
+            // The end of the file, or of what is in memory.
+            Ok(read) if attributes::stat(file.raw()).is_ok_and(|stat| offset.saturating_add(read as u64) == stat.stx_size) => {
+                bytes.truncate(read);
+                Some(Ok(bytes))
+            }
             _ => None,
         }
     }
@@ -153,7 +157,8 @@ impl Inner {
             return Err(failure);
         }
         let path = self.table.path(file.number).unwrap_or_default();
-        let raw = reopen(file.raw(), OFlags::RDWR, &path).map_err(|_| busy(&path))?;
+        let raw = reopen(file.raw(), OFlags::RDWR).map_err(|_| busy(&path))?;
+        let raw = RawFile::from_handle(raw, &path)?;
         let wanted = Wanted { file: raw, identity: file.identity, path, range: range.clone(), reader };
         match self.begin(wanted).await {
             Ok(recalling) => {

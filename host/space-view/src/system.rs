@@ -7,19 +7,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig,
-    LockOwner, OpenAccMode, OpenFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
-    ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, KernelConfig, LockOwner,
+    OpenAccMode, OpenFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 use rustix::fs::RenameFlags;
 
 use crate::FRESH;
+use crate::answers::{created, done, entry, maker, opened, reader, sized};
 use crate::inner::Inner;
-use crate::making::{Entered, Maker};
-use crate::opens::{Handle, Opened, Used};
+use crate::near;
+use crate::opening_later::{create_later, made_ready, open_later};
+use crate::opens::Handle;
 use crate::reading;
-use crate::recalls::Reader;
-use crate::refusal::{Answer, INVALID, LATER, Refusal};
+use crate::refusal::{Answer, LATER, Refusal};
 use crate::setting::New;
 use crate::space::{free, sync, sync_folder};
 use crate::teller::Slot;
@@ -30,8 +31,6 @@ use crate::writing::Write;
 const MOST_UNDER_WAY: u16 = 32_768;
 /// Bytes of one write.
 const MOST_WRITTEN: u32 = 1 << 20;
-/// Nothing waits in this process that a close could flush.
-const OPENED: FopenFlags = FopenFlags::FOPEN_NOFLUSH;
 
 pub(crate) struct System {
     inner: Arc<Inner>,
@@ -87,108 +86,6 @@ impl System {
     }
 }
 
-fn reader(request: &Request) -> Reader {
-    Reader { user: request.uid(), group: request.gid(), process: request.pid() }
-}
-
-fn maker(request: &Request, mode: u32, umask: u32) -> Maker {
-    Maker { user: request.uid(), group: request.gid(), mode, umask }
-}
-
-fn done(answer: Answer<()>, reply: ReplyEmpty) {
-    match answer {
-        Ok(()) => reply.ok(),
-        Err(Refusal(error)) => reply.error(error),
-    }
-}
-
-fn entry(answer: Answer<Entered>, reply: ReplyEntry) {
-    match answer {
-        Ok((attributes, generation)) => reply.entry(&FRESH, &attributes, Generation(generation)),
-        Err(Refusal(error)) => reply.error(error),
-    }
-}
-
-fn opened(opened: &Opened, reply: ReplyOpen) {
-    match &opened.backing {
-        Some(backing) => reply.opened_passthrough(FileHandle(opened.handle), OPENED, backing),
-        None => reply.opened(FileHandle(opened.handle), OPENED),
-    }
-}
-
-fn created((attributes, generation): &Entered, opened: &Opened, reply: ReplyCreate) {
-    let (generation, handle) = (Generation(*generation), FileHandle(opened.handle));
-    match &opened.backing {
-        Some(backing) => reply.created_passthrough(&FRESH, attributes, generation, handle, OPENED, backing),
-        None => reply.created(&FRESH, attributes, generation, handle, OPENED),
-    }
-}
-
-fn sized(answer: Answer<Vec<u8>>, size: u32, reply: ReplyXattr) {
-    match answer {
-        Ok(bytes) if size == 0 => reply.size(u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
-        Ok(bytes) if bytes.len() > size as usize => reply.error(Errno::ERANGE),
-        Ok(bytes) => reply.data(&bytes),
-        Err(Refusal(error)) => reply.error(error),
-    }
-}
-
-/// Waits until what is open may be written to, where the kernel would not tell of the first write.
-async fn made_ready(inner: &Arc<Inner>, opened: &Opened, reader: Reader) -> Answer<()> {
-    if !opened.must_ready {
-        return Ok(());
-    }
-    let handle = inner.opens.handle(opened.handle)?;
-    let writer = handle.writer().ok_or(INVALID)?;
-    let ready = inner.ready(handle.file(), writer, reader).await;
-    if ready.is_err() {
-        inner.opens.close(opened.handle);
-    }
-    ready
-}
-
-async fn open_later(inner: Arc<Inner>, number: u64, write: bool, truncate: bool, reader: Reader, reply: ReplyOpen) {
-    let work = async {
-        if truncate {
-            inner.cut(number, 0, reader).await?;
-        }
-        let used = inner.use_patiently(number).await?;
-        let opening = inner.open(used, write, &|handle| reply.open_backing(handle))?;
-        made_ready(&inner, &opening, reader).await?;
-        Ok(opening)
-    };
-    match work.await {
-        Ok(opening) => opened(&opening, reply),
-        Err(Refusal(error)) => reply.error(error),
-    }
-}
-
-async fn create_later(
-    inner: Arc<Inner>,
-    entered: Entered,
-    used: Used,
-    (write, truncate): (bool, bool),
-    reader: Reader,
-    reply: ReplyCreate,
-) {
-    let number = used.file.number;
-    let work = async {
-        if truncate {
-            inner.cut(number, 0, reader).await?;
-        }
-        let opening = inner.open(used, write, &|handle| reply.open_backing(handle))?;
-        made_ready(&inner, &opening, reader).await?;
-        Ok(opening)
-    };
-    match work.await {
-        Ok(opening) => created(&entered, &opening, reply),
-        Err(Refusal(error)) => {
-            inner.table.forget(number, 1);
-            reply.error(error);
-        }
-    }
-}
-
 fn is_write(flags: OpenFlags) -> bool {
     flags.acc_mode() != OpenAccMode::O_RDONLY
 }
@@ -219,7 +116,8 @@ impl Filesystem for System {
         Ok(())
     }
 
-    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        near::asked_by(request.pid());
         entry(self.inner.lookup(parent.0, name), reply);
     }
 
@@ -227,7 +125,8 @@ impl Filesystem for System {
         self.inner.table.forget(ino.0, times);
     }
 
-    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+    fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        near::asked_by(request.pid());
         match self.inner.attributes(ino.0) {
             Ok(attributes) => reply.attr(&FRESH, &attributes),
             Err(Refusal(error)) => reply.error(error),
@@ -353,6 +252,7 @@ impl Filesystem for System {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        near::asked_by(request.pid());
         let (number, write, truncate, reader) = (ino.0, is_write(flags), flags.0 & O_TRUNC != 0, reader(request));
         if !truncate {
             let opening =

@@ -34,6 +34,10 @@ struct Node {
     names: Vec<Name>,
     /// Tells it from one that had the number before.
     birth: i64,
+    /// When it had been changed last when its record was found to say nothing of its time.
+    settled: Option<(i64, u32)>,
+    /// When it had been changed last when it was opened for reading last; none since it was opened for writing.
+    read: Option<(i64, u32)>,
 }
 
 impl Table {
@@ -43,6 +47,9 @@ impl Table {
         let node = nodes.entry(number).or_default();
         node.held += 1;
         let outdated = if node.birth != birth || is_folder {
+            if node.birth != birth {
+                (node.settled, node.read) = (None, None);
+            }
             node.birth = birth;
             node.names.iter().filter(|(of, known)| (*of, known.as_os_str()) != (folder, name)).cloned().collect()
         } else {
@@ -60,6 +67,29 @@ impl Table {
             node.held = node.held.saturating_sub(times);
         }
         drop_unheld(&mut nodes, number);
+    }
+
+    /// Its record, if it has one, says nothing of its time for as long as nothing of it changes; `changed`: when something did last.
+    pub(crate) fn settle(&self, number: u64, changed: (i64, u32)) {
+        if let Some(node) = self.lock().get_mut(&number) {
+            node.settled = Some(changed);
+        }
+    }
+
+    pub(crate) fn is_settled(&self, number: u64, changed: (i64, u32)) -> bool {
+        self.lock().get(&number).is_some_and(|node| node.settled == Some(changed))
+    }
+
+    /// It is opened for reading; `changed`: when it was changed last. Answers whether nothing became of it since it was opened before.
+    pub(crate) fn read(&self, number: u64, changed: (i64, u32)) -> bool {
+        self.lock().get_mut(&number).is_some_and(|node| node.read.replace(changed) == Some(changed))
+    }
+
+    /// What was read of it may be that no more.
+    pub(crate) fn unread(&self, number: u64) {
+        if let Some(node) = self.lock().get_mut(&number) {
+            node.read = None;
+        }
     }
 
     pub(crate) fn names(&self, number: u64) -> Vec<Name> {
@@ -202,6 +232,19 @@ mod tests {
         assert_eq!(table.names(10), [(ROOT, OsString::from("b"))]);
         (0..100).for_each(|number| hold(&table, 20, ROOT, &number.to_string()));
         assert_eq!(table.names(20).len(), MOST_NAMES);
+    }
+
+    #[test]
+    fn what_was_found_of_a_file_counts_for_as_long_as_it_did_not_change() {
+        let table = Table::default();
+        hold(&table, 20, ROOT, "file");
+        assert_eq!((table.read(20, (1, 1)), table.read(20, (1, 1)), table.read(20, (1, 2))), (false, true, false));
+        table.unread(20);
+        assert!(!table.read(20, (1, 2)));
+        table.settle(20, (1, 2));
+        assert_eq!((table.is_settled(20, (1, 2)), table.is_settled(20, (1, 3))), (true, false));
+        table.hold(20, 8, ROOT, OsStr::new("file"), false);
+        assert_eq!((table.is_settled(20, (1, 2)), table.read(20, (1, 2))), (false, false), "it is another file");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rules of the room, through a view that is really mounted: it takes root and /dev/fuse. Without, a test says that it is skipped, or
 //! fails where `CAPSTAN_TEST_REQUIRE_SERVERS=1` asks for all.
 
+mod again;
 mod alike;
 mod bringing;
 mod deaths;

@@ -21,7 +21,8 @@ use rustix::io::Errno;
 use crate::attributes;
 use crate::changes::{Known, Stale};
 use crate::inner::{Inner, proc_path};
-use crate::opens::{OpenFile, Used, Writer};
+use crate::open_file::{OpenFile, Writer};
+use crate::opens::Used;
 use crate::recalls::Reader;
 use crate::refusal::{Answer, FAILED, LATER, Refusal};
 

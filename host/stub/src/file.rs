@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Outcome};
-use rustix::fs::{AtFlags, OFlags, StatxFlags, StatxTimestamp};
+use rustix::fs::{AtFlags, OFlags, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
 use crate::fault::{self, Named};
@@ -28,6 +28,13 @@ impl RawFile {
         let file = Self { handle: Arc::new(handle), shown: shown.into() };
         file.found()?;
         Ok(file)
+    }
+
+    /// The same with what the file is, for somebody who asked for its `stat` by this handle, with the basic fields and the time of birth.
+    pub fn looked_at(handle: OwnedFd, stat: &Statx, shown: &str) -> Outcome<(Self, Look)> {
+        let file = Self { handle: Arc::new(handle), shown: shown.into() };
+        let look = look::judge(&Found::from_stat(stat, shown)?, file.record()?);
+        Ok((file, look))
     }
 
     /// What the file is now. Cheap: two calls of the kernel, nothing of the content. Data it stays for as long as the file is open: nobody
@@ -95,7 +102,10 @@ impl Found {
     /// Fails for what is no regular file. The handle may be one of a path only.
     pub(crate) fn of(handle: impl AsFd, shown: &str) -> Outcome<Self> {
         let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
-        let stat = rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, mask).on(shown)?;
+        Self::from_stat(&rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, mask).on(shown)?, shown)
+    }
+
+    fn from_stat(stat: &Statx, shown: &str) -> Outcome<Self> {
         let mode = u32::from(stat.stx_mode);
         if !rustix::fs::FileType::from_raw_mode(mode).is_file() {
             return Err(fault::not_a_file(shown));
