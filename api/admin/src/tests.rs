@@ -365,7 +365,8 @@ async fn a_restore_is_answered_with_its_job_and_that_of_a_drive_that_somebody_ha
 
 #[tokio::test]
 async fn manifests_of_spaces_are_written_and_read_as_the_body_says() {
-    let export = |body| call(&dialect().0, ADMIN, Method::POST, "/capstan/v1/spaces/walk/export", body);
+    let (router, _) = dialect();
+    let export = |body| call(&router, ADMIN, Method::POST, "/capstan/v1/spaces/walk/export", body);
     for (body, bucket) in [("{}", "walk"), (r#"{"bucket":"cold"}"#, "cold")] {
         let (status, _, answer) = export(body).await;
         let list: ExportList = serde_json::from_value(answer).unwrap();
@@ -373,7 +374,7 @@ async fn manifests_of_spaces_are_written_and_read_as_the_body_says() {
     }
     let (status, error) = ask("POST", "/capstan/v1/spaces/walk/rebuild", ADMIN, "{}").await;
     assert_eq!((status, error.code.as_deref()), (StatusCode::CONFLICT, Some("which-manifest")));
-    let (status, ..) = call(&dialect().0, ADMIN, Method::POST, "/capstan/v1/spaces/walk/rebuild", r#"{"from":"x"}"#).await;
+    let (status, ..) = call(&router, ADMIN, Method::POST, "/capstan/v1/spaces/walk/rebuild", r#"{"from":"x"}"#).await;
     assert_eq!(status, StatusCode::OK);
 }
 

@@ -420,6 +420,6 @@ mod tests {
         ]);
         let Ok(Arguments { command: Command::Serve(serve), .. }) = parsed else { panic!("not serve") };
         assert_eq!(serve.listen.unwrap().port(), 0);
-        assert_eq!(serve.database.as_deref(), Some("postgres://x"));
+        assert_eq!(serve.process.database.as_deref(), Some("postgres://x"));
     }
 }
