@@ -57,11 +57,12 @@ async fn all(inner: &Arc<Inner>, space: &Arc<OpenSpace>, now: Timestamp, purged:
     }
     due.keep_shared_buckets(inner).await?;
     due.keep_what_files_rest_on(space).await?;
-    let mut first = Ok(());
-    for (location, keys) in due.by_location() {
-        let ended = from_bucket(inner, space, &due, (location, keys), before, purged).await;
+    let (mut first, mut stays) = (Ok(()), Vec::new());
+    for bucket in due.by_location() {
+        let ended = from_bucket(inner, space, &due, bucket, before, &mut stays, purged).await;
         first = first.and(ended);
     }
+    due.kept.extend(stays);
     // What stays for a reason of its own is looked at again after another window.
     inner.catalogue.keep_removed(due.kept_files(), now).await?;
     changes::look_again(inner, space, due.folders()).await?;
@@ -129,14 +130,14 @@ impl Due {
     }
 
     fn by_location(&self) -> BTreeMap<LocationId, Vec<String>> {
-        let mut keys: BTreeMap<LocationId, Vec<String>> = BTreeMap::new();
+        let mut keys: BTreeMap<LocationId, BTreeSet<String>> = BTreeMap::new();
         for held in &self.held {
             let (location, key) = copy_of(held);
             if !self.kept.contains(&(location, key.clone())) {
-                keys.entry(location).or_default().push(key);
+                keys.entry(location).or_default().insert(key);
             }
         }
-        keys
+        keys.into_iter().map(|(location, keys)| (location, keys.into_iter().collect())).collect()
     }
 
     fn numbers(&self) -> HashMap<&str, Number> {
@@ -200,6 +201,7 @@ async fn from_bucket(
     due: &Due,
     (location, keys): (LocationId, Vec<String>),
     before: Timestamp,
+    stays: &mut Vec<Placed>,
     purged: &mut u64,
 ) -> Outcome<()> {
     let tree = inner.buckets.tree(location).await?;
@@ -209,6 +211,7 @@ async fn from_bucket(
         let _counting = inner.counting.write().await;
         let released = inner.catalogue.release_copies(location, keys.to_vec(), before).await?;
         reached(Point::Released);
+        stays.extend(keys.iter().filter(|key| !released.contains(*key)).map(|key| (location, key.clone())));
         let items: Vec<Item> = released.iter().map(|key| item_of(key, 0, Timestamp::default())).collect();
         let removed = tree.remove(&items, false, &format!("purge-{}", space.id)).await;
         tree.sync().await?;
