@@ -1,7 +1,8 @@
 //! The view of a space: the door to its files, which brings back on read what lies elsewhere.
 //!
 //! The raw tree is a private directory of the service's user (D13); this mounts it, by FUSE, for everybody. Names, owners, modes, times,
-//! attributes are the raw tree's. A file that is here is read and written by the kernel itself where that is possible ([`Passthrough`]).
+//! attributes are the raw tree's. A file that is here is read and written by the kernel itself where that is possible ([`Passthrough`]);
+//! a small one that is read again and again is read from the kernel's memory (`opening`).
 //! A stub shows the size, times and owner of its content; opening it brings nothing back, the first read of bytes that are not here
 //! does ([`Recalls`]): the pieces of 16 MiB that it touches first. Nobody gets a byte that was not proved, and never zeros in its
 //! place: a recall that fails, or takes too long, is an error of the read. If this process dies, every call fails with ENOTCONN.

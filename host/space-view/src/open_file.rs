@@ -46,8 +46,10 @@ pub(crate) struct OpenFile {
     pub(crate) number: u64,
     pub(crate) identity: Identity,
     raw: RawFile,
-    /// When it had been changed last when it was opened here, if it is small, and what is read of it need not be written down.
+    /// When it had been changed last when it was opened here, if it is small and that was not a moment ago.
     pub(crate) steady: Option<(i64, u32)>,
+    /// Reading it gives it no other time of reading.
+    pub(crate) is_stamped: bool,
     pub(crate) kernel: Mutex<Kernel>,
     writing: Mutex<Writing>,
     /// What the raw file gives is the content; once so, always so.
@@ -80,6 +82,7 @@ impl OpenFile {
             identity: attributes::identity(stat),
             raw,
             steady: Some(attributes::changed(stat)).filter(|_| is_data && is_steady(stat)),
+            is_stamped: is_stamped(stat),
             kernel: Mutex::new(Kernel { way: Way::Undecided, handles: 0 }),
             writing: Mutex::default(),
             is_data: AtomicBool::new(is_data),
@@ -208,16 +211,16 @@ impl Drop for Writer {
     }
 }
 
-/// Whether it is small, did not change a moment ago, and would get no other time of reading by being read (`relatime` of `mount(8)`).
 fn is_steady(stat: &Statx) -> bool {
+    stat.stx_size <= SMALL && attributes::age(stat) >= TICK
+}
+
+/// As `relatime` of `mount(8)` has it.
+fn is_stamped(stat: &Statx) -> bool {
     let (read, modified, changed) = (&stat.stx_atime, &stat.stx_mtime, &stat.stx_ctime);
     let instant = |time: &StatxTimestamp| (time.tv_sec, time.tv_nsec);
-    let since_read = SystemTime::now().duration_since(attributes::instant(read));
-    stat.stx_size <= SMALL
-        && attributes::age(stat) >= TICK
-        && instant(read) > instant(modified)
-        && instant(read) > instant(changed)
-        && since_read.is_ok_and(|since| since < READ_ANEW)
+    let since = SystemTime::now().duration_since(attributes::instant(read));
+    instant(read) > instant(modified) && instant(read) > instant(changed) && since.is_ok_and(|since| since < READ_ANEW)
 }
 
 /// What a handle is of, opened anew; never waiting for a lease.

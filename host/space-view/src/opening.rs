@@ -98,7 +98,7 @@ impl Inner {
             self.table.unread(file.number);
             false
         } else {
-            file.steady.is_some_and(|changed| self.table.read(file.number, changed))
+            file.steady.is_some_and(|changed| self.table.read(file.number, changed)) && file.is_stamped
         };
         let mut kernel = locked(&file.kernel);
         let must_ready = match &kernel.way {

@@ -118,12 +118,12 @@ impl Record {
 }
 
 pub(crate) fn of(handle: impl AsFd) -> Result<Option<Result<Record, Unreadable>>, Errno> {
-    let mut room = vec![0; RECORD_BYTES];
+    let mut room = [0; RECORD_BYTES];
     read(rustix::fs::fgetxattr(handle, RECORD_NAME, room.as_mut_slice()), &room)
 }
 
 pub(crate) fn at(path: &str) -> Result<Option<Result<Record, Unreadable>>, Errno> {
-    let mut room = vec![0; RECORD_BYTES];
+    let mut room = [0; RECORD_BYTES];
     read(rustix::fs::getxattr(path, RECORD_NAME, room.as_mut_slice()), &room)
 }
 
