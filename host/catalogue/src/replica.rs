@@ -120,9 +120,10 @@ impl Catalogue {
     pub async fn stored_copies(&self, tree: Tree, after: Number, limit: u32) -> Outcome<Option<(Number, Vec<Held>)>> {
         let mut connection = self.read().await?;
         let row = tree_row(&mut connection, tree).await?;
-        // In the order of the primary key, so that a file whose state changes meanwhile is met once.
+        // Along the primary key, so that a file whose state changes meanwhile is met once; the plus keeps planners from sorting what
+        // another index finds.
         let text = format!(
-            "SELECT entry FROM entry_states WHERE entry > $1 AND tree = $2 AND state <> 'resident' ORDER BY entry LIMIT {limit}"
+            "SELECT entry FROM entry_states WHERE entry > $1 AND +tree = $2 AND state <> 'resident' ORDER BY entry LIMIT {limit}"
         );
         let rows = connection.all(sql(text).bind(after).bind(row.number)).await?;
         let entries: Vec<Number> = rows.into_iter().map(|mut row| row.take()).collect::<Outcome<_>>()?;

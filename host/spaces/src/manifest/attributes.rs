@@ -36,8 +36,8 @@ pub(super) fn look(raw: &RawTree, path: &str) -> Outcome<(Look, Shape, Stat)> {
     Ok((look, shape, stat))
 }
 
-/// The extended attributes that the file has not yet; owner and time it got when it was made. `and_mode`: the mode, too, which comes last, as
-/// an ACL is a part of it.
+/// The extended attributes that the file has not yet; owner and time it got when it was made. `and_mode`: the mode, too, which comes last,
+/// as an ACL is a part of it.
 pub(super) fn put(raw: &RawTree, line: &FileLine, and_mode: bool) -> Outcome<()> {
     let path = line.path.as_str();
     let handle = open(raw, path)?;

@@ -54,8 +54,8 @@ struct Writing {
     bytes: usize,
 }
 
-/// Into one bucket, or every one that the catalogue knows copies of the space in. Fails with `Busy` while another one, or a rebuild, is under way, with
-/// `Unsupported` on a site whose states the catalogue does not keep.
+/// Into one bucket, or every one that the catalogue knows copies of the space in. Fails with `Busy` while another one, or a rebuild, is
+/// under way, with `Unsupported` on a site whose states the catalogue does not keep.
 pub(crate) async fn export(inner: &Inner, space: &OpenSpace, only: Option<LocationId>) -> Outcome<Vec<Exported>> {
     let _alone = alone(space)?;
     let locations = match only {
@@ -75,7 +75,7 @@ pub(crate) async fn export(inner: &Inner, space: &OpenSpace, only: Option<Locati
         let copies: Vec<_> = good.map(|held| replica_at(&held.path.clone(), held)).collect();
         let raw = space.raw.clone();
         let looked = on_disk(move || {
-            let look = |copy: capstan_catalogue::NewReplica| (copy.location, line(&raw, copy.clone(), true), copy.path);
+            let look = |copy: capstan_catalogue::NewReplica| (copy.location, line(&raw, copy.clone(), false), copy.path);
             copies.into_iter().map(look).collect::<Vec<_>>()
         })
         .await?;

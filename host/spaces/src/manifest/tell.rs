@@ -70,8 +70,8 @@ pub(crate) async fn stored(space: &OpenSpace, copies: Vec<NewReplica>) -> HashMa
     failed
 }
 
-/// What was recorded goes to the manifests soon. Nothing fails for it: the tree and the catalogue are right, and an export makes up for what
-/// could not be written.
+/// What was recorded goes to the manifests soon. Nothing fails for it: the tree and the catalogue are right, and an export makes up for
+/// what could not be written.
 pub(crate) async fn note(inner: &Inner, space: &OpenSpace, told: Told) {
     if let Err(failure) = try_note(inner, space, told).await {
         tracing::warn!(%failure, space = %space.id, "changes could not be told to the manifests of a space; an export makes up for it");

@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use capstan_domain::entry::{EntryKind, Tree};
 use capstan_domain::file_state::FileState;
@@ -130,6 +130,7 @@ async fn of_a_file_that_was_replaced_the_last_content_comes_back_and_of_one_that
     let old = World::new().await;
     for seed in [1, 2, 3] {
         old.write("twice", &bytes(4000, seed));
+        old.retime("twice", CHANGED + Duration::from_secs(seed));
         old.migrate(&["twice"]).await;
         if seed < 3 {
             old.recall(&["twice"]).await;
@@ -321,6 +322,8 @@ async fn where_several_manifests_could_be_meant_one_has_to_be_named() {
     let which = third.rebuild().await.unwrap_err();
     assert_eq!((which.kind, which.code.as_deref()), (Kind::Conflict, Some("which-manifest")));
     assert!(which.message.contains(&one.id().to_string()) && which.message.contains(&other.id().to_string()));
+    let unknown = third.spaces.rebuild(third.id(), third.locations[0], Some(SpaceId::new())).await;
+    assert_eq!(unknown.unwrap_err().code.as_deref(), Some("no-manifest"));
     let from = |id: SpaceId| third.spaces.rebuild(third.id(), third.locations[0], Some(id));
     assert_eq!(counts(&from(other.id()).await.unwrap()), [1, 0, 0, 0, 0]);
     assert!(is_stub(&third, "other") && !third.raw.join("one").exists());

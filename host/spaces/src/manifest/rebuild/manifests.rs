@@ -21,8 +21,10 @@ const MOST_NAMED: usize = 10;
 pub(super) async fn chosen(tree: &Arc<dyn Tree>, space: &OpenSpace, asked: Option<SpaceId>) -> Outcome<Vec<SpaceId>> {
     let all = shelf::spaces(tree).await?;
     if let Some(asked) = asked {
-        let head = if all.contains(&asked) { newest(tree, asked).await? } else { None };
-        return Ok(lineage(asked, head));
+        if !all.contains(&asked) {
+            return Err(Failure::not_found(format!("The bucket holds no manifest of the space {asked}")).with_code("no-manifest"));
+        }
+        return Ok(lineage(asked, newest(tree, asked).await?));
     }
     if all.contains(&space.id)
         && let Some(head) = newest(tree, space.id).await?

@@ -31,10 +31,10 @@ use crate::opened::OpenSpace;
 const TOGETHER: usize = 256;
 /// Batches that are read ahead.
 const AHEAD: usize = 2;
-/// Bytes of batches whose paths are kept in mind together: some five million of them.
-const PART_BYTES: u64 = 1 << 30;
+/// Bytes of batches whose paths are kept in mind together: one or two million of them, as a rule.
+const PART_BYTES: u64 = 512 << 20;
 /// Paths that are kept in mind together, however short they are.
-const MOST_PATHS: usize = 32_000_000;
+const MOST_PATHS: usize = 16_000_000;
 /// Paths and batches that are told one by one; the others are only counted.
 const MOST_LEFT: usize = 100;
 
