@@ -55,6 +55,7 @@ use capstan_mount::{MountLine, Mounted, Place};
 use capstan_stub::RawTree;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 
 pub use changes::{Change, Changes, Gone, Kind, Known, Stale};
 pub use opens::MOST_OPEN;
@@ -114,7 +115,7 @@ pub struct SpaceView {
 pub struct MountedSpace {
     mounted: Option<Mounted>,
     inner: Arc<Inner>,
-    telling: tokio::task::JoinHandle<()>,
+    telling: JoinHandle<()>,
     passthrough: Passthrough,
 }
 
@@ -174,18 +175,22 @@ impl MountedSpace {
         &self.passthrough
     }
 
-    /// Blocking, not on the runtime's own threads. Whoever waits for a recall is told EIO, files that are still open fail from then on;
-    /// what was done is recorded, or else the next view is unsure.
-    pub fn unmount(mut self) {
-        self.end();
+    /// Whoever waits for a recall is told EIO, files that are still open fail from then on. What was done is recorded when it answers, or
+    /// else the next view is unsure.
+    pub async fn unmount(mut self) {
+        let runtime = self.inner.runtime.clone();
+        if let Ok(Some(drained)) = runtime.spawn_blocking(move || self.end()).await {
+            let _ = drained.await;
+        }
     }
 
-    fn end(&mut self) {
-        let Some(mounted) = self.mounted.take() else { return };
+    /// Blocking. Answers the work that records what was done last; none: it ended before.
+    fn end(&mut self) -> Option<JoinHandle<()>> {
+        let mounted = self.mounted.take()?;
         self.inner.ending.send_replace(true);
         mounted.unmount();
         let (inner, telling) = (Arc::clone(&self.inner), self.telling.abort_handle());
-        let drained = self.inner.runtime.spawn(async move {
+        Some(self.inner.runtime.spawn(async move {
             let drained = inner.teller.drained(DRAIN_WAIT).await;
             telling.abort();
             if drained {
@@ -193,16 +198,17 @@ impl MountedSpace {
             } else {
                 tracing::warn!("a view ends with changes that are not recorded; the next one will be unsure");
             }
-        });
-        // On a thread of the runtime nothing may be waited for; the rest is done there, after this.
-        if Runtime::try_current().is_err() {
-            let _ = self.inner.runtime.block_on(drained);
-        }
+        }))
     }
 }
 
 impl Drop for MountedSpace {
+    /// On a thread of a runtime nothing may be waited for; the rest is done there, after this.
     fn drop(&mut self) {
-        self.end();
+        if let Some(drained) = self.end()
+            && Runtime::try_current().is_err()
+        {
+            let _ = self.inner.runtime.block_on(drained);
+        }
     }
 }

@@ -97,7 +97,7 @@ impl World {
     }
 
     fn unmount(&mut self) {
-        self.mounted.take().unwrap().unmount();
+        self.runtime.block_on(self.mounted.take().unwrap().unmount());
     }
 
     /// In the view.

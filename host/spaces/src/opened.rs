@@ -82,16 +82,14 @@ impl OpenSpace {
         format!("{}/{path}", self.above)
     }
 
-    /// Blocking work, done where it may block. The tree is free for another process after it.
-    pub(crate) async fn unmount(&self) -> Outcome<()> {
+    /// The tree is free for another process after it. The view tells what was done through it before the manifests are closed.
+    pub(crate) async fn unmount(&self) {
         let view = self.view.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let unmounted = match view {
-            Some(view) => on_disk(move || view.unmount()).await,
-            None => Ok(()),
-        };
+        if let Some(view) = view {
+            view.unmount().await;
+        }
         self.manifests.close().await;
         self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
-        unmounted
     }
 
     /// What was being recalled when a process died is a stub again. Somebody else may be at it, on a host that shares the tree: then it is

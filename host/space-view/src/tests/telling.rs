@@ -126,9 +126,7 @@ fn what_could_not_be_told_is_told_by_the_next_view() {
     fs::remove_file(world.at("gone")).unwrap();
     // As if the process had died between a second name and the renaming.
     fs::hard_link(world.raw("stays"), world.raw(FOLDER).join("0-0")).unwrap();
-    // What a view does that ends without being able to tell, short of waiting for it.
-    let mounted = world.mounted.take().unwrap();
-    std::thread::spawn(move || mounted.unmount()).join().unwrap();
+    world.unmount();
     assert_eq!(removed(&world), 2);
     world.told.fails.store(false, SeqCst);
     world.mount();

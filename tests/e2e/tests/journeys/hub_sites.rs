@@ -39,7 +39,7 @@ impl Sites {
         let options = HostOptions { data: room.path().join("data"), database: Some(database.clone()), ..HostOptions::default() };
         let host = Host::start(options).unwrap();
         let client = host.client();
-        client.post("/api/sites/", &json!({ "name": "two", "label": "Two" })).unwrap();
+        client.post("/api/sites/", &json!({ "name": "two", "shortcode": "two", "label": "Two" })).unwrap();
         rgw.s3.create_bucket(bucket).unwrap();
         let bucket = make_bucket(&client, &s3_bucket(bucket, &rgw.s3).unwrap()).unwrap();
         let first = client.get("/api/sites/").unwrap()["results"][0]["name"].as_str().unwrap().to_owned();
@@ -257,7 +257,7 @@ fn a_worker_says_why_it_does_not_start() {
     // The host itself works for the first site.
     let first = host.client().get("/api/sites/").unwrap()["results"][0]["name"].as_str().unwrap().to_owned();
     refused(&first, Some(database), "works for the site");
-    host.client().post("/api/sites/", &json!({ "name": "two" })).unwrap();
+    host.client().post("/api/sites/", &json!({ "name": "two", "shortcode": "two" })).unwrap();
     let worker = Worker::start(&host, "two", database).unwrap();
     refused("two", Some(database), "works for the site two already");
     worker.stop().unwrap();
