@@ -24,6 +24,7 @@ use capstan_stub::{Record, State};
 use crate::Inner;
 use crate::changes::{self, Walk};
 use crate::copies::item_of;
+use crate::manifest::{self, Told};
 use crate::on_disk::on_disk;
 use crate::opened::OpenSpace;
 use crate::points::{Point, reached};
@@ -225,9 +226,13 @@ async fn from_bucket(
         }
         *purged += gone.len() as u64;
         let has_gone: HashSet<&String> = gone.iter().collect();
-        let files = due.held.iter().filter(|held| held.replica.location == location && has_gone.contains(&held.replica.key));
-        let files = files.filter_map(|held| numbers.get(held.path.as_str()).copied()).collect();
+        let files: Vec<&Held> =
+            due.held.iter().filter(|held| held.replica.location == location && has_gone.contains(&held.replica.key)).collect();
+        // The bucket was told when they were removed, unless it was away.
+        let told = Told::default().and_gone(files.iter().map(|held| (location, held.path.clone())));
+        let files = files.iter().filter_map(|held| numbers.get(held.path.as_str()).copied()).collect();
         inner.catalogue.purge_removed(space.tree, location, gone, files).await?;
+        manifest::note(inner, space, told).await;
         first?;
     }
     Ok(())
