@@ -10,7 +10,7 @@ use std::time::Duration;
 use capstan_catalogue::Options as CatalogueOptions;
 use capstan_domain::Outcome;
 use capstan_domain::job::Verify;
-use capstan_jobs::Limits as JobLimits;
+use capstan_jobs::{Limits as JobLimits, WorkflowLimits};
 use capstan_mover::Limits as MoverLimits;
 use capstan_nbd::Tls;
 use capstan_runtime::{Limits, Signatures};
@@ -211,6 +211,13 @@ impl Settings {
         limits.bandwidth = self.mover.bytes_per_second;
         limits
     }
+
+    pub(crate) fn workflow_limits(&self) -> WorkflowLimits {
+        let usual = WorkflowLimits::default();
+        let lease = self.jobs.lease_ms.map_or(usual.lease, Duration::from_millis);
+        // Leases that end sooner are looked for sooner.
+        WorkflowLimits { lease, recovery: usual.recovery.min(lease), ..usual }
+    }
 }
 
 /// Jobs; what is left out has the job room's own default.
@@ -224,7 +231,7 @@ pub struct JobSettings {
     pub workers: Option<usize>,
     /// Jobs that ask targets for what somebody waits for, such as a new drive, and run together; more wait in the queue.
     pub brief_workers: Option<usize>,
-    /// Milliseconds a worker holds a job without a sign of life; then another takes it up.
+    /// Milliseconds a worker holds a job, or a task of a workflow, without a sign of life; then another takes it up.
     pub lease_ms: Option<u64>,
     /// Times a job is taken up because its target was away; then it has failed.
     pub attempts: Option<u32>,
@@ -326,5 +333,14 @@ mod tests {
         assert_eq!(settings.job_limits().transfer.tries, MoverLimits::default().tries);
         assert_eq!((settings.job_limits().bandwidth, Settings::default().job_limits().bandwidth), (Some(5 << 20), None));
         assert_eq!(settings.catalogue_options().cache_kib, 64);
+    }
+
+    #[test]
+    fn a_shorter_lease_is_one_of_workflows_too_and_dead_workers_are_looked_for_as_often() {
+        let settings = Settings { jobs: JobSettings { lease_ms: Some(4000), ..JobSettings::default() }, ..Settings::default() };
+        let (limits, usual) = (settings.workflow_limits(), Settings::default().workflow_limits());
+        assert_eq!((limits.lease, limits.recovery), (Duration::from_secs(4), Duration::from_secs(4)));
+        assert_eq!(usual.lease, WorkflowLimits::default().lease);
+        assert!(usual.recovery < usual.lease);
     }
 }

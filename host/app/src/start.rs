@@ -11,7 +11,7 @@ use capstan_catalogue::Catalogue;
 use capstan_domain::Outcome;
 use capstan_domain::time::Timestamp;
 use capstan_grants::Policy;
-use capstan_jobs::{WorkflowJobs as WorkflowEngine, WorkflowLimits};
+use capstan_jobs::WorkflowJobs as WorkflowEngine;
 
 use crate::App;
 use crate::attachments::Attachments;
@@ -125,7 +125,7 @@ impl App {
         spaces.show_all().await?;
         let work = Arc::new(open_spaces.clone());
         let workflow_engine =
-            WorkflowEngine::start(catalogue.clone(), work, &site, &settings.site.node(), &[], WorkflowLimits::default()).await?;
+            WorkflowEngine::start(catalogue.clone(), work, &site, &settings.site.node(), &[], settings.workflow_limits()).await?;
         let buckets = Buckets::new(catalogue.clone(), audit.clone(), targets.clone());
         let drains = tokio::spawn(drains::watch(buckets.clone(), spaces.clone()));
         let purges = tokio::spawn(open_spaces.clone().purge_removed());

@@ -20,7 +20,7 @@ use capstan_domain::site::Site;
 use capstan_domain::time::Timestamp;
 use capstan_domain::{Failure, Kind, Outcome};
 use capstan_grants::Policy;
-use capstan_jobs::{WorkflowJobs, WorkflowLimits};
+use capstan_jobs::WorkflowJobs;
 use tokio::task::JoinHandle;
 
 use self::alone::Alone;
@@ -83,7 +83,7 @@ impl Worker {
         let mut shown = spaces::Shown::new(catalogue.clone(), spaces.clone(), site.number);
         shown.look().await?;
         let work = Arc::new(spaces.clone());
-        let engine = WorkflowJobs::start(catalogue.clone(), work, &site, &node, &[], WorkflowLimits::default()).await?;
+        let engine = WorkflowJobs::start(catalogue.clone(), work, &site, &node, &[], settings.workflow_limits()).await?;
         let known = follow::Known::begin(catalogue, plugins, targets.clone(), Arc::clone(&runtime)).await?;
         let watches =
             vec![tokio::spawn(shown.watch()), tokio::spawn(known.watch()), tokio::spawn(lookout::watch(targets, runtime))];
