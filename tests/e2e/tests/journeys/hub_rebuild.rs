@@ -116,6 +116,7 @@ fn a_space_that_was_lost_comes_back_from_a_gateway_of_ceph() {
         return without_fuse("no space is mounted");
     }
     let rgw = server_or_skip!(Rgw::get());
-    rgw.s3.create_bucket("hub-rebuild").unwrap();
-    lost_and_made_anew(&s3_bucket("hub-rebuild", &rgw.s3).unwrap());
+    let bucket = format!("hub-rebuild-{}", std::process::id());
+    rgw.s3.create_bucket(&bucket).unwrap();
+    lost_and_made_anew(&s3_bucket(&bucket, &rgw.s3).unwrap());
 }

@@ -40,6 +40,7 @@ impl Sites {
         let host = Host::start(options).unwrap();
         let client = host.client();
         client.post("/api/sites/", &json!({ "name": "two", "shortcode": "two", "label": "Two" })).unwrap();
+        let bucket = &format!("{bucket}-{}", std::process::id());
         rgw.s3.create_bucket(bucket).unwrap();
         let bucket = make_bucket(&client, &s3_bucket(bucket, &rgw.s3).unwrap()).unwrap();
         let first = client.get("/api/sites/").unwrap()["results"][0]["name"].as_str().unwrap().to_owned();
