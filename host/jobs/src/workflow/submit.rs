@@ -167,12 +167,11 @@ impl Submission {
             return known(catalogue.queue_of_site(site.number, Some(name)).await, "queue", errors);
         }
         // A workflow may be of another site: then the default queue takes it.
-        match &workflow.preferred_queue {
-            Some(name) => match catalogue.queue_of_site(site.number, Some(name)).await {
+        if let Some(name) = &workflow.preferred_queue {
+            match catalogue.queue_of_site(site.number, Some(name)).await {
                 Err(failure) if failure.kind == Kind::NotFound => {}
                 found => return found.map(Some),
-            },
-            None => {}
+            }
         }
         catalogue.queue_of_site(site.number, None).await.map(Some)
     }

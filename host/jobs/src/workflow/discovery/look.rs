@@ -111,11 +111,11 @@ pub(super) struct Read {
 }
 
 impl Read {
-    pub(super) fn old(&self) -> u64 {
+    pub(super) fn of_old(&self) -> u64 {
         self.old.load(Ordering::Relaxed)
     }
 
-    pub(super) fn new(&self) -> u64 {
+    pub(super) fn of_new(&self) -> u64 {
         self.new.load(Ordering::Relaxed)
     }
 }

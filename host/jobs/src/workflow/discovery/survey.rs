@@ -25,13 +25,13 @@ pub(super) async fn survey(discovering: &Discovering<'_>, mut pass: Pass) -> Out
 
 /// What is gone from the tree is inferred, not said: an unmounted disk looks like a tree of which all was deleted.
 fn guard(limits: &WorkflowLimits, gone: u64, read: &Read) -> Outcome<()> {
-    let share = gone.saturating_mul(100) > read.old().saturating_mul(limits.guard_percent) && gone > limits.guard_floor;
-    let empty = read.new() == 0;
+    let share = gone.saturating_mul(100) > read.of_old().saturating_mul(limits.guard_percent) && gone > limits.guard_floor;
+    let empty = read.of_new() == 0;
     if gone == 0 || !(empty || share || gone > limits.guard_entries) {
         return Ok(());
     }
     let why = if empty { "the folder is empty" } else { "that is more than may be inferred" };
-    let message = format!("{gone} of {} known paths are gone, and nothing was done: {why}", read.old());
+    let message = format!("{gone} of {} known paths are gone, and nothing was done: {why}", read.of_old());
     Err(Failure::new(Kind::Conflict, message).with_code("deletion-guard").with_next_step(
         "make sure that the space is mounted and whole; if the paths are really gone, raise the guard for one run",
     ))

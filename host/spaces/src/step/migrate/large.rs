@@ -92,7 +92,7 @@ async fn attempt(work: &Arc<Migrating>, one: &One) -> Outcome<()> {
     }
     let mut ended = Vec::new();
     batch::finish(work, vec![file], &mut ended).await?;
-    ended.into_iter().map(|(_, outcome)| outcome).collect()
+    ended.into_iter().try_for_each(|(_, outcome)| outcome)
 }
 
 /// Stored under its own name, or, where something else stands there, beside it; and read back.

@@ -116,7 +116,7 @@ async fn attempt(work: &Arc<Recalled>, files: Vec<One>) -> Outcome<Ended> {
 async fn fill(work: &Arc<Recalled>, stubs: Vec<Stub>, ended: &mut Ended) -> Outcome<Vec<Stub>> {
     let (mut filled, mut waiting, mut choice) = (Vec::new(), with_places(work, stubs), 0);
     while !waiting.is_empty() {
-        let mut by_location: BTreeMap<LocationId, Vec<(Stub, Vec<(LocationId, String)>, Option<Failure>)>> = BTreeMap::new();
+        let mut by_location: BTreeMap<LocationId, Vec<Waiting>> = BTreeMap::new();
         for (stub, places, last) in waiting {
             match places.get(choice) {
                 Some((location, _)) => by_location.entry(*location).or_default().push((stub, places, last)),
@@ -143,8 +143,10 @@ async fn fill(work: &Arc<Recalled>, stubs: Vec<Stub>, ended: &mut Ended) -> Outc
     Ok(filled)
 }
 
-type Waiting = (Stub, Vec<(LocationId, String)>, Option<Failure>);
-type Tried = (Stub, Vec<(LocationId, String)>, Outcome<()>);
+/// A stub, where its content lies, and what is known of the last try.
+type Placed<T> = (Stub, Vec<(LocationId, String)>, T);
+type Waiting = Placed<Option<Failure>>;
+type Tried = Placed<Outcome<()>>;
 
 fn with_places(work: &Recalled, stubs: Vec<Stub>) -> Vec<Waiting> {
     let with = |stub: Stub| {
@@ -168,7 +170,7 @@ async fn from(work: &Arc<Recalled>, location: LocationId, choice: usize, stubs: 
     let items: Vec<Item> = stubs.iter().map(item).collect();
     work.run.throttle.take(items.iter().map(|item| item.size).sum()).await;
     let read = tree.read_small(&items, work.run.inner.settings.limits.small_file).await;
-    let mut got: Vec<(Stub, Vec<(LocationId, String)>, Outcome<Bytes>)> = Vec::with_capacity(stubs.len());
+    let mut got: Vec<Placed<Outcome<Bytes>>> = Vec::with_capacity(stubs.len());
     for (((stub, places, _), item), read) in stubs.into_iter().zip(&items).zip(read) {
         let bytes = match read {
             Ok(small) => Ok(small.bytes),
@@ -177,7 +179,7 @@ async fn from(work: &Arc<Recalled>, location: LocationId, choice: usize, stubs: 
         got.push((stub, places, bytes));
     }
     on_disk(move || {
-        let write = |(stub, places, bytes): (Stub, _, Outcome<Bytes>)| {
+        let write = |(stub, places, bytes): Placed<Outcome<Bytes>>| {
             let written = bytes.and_then(|bytes| write(&stub.filling, &bytes));
             (stub, places, written)
         };
