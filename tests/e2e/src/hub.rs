@@ -138,16 +138,29 @@ impl HubSpace {
 
     /// Waits for the end of a job; its state.
     pub fn ended(&self, job: i64) -> anyhow::Result<String> {
+        self.ended_within(job, PATIENCE)
+    }
+
+    /// The same for a job that must not take longer.
+    pub fn ended_within(&self, job: i64, patience: Duration) -> anyhow::Result<String> {
         let begun = Instant::now();
         loop {
-            let shown = self.client.get(&format!("/api/jobs/{job}/"))?;
-            let state = shown.get("state").and_then(Value::as_str).unwrap_or_default();
-            if matches!(state, "SUCCESS" | "FAILURE" | "CANCELLED") {
-                return Ok(state.to_owned());
+            if let Some(state) = self.end_of(job)? {
+                return Ok(state);
             }
-            ensure!(begun.elapsed() < PATIENCE, "the job does not end: {shown}");
+            if begun.elapsed() > patience {
+                let tasks = self.client.get(&format!("/api/tasks/?job={job}&page_size=5"))?;
+                anyhow::bail!("the job does not end: {}, {tasks}", self.client.get(&format!("/api/jobs/{job}/"))?);
+            }
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// The state of a job that has ended.
+    pub fn end_of(&self, job: i64) -> anyhow::Result<Option<String>> {
+        let shown = self.client.get(&format!("/api/jobs/{job}/"))?;
+        let state = shown.get("state").and_then(Value::as_str).unwrap_or_default();
+        Ok(matches!(state, "SUCCESS" | "FAILURE" | "CANCELLED").then(|| state.to_owned()))
     }
 
     /// A workflow from its start to its good end; what the job tells of it.

@@ -9,6 +9,7 @@ pub mod drives;
 mod harbour;
 mod host;
 pub mod hub;
+pub mod hub_killed;
 mod hub_walk;
 mod outcomes;
 pub mod tape;

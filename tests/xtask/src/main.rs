@@ -22,7 +22,8 @@ cargo xtask COMMAND
   patched              patch the crates that plugins need patched (plugins, test, dist and others do it by themselves)
   dist                 release build of capstan, its plugins and capstan-plugin-check into target/dist
   bench NAME [ARG...]  measure; without a name it lists what can be measured
-  prove NAME [ARG...]  a long proof against real servers: first-cargo, every-target, hub, drives-killed, tape, tape-killed, kit
+  prove NAME [ARG...]  a long proof against real servers: first-cargo, every-target, hub, hub-killed, drives-killed,
+                       tape, tape-killed, kit
   wit-check [--freeze PACKAGE/TRACK]
                        the plugin contract parses and keeps what a frozen track promised
   servers NAME...      start test servers (ceph drives postgres rclone moto gcs) and keep them until the end of stdin

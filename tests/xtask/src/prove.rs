@@ -5,11 +5,12 @@ use anyhow::bail;
 use crate::{plugins, workspace};
 
 /// A proof, the program that makes it, and the packages that are built for it.
-const PROOFS: [(&str, &str, &[&str]); 7] = [
+const PROOFS: [(&str, &str, &[&str]); 8] = [
     ("first-cargo", "capstan-prove", &["capstan", "capstan-e2e"]),
     ("every-target", "capstan-prove-targets", &["capstan", "capstan-e2e"]),
     ("drives-killed", "capstan-prove-drives", &["capstan", "capstan-e2e"]),
     ("hub", "capstan-prove-hub", &["capstan", "capstan-e2e"]),
+    ("hub-killed", "capstan-prove-hub-killed", &["capstan", "capstan-e2e"]),
     ("tape", "capstan-prove-tape", &["capstan", "capstan-e2e", "capstan-tape-simulator"]),
     ("tape-killed", "capstan-prove-tape-killed", &["capstan", "capstan-e2e", "capstan-tape-simulator"]),
     ("kit", "capstan-prove-kit", &["capstan-conformance"]),

@@ -25,6 +25,7 @@ mod full_disk;
 mod host_death;
 mod hostile;
 mod hub_identity;
+mod hub_killed;
 mod hub_rebuild;
 mod hub_rights;
 mod hub_sites;
