@@ -73,7 +73,9 @@ async fn remove(run: &Run, step: &Delete, one: &One) -> Outcome<Vec<String>> {
         names.remove_folder(path, &attempt).await?;
         return Ok(vec![path.to_owned()]);
     }
-    let (mut folders, mut gone) = (Vec::new(), Vec::new());
+    // Also what went in an earlier run that died before it could say so.
+    let mut gone = if run.space.is_home { known_below(run, path).await? } else { Vec::new() };
+    let mut folders = Vec::new();
     let mut walk = Walk::of(&run.space, path);
     while let Some(found) = walk.next().await {
         let (inner, files): (Vec<Item>, Vec<Item>) =
@@ -103,7 +105,7 @@ async fn stat(run: &Run, path: &str) -> Outcome<Option<Item>> {
     }
 }
 
-/// What the catalogue has below a folder that is not there.
+/// What the catalogue has below a folder that is going, or not there.
 async fn known_below(run: &Run, path: &str) -> Outcome<Vec<String>> {
     let (catalogue, tree) = (&run.inner.catalogue, run.space.tree);
     let entry = match catalogue.entry_at(tree, path).await {

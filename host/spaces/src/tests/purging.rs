@@ -42,6 +42,21 @@ async fn copies_of_removed_files_stay_for_the_window_and_then_go() {
 }
 
 #[tokio::test]
+async fn a_removal_of_a_folder_that_broke_off_lets_go_of_what_went_before_it_did() {
+    let world = World::new().await;
+    for name in ["d/first", "d/e/second", "d/third"] {
+        world.write(name, &bytes(5000, name.len() as u64));
+    }
+    world.migrate(&["d/first", "d/e/second", "d/third"]).await;
+    // As a worker leaves it that died before it could say so.
+    std::fs::remove_file(world.raw.join("d/first")).unwrap();
+    std::fs::remove_dir_all(world.raw.join("d/e")).unwrap();
+    delete(&world, &["d"]).await;
+    assert_eq!(world.spaces.purge(after(8)).await.unwrap(), 3);
+    assert!(world.catalogue.entry_at(Tree::Space(world.id()), "d").await.is_err());
+}
+
+#[tokio::test]
 async fn a_copy_that_a_file_rests_on_stays_whoever_knows_of_it() {
     let world = World::new().await;
     for (seed, name) in ["linked", "renamed", "again", "back"].iter().enumerate() {
