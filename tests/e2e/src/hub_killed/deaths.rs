@@ -115,7 +115,7 @@ impl Deaths {
     }
 
     /// One job, and the deaths that came to it, which may be none: then it had ended before.
-    pub fn next(&mut self) -> anyhow::Result<()> {
+    pub fn one_job(&mut self) -> anyhow::Result<()> {
         let work = match self.rest_of_story.pop() {
             Some(work) => work,
             None => self.new_story()?,
