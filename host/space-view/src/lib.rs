@@ -161,7 +161,23 @@ pub fn mount(view: SpaceView, runtime: Runtime) -> Outcome<MountedSpace> {
     Ok(MountedSpace { mounted: Some(mounted), inner, telling, passthrough })
 }
 
+/// What is done through a view is told a moment later. Clones are one.
+#[derive(Clone)]
+pub struct Telling(Arc<Teller>);
+
+impl Telling {
+    /// Waits until everything that was done through the view before this call was told, and whatever a view before this one that died had
+    /// left to tell; not longer than `within`. Whether it was.
+    pub async fn told_so_far(&self, within: std::time::Duration) -> bool {
+        self.0.told_so_far(within).await
+    }
+}
+
 impl MountedSpace {
+    pub fn telling(&self) -> Telling {
+        Telling(Arc::clone(&self.inner.teller))
+    }
+
     pub fn directory(&self) -> &Path {
         self.mounted.as_ref().map_or(Path::new(""), Mounted::directory)
     }

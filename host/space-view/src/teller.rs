@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,12 +22,16 @@ pub const MOST_UNTOLD: usize = 65_536;
 const BATCH: usize = 1024;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks whether something was told.
+const LOOK: Duration = Duration::from_millis(5);
 
 pub(crate) struct Teller {
     changes: Arc<dyn Changes>,
     removed: Removed,
     slots: Arc<Semaphore>,
     queue: Mutex<VecDeque<Item>>,
+    /// Changes that ever came into the queue; counted under its lock.
+    come: AtomicU64,
     news: Notify,
 }
 
@@ -45,7 +50,7 @@ struct Item {
 impl Teller {
     pub(crate) fn new(changes: Arc<dyn Changes>, removed: Removed) -> Self {
         let slots = Arc::new(Semaphore::new(MOST_UNTOLD));
-        Self { changes, removed, slots, queue: Mutex::default(), news: Notify::new() }
+        Self { changes, removed, slots, queue: Mutex::default(), come: AtomicU64::new(0), news: Notify::new() }
     }
 
     pub(crate) fn changes(&self) -> &Arc<dyn Changes> {
@@ -77,7 +82,10 @@ impl Teller {
 
     /// `kept`: the name that a file has among the removed until this is told.
     pub(crate) fn tell_kept(&self, slot: Option<Slot>, change: Change, kept: Option<OsString>) {
-        self.queue().push_back(Item { change, kept, _slot: slot });
+        let mut queue = self.queue();
+        queue.push_back(Item { change, kept, _slot: slot });
+        self.come.fetch_add(1, Ordering::Relaxed);
+        drop(queue);
         self.news.notify_one();
     }
 
@@ -95,10 +103,29 @@ impl Teller {
     pub(crate) async fn drained(&self, within: Duration) -> bool {
         let empty = async {
             while !self.queue().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(LOOK).await;
             }
         };
         tokio::time::timeout(within, empty).await.is_ok()
+    }
+
+    /// Whether everything that had come before this call was told within the time.
+    pub(crate) async fn told_so_far(&self, within: Duration) -> bool {
+        let counts = || {
+            let queue = self.queue();
+            (self.come.load(Ordering::Relaxed), queue.len() as u64)
+        };
+        let (wanted, _) = counts();
+        let told = async {
+            loop {
+                let (come, waiting) = counts();
+                if come.saturating_sub(waiting) >= wanted {
+                    return;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(within, told).await.is_ok()
     }
 
     /// Whether there was anything to tell.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use capstan_catalogue::{Held, NewReplica, Record};
+use capstan_domain::file_state::FileState;
 use capstan_domain::ids::LocationId;
 use capstan_domain::{Failure, Outcome};
 use capstan_mover::{Found, Item, ItemKind, Tree as _, names};
@@ -17,11 +18,13 @@ use tokio::sync::mpsc;
 use crate::on_disk::on_disk;
 use crate::opened::{OpenSpace, known};
 use crate::points::{Point, reached};
-use crate::recorded::{Attributes, Whole, entry, from_the_file};
+use crate::recorded::{Attributes, Whole, entry, from_the_file, state_of};
 use crate::{Inner, manifest};
 
 /// Paths that are looked at and recorded together.
 const TOGETHER: usize = 1000;
+/// Looks at a file that changes again and again while it is recorded; the next change tells of it.
+const LOOKS: usize = 4;
 /// Lists of found items between a walk and who records them.
 const WALKED: usize = 4;
 
@@ -71,13 +74,41 @@ async fn seen_again(inner: &Inner, space: &Arc<OpenSpace>, mut paths: Vec<String
     paths.sort();
     paths.dedup();
     for paths in paths.chunks(TOGETHER) {
-        let mut seen = seen(space, paths.to_vec()).await?;
-        seen.removed = seen.gone.iter().filter(|path| removed.contains(*path)).cloned().collect();
-        let told = manifest::Told::of(&seen);
-        seen.write(&inner.catalogue, true).await?;
-        manifest::note(inner, space, told).await;
+        let mut paths = paths.to_vec();
+        for _ in 0..LOOKS {
+            let mut seen = seen(space, paths).await?;
+            seen.removed = seen.gone.iter().filter(|path| removed.contains(*path)).cloned().collect();
+            let told = manifest::Told::of(&seen);
+            let recorded = seen.states.iter().map(|state| (state.path.clone(), state.state)).collect();
+            seen.write(&inner.catalogue, true).await?;
+            manifest::note(inner, space, told).await;
+            paths = changed_since(space, recorded).await?;
+            if paths.is_empty() {
+                break;
+            }
+        }
     }
     Ok(())
+}
+
+/// To be called after states were recorded of files that others may be at: what is another by now is looked at again. Whoever changes a
+/// file records it after that and looks again, too, so the last word is that of the file.
+pub(crate) async fn confirm(inner: &Inner, space: &Arc<OpenSpace>, recorded: Vec<(String, FileState)>) -> Outcome<()> {
+    if !space.is_home || recorded.is_empty() {
+        return Ok(());
+    }
+    let changed = changed_since(space, recorded).await?;
+    if changed.is_empty() { Ok(()) } else { look_again(inner, space, changed).await }
+}
+
+/// Those of these files that are not what was recorded of them; one that went is told of by whoever removed it.
+async fn changed_since(space: &Arc<OpenSpace>, recorded: Vec<(String, FileState)>) -> Outcome<Vec<String>> {
+    let raw = space.raw.clone();
+    let is_another = move |(path, state): (String, FileState)| match raw.look(&path) {
+        Ok(look) if state_of(&look).0 != state => Some(path),
+        _ => None,
+    };
+    on_disk(move || recorded.into_iter().filter_map(is_another).collect()).await
 }
 
 async fn seen(space: &Arc<OpenSpace>, paths: Vec<String>) -> Outcome<Whole> {

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use capstan_domain::entry::Tree;
 use capstan_domain::failure::Kind;
@@ -25,6 +26,8 @@ use crate::view;
 
 /// Files that were being recalled, looked at together.
 const REPAIRED_TOGETHER: u32 = 1000;
+/// How long it is waited for that what was done through the view is recorded.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// In the root of a raw tree, what begins so waits until it is moved on.
 const MOVING: &str = ".capstan-moving-";
 
@@ -80,6 +83,17 @@ impl OpenSpace {
     /// A path as clients see it.
     pub(crate) fn absolute(&self, path: &str) -> String {
         format!("{}/{path}", self.above)
+    }
+
+    /// Whether the catalogue knows everything that was done through the view before this call, also by the time that a host before this
+    /// one died; it is waited for a while. Until then a file may rest, under another name, on a copy that by the catalogue is nobody
+    /// else's.
+    pub(crate) async fn is_told(&self) -> bool {
+        let telling = self.view.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(MountedSpace::telling);
+        match telling {
+            Some(telling) => telling.told_so_far(TOLD_WITHIN).await,
+            None => true,
+        }
     }
 
     /// The tree is free for another process after it. The view tells what was done through it before the manifests are closed.

@@ -77,15 +77,20 @@ pub(crate) fn entry(tree: Tree, item: &Item) -> Option<NewEntry> {
 /// worker that died between the file and the catalogue is made up for.
 pub(crate) fn from_the_file(record: &mut Whole, path: &str, look: &Look, attributes: Attributes) {
     record.entries.push(file_entry(record.tree, path, look, attributes));
-    let (state, leading) = match &look.state {
-        State::Premigrated(_) => (FileState::Premigrated, 0),
-        State::Migrated(stub) | State::Recalling(stub) => (FileState::Migrated, stub.leading),
-        State::Resident | State::Foreign(_) | State::Unreadable(_) => (FileState::Resident, 0),
-    };
+    let (state, leading) = state_of(look);
     if let Some(beside) = look.record() {
         record.beside.extend(replicas_of(&beside.content, path));
     }
     record.states.push(NewFileState { path: path.to_owned(), state, replica: None, leading, failure: None });
+}
+
+/// The state that is recorded of a file, and the leading bytes that a stub has.
+pub(crate) fn state_of(look: &Look) -> (FileState, u64) {
+    match &look.state {
+        State::Premigrated(_) => (FileState::Premigrated, 0),
+        State::Migrated(stub) | State::Recalling(stub) => (FileState::Migrated, stub.leading),
+        State::Resident | State::Foreign(_) | State::Unreadable(_) => (FileState::Resident, 0),
+    }
 }
 
 /// What is recorded of one tree together.

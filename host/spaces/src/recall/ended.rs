@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_catalogue::{CopiedFrom, Held, Record};
+use capstan_domain::failure::{Blame, Retry};
 use capstan_domain::file_state::{FileState, NewFileState};
 use capstan_domain::ids::LocationId;
-use capstan_domain::{Failure, Outcome};
+use capstan_domain::{Failure, Kind, Outcome};
 use capstan_mover::Item;
 use capstan_stub::{Access, ForWriting, Place};
 
 use super::Begun;
+use crate::changes;
 use crate::copies::item_of;
 use crate::on_disk::on_disk;
 use crate::opened::OpenSpace;
@@ -29,6 +31,10 @@ pub(super) async fn told(inner: &Arc<Inner>, begun: &Begun, outcome: Outcome<()>
                 return;
             }
             set(inner, &begun.space, vec![state(begun, FileState::Premigrated, None)]).await;
+            let recorded = vec![(begun.path.clone(), FileState::Premigrated)];
+            if let Err(failure) = changes::confirm(inner, &begun.space, recorded).await {
+                tracing::warn!(%failure, path = begun.path, "what became of a file that is back could not be recorded");
+            }
             reached(Point::StateRecorded);
             if let Err(failure) = ended(inner, &begun.space, &begun.path, false).await {
                 tracing::warn!(%failure, path = begun.path, "the copies of a file that is back could not be deleted");
@@ -98,6 +104,12 @@ async fn held(inner: &Inner, space: &OpenSpace, path: &str) -> Outcome<Vec<Place
 
 /// First nobody counts on them, then they go. The content is here, durably; a copy that another file counts on stays.
 async fn forget_copies(inner: &Inner, space: &OpenSpace, path: &str, places: &[Place]) -> Outcome<()> {
+    if !space.is_told().await {
+        return Err(untold(path));
+    }
+    // From here on nobody may begin to count on what is about to go. Not later: whoever counted on it already, to make a stub of this very
+    // file, must be seen to have.
+    let _counting = inner.counting.write().await;
     let ready = on_disk({
         let (raw, path) = (space.raw.clone(), path.to_owned());
         move || raw.file(&path, Access::Write)?.invalidate()
@@ -107,8 +119,6 @@ async fn forget_copies(inner: &Inner, space: &OpenSpace, path: &str, places: &[P
         return Ok(());
     }
     reached(Point::Invalidated);
-    // From here on nobody may begin to count on what is about to go.
-    let _counting = inner.counting.write().await;
     let mut by_location: BTreeMap<LocationId, Vec<String>> = BTreeMap::new();
     for place in places {
         by_location.entry(place.location).or_default().push(place.name.clone());
@@ -138,4 +148,13 @@ async fn forget_copies(inner: &Inner, space: &OpenSpace, path: &str, places: &[P
         reached(Point::CopiesDeleted);
     }
     Ok(())
+}
+
+/// A file that was renamed may rest on the copies, and the catalogue does not know of it yet.
+fn untold(path: &str) -> Failure {
+    Failure::new(Kind::Busy, format!("The copies of {path:?} stay: it is not recorded yet what was done in the space before"))
+        .with_blame(Blame::Host)
+        .with_retry(Retry::Later)
+        .with_code("changes-untold")
+        .with_next_step("The file is back. Recall it again later, and its copies go.")
 }

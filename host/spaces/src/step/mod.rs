@@ -20,6 +20,7 @@ use capstan_mover::{Command, Control, Counters};
 use capstan_workflows::Step;
 use tokio::sync::{mpsc, watch};
 
+use crate::changes;
 use crate::opened::OpenSpace;
 use crate::{Inner, StepWork};
 use lanes::One;
@@ -116,7 +117,10 @@ impl Run {
                 failure: Some(failure.clone()),
             })
         };
-        self.inner.catalogue.set_file_states(self.space.tree, failed.iter().filter_map(state).collect()).await.map(|_| ())
+        let states: Vec<NewFileState> = failed.iter().filter_map(state).collect();
+        let recorded = states.iter().map(|state| (state.path.clone(), state.state)).collect();
+        self.inner.catalogue.set_file_states(self.space.tree, states).await?;
+        changes::confirm(&self.inner, &self.space, recorded).await
     }
 
     /// The idempotency key of storing this content of a file: the same in this run and after a restart.

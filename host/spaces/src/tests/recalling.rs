@@ -1,11 +1,16 @@
 //! Back from the buckets.
 
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
 use capstan_domain::file_state::FileState;
+use capstan_domain::time::Timestamp;
 use capstan_domain::workflow::PathResult;
-use capstan_stub::State;
+use capstan_stub::{Access, Proof, State, VerifiedCopy, Version};
 use capstan_workflows::{Migrate, Recall, Step};
 
-use super::{World, bytes, is_stub, only, spoil};
+use super::viewing::until;
+use super::{World, bytes, file, is_stub, only, spoil, step_of};
 
 const LARGE: usize = (36 << 20) + 4321;
 
@@ -108,6 +113,35 @@ async fn a_copy_goes_after_the_recall_where_its_target_or_the_step_says_so() {
             assert_eq!(world.look(name).state, State::Resident, "{name}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_stays_of_which_the_file_became_a_stub_again_before_it_could_go() {
+    let world = World::new().await;
+    world.write("f", &bytes(5000, 7));
+    world.migrate(&["f"]).await;
+    // As a migration has it that is under way.
+    let counting = world.spaces.inner.counting.read().await;
+    let step = Step::Recall(Recall { delete_remote: true, ..Recall::default() });
+    let (spaces, space, site) = (world.spaces.clone(), world.id(), world.site);
+    let going = tokio::spawn(async move { step_of(&spaces, space, site, step, vec![file("f")]).await });
+    until("the file is back", async || world.look("f").is_data()).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // It knew of the copy, and makes a stub that rests on it.
+    let record = world.look("f").record().cloned().unwrap();
+    until("it is a stub", async || {
+        let version = world.tree.file("f", Access::Read).and_then(|file| Version::settled(&file));
+        let blake3 = record.content.blake3;
+        let copy = VerifiedCopy { place: record.content.places[0].clone(), size: 5000, blake3, verified: Timestamp::now() };
+        let proof = version.and_then(|version| Proof::new(version, blake3, &[], &[copy], NonZeroUsize::MIN));
+        proof.and_then(|proof| world.tree.migrate("f", &proof, 0)).is_ok()
+    })
+    .await;
+    drop(counting);
+    going.await.unwrap().unwrap();
+    assert!(is_stub(&world, "f") && world.stored(0, "f").is_some());
+    world.recall(&["f"]).await;
+    assert!(world.read("f") == bytes(5000, 7));
 }
 
 #[tokio::test]

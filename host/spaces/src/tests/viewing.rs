@@ -7,8 +7,10 @@ use capstan_domain::entry::Tree;
 use capstan_domain::file_state::FileState;
 use capstan_domain::space_profile::SpaceProfile;
 use capstan_stub::State;
+use capstan_workflows::{Migrate, Recall, Step};
 
 use super::{World, bytes, is_stub};
+use crate::recorded::state_of;
 
 const LARGE: usize = (40 << 20) + 99;
 
@@ -100,4 +102,51 @@ async fn what_is_done_through_the_view_is_carried_over() {
     blocking(move || std::fs::remove_file(at.join("d/new")).unwrap()).await;
     until("removed", async || world.catalogue.entry_at(tree, "d/new").await.is_err()).await;
     world.spaces.close(world.id()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_renamed_before_a_death_keeps_its_copy_whatever_is_under_its_old_name_now() {
+    let Some((world, view)) = viewed().await else { return };
+    let names = ["stored", "stored large", "let go"];
+    let size = |name: &str| if name == "stored large" { LARGE } else { 5000 };
+    for name in names {
+        world.write(name, &bytes(size(name), 1));
+        world.migrate(&[name]).await;
+    }
+    // What a host that died could not say.
+    world.spaces.close(world.id()).await.unwrap();
+    for name in names {
+        std::fs::rename(world.raw.join(name), world.raw.join(format!("{name} before"))).unwrap();
+        world.write(name, &bytes(size(name), 2));
+    }
+    std::fs::create_dir(world.raw.join(".capstan-removed")).unwrap();
+    world.spaces.open(&world.space, &world.raw).await.unwrap();
+    world.migrate(&["stored", "stored large"]).await;
+    let recall = Recall { delete_remote: true, ..Recall::default() };
+    world.well(Step::Recall(recall), &["let go"]).await;
+    for name in names {
+        let (old, new) = (view.join(format!("{name} before")), view.join(name));
+        assert!(read(old).await.unwrap() == bytes(size(name), 1), "{name}");
+        assert!(read(new).await.unwrap() == bytes(size(name), 2), "{name}");
+    }
+    world.spaces.close(world.id()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_state_of_a_file_that_is_written_while_it_is_stored_is_that_of_the_file() {
+    let Some((world, view)) = viewed().await else { return };
+    let at = view.join("f");
+    for round in 0..40_u64 {
+        let path = at.clone();
+        let written = blocking(move || std::fs::write(path, bytes(5000, round)));
+        let stored = world.step(Step::Migrate(Migrate { premigrate: round.is_multiple_of(2), ..Migrate::default() }), &["f"]);
+        let (_, results) = tokio::join!(written, stored);
+        results.unwrap();
+        until("the catalogue says what it is", async || {
+            let state = world.state("f").await.map_or(FileState::Resident, |file| file.state);
+            state == state_of(&world.look("f")).0
+        })
+        .await;
+    }
+    world.spaces.close(world.id()).await.unwrap();
 }

@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
     let rgw = Rgw::get()?;
     let mut deaths = Deaths::begin(&rgw.s3, Sizes { small, middle, large }, seed)?;
     loop {
-        deaths.die_once().with_context(|| format!("seed {seed}"))?;
+        deaths.one_job().with_context(|| format!("seed {seed}"))?;
         let figures = deaths.figures();
         if figures.jobs.is_multiple_of(LINE) {
             say(&figures);

@@ -95,15 +95,16 @@ fn wrong_status(ground: &Ground, space: &HubSpace, folder: &str, work: Work) -> 
         let path = ground.view.join(&seen.path).display().to_string();
         let child = told.get(&path).with_context(|| format!("{path} is not told of"))?;
         let number = |name: &str| child.get(name).and_then(Value::as_u64);
-        let status = child.get("status").and_then(Value::as_str);
+        let status = child.get("status").and_then(Value::as_str).unwrap_or_default();
         let takes = number("disk_usage").unwrap_or_default();
         let takes_right = match status {
-            Some("MIGRATED") => takes <= STUB_MOST,
+            "MIGRATED" => takes <= STUB_MOST,
             // What does not compress has all its bytes on the disk.
             _ => takes >= seen.content.size,
         };
         let is_well = child.get("error").is_none_or(Value::is_null);
-        if status != work.leaves(seen.content.size) || number("size") != Some(seen.content.size) || !takes_right || !is_well {
+        let is_right = work.leaves(seen.content.size).contains(&status) && number("size") == Some(seen.content.size);
+        if !is_right || !takes_right || !is_well {
             return Ok(Some(child.to_string()));
         }
     }
@@ -128,11 +129,13 @@ fn told_below(space: &HubSpace, folder: &str) -> anyhow::Result<BTreeMap<String,
     Ok(told)
 }
 
-/// Nothing of what the host makes for itself on the way stands in the raw tree.
+/// No file that the host made or kept for itself on the way stands in the raw tree.
 pub(super) fn is_clean(raw: &Path) -> anyhow::Result<()> {
-    for path in names(raw, "")? {
-        let is_own = path.split('/').any(|name| name.starts_with(OWN));
-        ensure!(!is_own, "{path} was left in the raw tree");
+    let begun = Instant::now();
+    let is_own = |path: &String| path.split('/').any(|name| name.starts_with(OWN));
+    while let Some(left) = names(raw, "")?.into_iter().find(is_own) {
+        ensure!(begun.elapsed() < RECORDED_WITHIN, "{left} was left in the raw tree");
+        sleep(LOOK);
     }
     Ok(())
 }

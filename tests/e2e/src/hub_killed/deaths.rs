@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,9 +25,6 @@ use crate::hub::{HubSpace, s3_bucket};
 use crate::{Host, HostOptions};
 
 const SPACE: &str = "killed";
-/// A task is taken up again soon after its worker died.
-const SETTINGS: &str = "[jobs]\nlease-ms = 4000\n";
-const LEASE: Duration = Duration::from_secs(4);
 /// A job that takes longer is stuck.
 const JOB: Duration = Duration::from_secs(600);
 /// A view stands as soon as the host does.
@@ -84,8 +82,7 @@ impl Deaths {
         let bucket = format!("hub-killed-{}", std::process::id());
         s3.create_bucket(&bucket)?;
         let room = tempfile::Builder::new().prefix("capstan-e2e-").tempdir()?;
-        let configuration = Some(SETTINGS.to_owned());
-        let host = Host::start(HostOptions { data: room.path().join("data"), configuration, ..HostOptions::default() })?;
+        let host = Host::start(HostOptions { data: room.path().join("data"), ..HostOptions::default() })?;
         let space = HubSpace::make(&host, SPACE, &s3_bucket(&bucket, s3)?)?;
         Work::define(&space)?;
         fs::create_dir(space.mountpoint.join(LOAD))?;
@@ -118,7 +115,7 @@ impl Deaths {
     }
 
     /// One job, and the deaths that came to it, which may be none: then it had ended before.
-    pub fn die_once(&mut self) -> anyhow::Result<()> {
+    pub fn one_job(&mut self) -> anyhow::Result<()> {
         let work = match self.rest_of_story.pop() {
             Some(work) => work,
             None => self.new_story()?,
@@ -183,18 +180,17 @@ impl Deaths {
     /// Kills the host at a random moment of the job, and starts it again. False: the job had ended before.
     fn dies_in(&mut self, work: Work, job: i64, deaths: u32) -> anyhow::Result<bool> {
         let span = *self.spans.entry(work).or_insert(SPAN);
-        // What is cut off waits for a while before it goes on.
-        let whole = if deaths == 0 { span } else { LEASE + span };
-        sleep(self.random.part_of(whole));
-        let has_ended = |space: &HubSpace| anyhow::Ok(space.end_of(job)?.is_some());
-        let is_late = has_ended(&self.space)? || {
+        sleep(self.random.part_of(span));
+        let is_late = self.completed(job)?.is_some() || {
             self.load.ground.pulse.dies();
             self.host.kill()?;
+            let killed = now()?;
             self.host.start_again()?;
             self.space.client = self.host.client();
             self.view_stands()?;
             self.load.ground.pulse.lives();
-            has_ended(&self.space)?
+            // It may have gone on and ended since.
+            self.completed(job)?.is_some_and(|completed| completed < killed)
         };
         if deaths == 0 {
             let next = if is_late { span.mul_f64(0.85) } else { span.mul_f64(1.05) };
@@ -208,10 +204,15 @@ impl Deaths {
         Ok(!is_late)
     }
 
-    /// Something else is mounted where the view was before.
+    fn completed(&self, job: i64) -> anyhow::Result<Option<String>> {
+        let shown = self.space.client.get(&format!("/api/jobs/{job}/"))?;
+        Ok(shown.get("completed").and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// Something is mounted there, and answers.
     fn view_stands(&self) -> anyhow::Result<()> {
         let (begun, view) = (Instant::now(), &self.space.mountpoint);
-        let device = |path: &std::path::Path| fs::metadata(path).map(|found| found.dev()).ok();
+        let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
         let above = view.parent().context("a view at the root")?;
         while device(view).is_none_or(|device_of_view| Some(device_of_view) == device(above)) {
             ensure!(begun.elapsed() < VIEW, "the view does not stand again");
@@ -316,4 +317,10 @@ impl Deaths {
         ensure!(unfinished.is_empty(), "uploads that nobody ended: {unfinished:?}");
         Ok(())
     }
+}
+
+/// As the host writes instants, so that they can be compared as texts.
+fn now() -> anyhow::Result<String> {
+    let output = Command::new("date").args(["--utc", "+%Y-%m-%dT%H:%M:%S.%6NZ"]).output().context("date")?;
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }

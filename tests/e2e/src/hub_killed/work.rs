@@ -54,15 +54,16 @@ impl Work {
         matches!(self, Self::Recall | Self::RecallAndLetGo)
     }
 
-    /// The status of a file that nobody disturbed, of so many bytes, where it can be told.
-    pub(super) fn leaves(self, size: u64) -> Option<&'static str> {
+    /// Statuses that a file of so many bytes may have when it was done while nobody else was at it.
+    pub(super) fn leaves(self, size: u64) -> &'static [&'static str] {
         match self {
             // There is nothing to free of an empty one.
-            Self::Migrate if size == 0 => Some("PREMIGRATED"),
-            Self::Migrate => Some("MIGRATED"),
-            Self::Premigrate | Self::Recall => Some("PREMIGRATED"),
-            Self::RecallAndLetGo => Some("NORMAL"),
-            Self::Delete | Self::DeleteFolder => None,
+            Self::Migrate if size == 0 => &["PREMIGRATED"],
+            Self::Migrate => &["MIGRATED"],
+            Self::Premigrate => &["PREMIGRATED"],
+            // What was written since it was stored has no copies.
+            Self::Recall | Self::RecallAndLetGo => &["PREMIGRATED", "NORMAL"],
+            Self::Delete | Self::DeleteFolder => &[],
         }
     }
 

@@ -44,12 +44,13 @@ impl Writer {
     pub(super) fn change_one(&mut self, life: Life) {
         sleep(BREATH);
         let files = self.ground.known.below(LOAD).len();
-        let what = self.random.below(8);
+        let what = self.random.below(9);
         match what {
             0..=2 if files < MOST => self.make(life),
             3 => self.rename(life),
             4 => self.remove(life),
             5 => self.replace(life),
+            6 if files < MOST => self.set_aside(life),
             _ => self.write_over(life),
         }
         self.ground.changes.fetch_add(1, Ordering::Relaxed);
@@ -146,6 +147,28 @@ impl Writer {
                 self.settled(|| absent(&beside));
                 self.one_of(&file, new);
             }
+        }
+    }
+
+    /// Another file gets its name, and it goes on under a new one.
+    fn set_aside(&mut self, life: Life) {
+        let Some(file) = self.any(0) else { return };
+        let (aside, new) = (self.new_path(), self.new_content());
+        let (from, to) = (self.at(&file.path), self.at(&aside));
+        self.ground.known.change(&file.path);
+        let done = fs::rename(&from, &to).and_then(|()| new.write(&from));
+        if let Err(error) = &done {
+            self.failed(life, "set aside", &file.path, error);
+            let Some(is_aside) = self.settled(|| is_there(&to)) else { return };
+            if !is_aside {
+                return self.ground.known.put(&file.path, file.content);
+            }
+            self.settled(|| absent(&from));
+        }
+        self.ground.known.put(&aside, file.content);
+        match done {
+            Ok(()) => self.ground.known.put(&file.path, new),
+            Err(_) => self.ground.known.forget(&file.path),
         }
     }
 

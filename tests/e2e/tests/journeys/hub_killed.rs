@@ -22,7 +22,7 @@ fn files_of_a_space_outlive_the_host_at_any_moment_of_a_job() {
     let rgw = server_or_skip!(Rgw::get());
     let mut deaths = Deaths::begin(&rgw.s3, SIZES, SEED).unwrap();
     while deaths.figures().deaths() < DEATHS {
-        deaths.die_once().unwrap();
+        deaths.one_job().unwrap();
         assert!(deaths.figures().jobs < JOBS, "{}", deaths.figures());
     }
     deaths.end().unwrap();

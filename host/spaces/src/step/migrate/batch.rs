@@ -18,6 +18,7 @@ use super::content::{GROWN, IS_A_STUB, Standing};
 use super::file::File;
 use super::free::{Became, Freed, Proved, free};
 use super::{Migrating, prove, store};
+use crate::changes;
 use crate::copies::GoodCopy;
 use crate::manifest;
 use crate::on_disk::on_disk;
@@ -228,6 +229,8 @@ pub(super) async fn finish(work: &Migrating, files: Vec<File>, ended: &mut Ended
     for ((one, size), Freed { became, has_record }) in ones.into_iter().zip(freed) {
         match became {
             Ok(Became::Stub) => after.states.push(state(one.path(), FileState::Migrated, leading.min(size))),
+            // Recorded before it was so: somebody who looked in between may have said something else since.
+            Ok(Became::Premigrated) => after.states.push(state(one.path(), FileState::Premigrated, 0)),
             // What was recorded before is not so: the file is without a record of its copies.
             _ if !has_record => after.states.push(state(one.path(), FileState::Resident, 0)),
             _ => {}
@@ -235,7 +238,9 @@ pub(super) async fn finish(work: &Migrating, files: Vec<File>, ended: &mut Ended
         ended.push((one, became.map(|_| ()).map_err(not_now)));
     }
     if space.is_home && !after.is_empty() {
+        let recorded = after.states.iter().map(|state| (state.path.clone(), state.state)).collect();
         after.write(&work.run.inner.catalogue, true).await?;
+        changes::confirm(&work.run.inner, space, recorded).await?;
     }
     reached(Point::StateRecorded);
     Ok(())

@@ -108,7 +108,8 @@ async fn replaceable(
 
 /// Of these paths with the keys that they would take, those whose key no other file has a copy under, and no other site needs.
 async fn free_of_others(work: &Migrating, location: LocationId, wanted: &[(&str, String)]) -> Outcome<HashSet<String>> {
-    if wanted.is_empty() || !work.may_replace() {
+    // A file that was renamed a moment ago still rests on the copy under its old name.
+    if wanted.is_empty() || !work.may_replace() || !work.run.space.is_told().await {
         return Ok(HashSet::new());
     }
     let paths: Vec<String> = wanted.iter().map(|(path, _)| (*path).to_owned()).collect();

@@ -14,6 +14,7 @@ use capstan_stub::{FINISH_TOGETHER, Filling, RawTree};
 use super::super::lanes::One;
 use super::super::results;
 use super::Recalled;
+use crate::changes;
 use crate::copies::item_of;
 use crate::on_disk::on_disk;
 use crate::points::{Point, reached};
@@ -101,7 +102,9 @@ async fn attempt(work: &Arc<Recalled>, files: Vec<One>) -> Outcome<Ended> {
         ended.push((one, outcome));
     }
     if space.is_home && !states.is_empty() {
+        let recorded = states.iter().map(|state| (state.path.clone(), state.state)).collect();
         work.run.inner.catalogue.set_file_states(space.tree, states).await?;
+        changes::confirm(&work.run.inner, space, recorded).await?;
     }
     reached(Point::StateRecorded);
     for (one, outcome) in &mut ended {
