@@ -189,10 +189,10 @@ impl ExternalTargets for Door {
     async fn update(&self, caller: &Caller, target: i64, input: ExternalTargetInput) -> Answer<api::ExternalTarget> {
         let caller = self.caller(caller)?;
         let old = self.app.external_targets.get(target).await.map_err(missing("external target"))?;
-        if let Some(choice) = &input.space {
-            if self.chosen_space(&caller, choice).await?.space.id != old.space {
-                return Err(Error::field("space", "The space of an external target stays; make another one."));
-            }
+        if let Some(choice) = &input.space
+            && self.chosen_space(&caller, choice).await?.space.id != old.space
+        {
+            return Err(Error::field("space", "The space of an external target stays; make another one."));
         }
         if self.chosen_bucket(&caller, &input).await?.is_some_and(|bucket| bucket.location != old.location) {
             return Err(Error::field("bucket_instance", "The bucket of an external target stays; make another one."));
