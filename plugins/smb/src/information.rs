@@ -8,6 +8,8 @@ use crate::moment;
 pub(crate) const BASIC: u8 = 4;
 /// FileRenameInformation, as SMB 2 has it (section 2.4.42.2).
 pub(crate) const RENAME: u8 = 10;
+/// FileLinkInformation, as SMB 2 has it (section 2.4.28.2).
+pub(crate) const LINK: u8 = 11;
 /// FileDispositionInformation (section 2.4.11).
 pub(crate) const DISPOSITION: u8 = 13;
 /// FileFullEaInformation (section 2.4.16).
@@ -24,7 +26,7 @@ pub(crate) fn written_at(nanoseconds: i64) -> Vec<u8> {
     buffer
 }
 
-/// Another name, as the wire spells it from the share's root.
+/// Another name, or one more, as the wire spells it from the share's root.
 pub(crate) fn renamed(name: &str, replace: bool) -> Vec<u8> {
     let units: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut buffer = vec![u8::from(replace)];

@@ -29,6 +29,7 @@ mod config;
 mod description;
 mod error;
 mod executor;
+mod finish;
 mod information;
 mod link;
 mod links;

@@ -32,6 +32,8 @@ pub(crate) struct Links {
     open: RefCell<Vec<Rc<Link>>>,
     dialling: Cell<usize>,
     refused: RefCell<Option<(Instant, Failure)>>,
+    /// The share makes no hard links.
+    pub(crate) linkless: Cell<bool>,
 }
 
 /// A connection in use by a call.
@@ -72,7 +74,13 @@ pub(crate) fn links() -> Outcome<Rc<Links>> {
             smb2::runtime::install(Executor);
             smb2::crypto::provider::install(HostCiphers);
             let config = capstan_sdk::config::load()?;
-            Ok(Links { config, open: RefCell::default(), dialling: Cell::new(0), refused: RefCell::default() })
+            Ok(Links {
+                config,
+                open: RefCell::default(),
+                dialling: Cell::new(0),
+                refused: RefCell::default(),
+                linkless: Cell::new(false),
+            })
         })
     })
 }
@@ -103,8 +111,9 @@ impl Links {
         }
     }
 
-    /// The connection for what must be the first of its name. Samba looks whether the name is free before it renames, and has a process for
-    /// each connection: of two that rename to one name at once both may be told that they were the first, unless both go over one.
+    /// The connection for what must be the first of its name on a share without hard links. Samba looks whether the name is free before it
+    /// renames, and has a process for each connection: of two that rename to one name at once both may be told that they were the first,
+    /// unless both go over one.
     pub(crate) async fn lease_for(&self, name: &str) -> Outcome<Lease> {
         let lease = self.lease().await?;
         let open = self.open.borrow();

@@ -5,18 +5,22 @@
 //! chain whose WRITE or FLUSH failed (only a CREATE that fails ends one), and would show what it did not store. FLUSH is the last of its
 //! chain, because elsewhere servers refuse it, or wait for the disk with everything behind it.
 //!
+//! What must be the first of its name is not renamed: Samba looks whether the name is free and renames then, so that of two both may be
+//! told that they were the first. A hard link is made or refused at once; the temporary name goes in the same chain. A share without
+//! hard links is served by the rename.
+//!
 //! | the process dies, the connection breaks, or the server refuses | what is left |
 //! |---|---|
 //! | before the first chain | nothing |
 //! | in it, at its CREATE or WRITE | nothing, or a temporary file, which no listing shows |
 //! | in it, at the mark or the moment | a file without: no failure, the answer tells the moment that it has |
 //! | in it, at the FLUSH; before the rename was sent | the temporary file |
-//! | after the rename was sent | that, or the whole file: the failure says `maybe-done`, and the host looks |
+//! | after the rename or the link was sent | that, or the whole file: the failure says `maybe-done`, and the host looks |
+//! | between the link and the end of the temporary name | the whole file under both: the next try removes the one before it writes |
 //! | at the CLOSE | the whole file: closed once more, else with its session |
 //!
-//! After a refusal the temporary file is removed; after anything else the next try of the same attempt overwrites it, or a listing
-//! removes it a week later. A write that had to
-//! be the first of its name left its mark on the file, so that the same attempt succeeds again.
+//! After a refusal the temporary file is removed; after anything else the next try of the same attempt does that, or a listing a week
+//! later. A write that had to be the first of its name left its mark on the file, so that the same attempt succeeds again.
 
 use capstan_sdk::content::Content;
 use capstan_sdk::failure::{Failure, already_exists, invalid, unsupported};
@@ -28,13 +32,14 @@ use smb2::types::FileId;
 use smb2::types::status::NtStatus;
 
 use crate::chain::{Answers, Chain, Opening, access, option};
-use crate::information::{BASIC, DISPOSITION, EXTENDED_ATTRIBUTES, RENAME, attribute, has_attribute, renamed, written_at};
+use crate::finish::Finish;
+use crate::information::{DISPOSITION, EXTENDED_ATTRIBUTES, LINK, RENAME, attribute, has_attribute, renamed};
 use crate::links::{Lease, Links, unclear};
 use crate::node::Look;
 use crate::place::Place;
 use crate::pour::{pour, whole};
 use crate::source::Source;
-use crate::{error, ranged, reader, sibling, tree};
+use crate::{error, ranged, reader, sibling, status, tree};
 
 /// Extended attribute that marks which attempt wrote a file that had to be the first of its name.
 const ATTEMPT: &str = "CAPSTAN.ATTEMPT";
@@ -42,6 +47,8 @@ const MARKS_BYTES: u32 = 64 << 10;
 /// Of a file that must be the first of its name: a larger one is not sent before a look whether the name is free. For a smaller one the
 /// look would cost more than it saves. Whether it is the first, the rename decides for both.
 const LOOKED_FOR_FIRST: u64 = 64 << 10;
+/// Times a file is put in the place of one that others remove meanwhile.
+const REPLACEMENTS: u32 = 4;
 
 pub(crate) async fn write(links: &Links, place: &Place, content: &Content, attempt: &str, options: &PutOptions) -> Outcome<Node> {
     links.writable()?;
@@ -87,31 +94,51 @@ impl Job<'_> {
         {
             return Ok(done);
         }
-        let lease = match self.if_absent {
-            true => self.links.lease_for(&self.place.path).await?,
-            false => self.links.lease().await?,
-        };
+        if !self.if_absent {
+            return self.renamed(self.links.lease().await?).await;
+        }
+        if !self.links.linkless.get()
+            && let Some(node) = self.linked().await?
+        {
+            return Ok(node);
+        }
+        self.renamed(self.links.lease_for(&self.place.path).await?).await
+    }
+
+    /// Named by a hard link, which is the first of its name or is not made. None where the share has none: nothing is left then.
+    async fn linked(&self) -> Outcome<Option<Node>> {
+        let lease = self.links.lease().await?;
+        let (file, _) = self.fill(&lease).await?;
+        let link = Chain::on(file).set(LINK, renamed(&self.place.wire(), false)).set(DISPOSITION, vec![1]).close();
+        let answers = self.finished(lease, file, &link).await?;
+        if !answers.status(1).is_success() {
+            self.forget().await;
+        }
+        match answers.status(0) {
+            // What a CLOSE tells of a name that goes with it is nothing. It is written, whatever comes of the look.
+            status if status.is_success() => reader::stat(self.links, self.place).await.map(Some).map_err(Failure::maybe_done),
+            NtStatus::OBJECT_NAME_COLLISION => self.occupant(self.occupied().await).map(Some),
+            refused => {
+                log!(debug, "the share makes no hard links", "why" => refused);
+                self.links.linkless.set(true);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn renamed(&self, lease: Lease) -> Outcome<Node> {
         let (file, look) = self.fill(&lease).await?;
         // The name, and the end of it, in one round trip. What is there already is never replaced by this one.
-        let chain = Chain::on(file).set(RENAME, renamed(&self.place.wire(), false)).close();
+        let answers =
+            self.finished(lease, file, &Chain::on(file).set(RENAME, renamed(&self.place.wire(), false)).close()).await?;
         let subject = self.place.subject();
-        let answers = match lease.run(&chain).await {
-            Ok(answers) => answers,
-            Err(error) => {
-                if !error::is_lost(&error) {
-                    lease.close(file).await;
-                }
-                return Err(unclear(&error, &subject));
-            }
-        };
-        let closed = answers.closed(1, &subject);
-        if closed.is_err() {
-            lease.close(file).await;
-        }
-        drop(lease);
-        let look = closed.ok().and_then(|closed| look.closed(&closed));
+        let look = answers.closed(1, &subject).ok().and_then(|closed| look.closed(&closed));
         let done = match answers.status(0) {
-            NtStatus::OBJECT_NAME_COLLISION if self.if_absent => return self.forgotten(self.occupied().await).await,
+            NtStatus::OBJECT_NAME_COLLISION if self.if_absent => {
+                let occupied = self.occupied().await;
+                self.forget().await;
+                return self.occupant(occupied);
+            }
             NtStatus::OBJECT_NAME_COLLISION => self.replace().await,
             _ => answers.done(0, &subject),
         };
@@ -126,14 +153,41 @@ impl Job<'_> {
         }
     }
 
-    /// Over what is there, unless the name it has there is another one.
-    async fn replace(&self) -> Outcome<()> {
-        if let Some(there) = sibling::same_spelling(self.links, self.place).await?
-            && there.is_directory()
-        {
-            return Err(invalid(format!("{} is a directory", self.place.subject())));
+    /// The last chain of a file: closed once more where it did not do that.
+    async fn finished(&self, lease: Lease, file: FileId, chain: &Chain) -> Outcome<Answers> {
+        let subject = self.place.subject();
+        match lease.run(chain).await {
+            Ok(answers) => {
+                if answers.closed(answers.len().saturating_sub(1), &subject).is_err() {
+                    lease.close(file).await;
+                }
+                Ok(answers)
+            }
+            Err(error) => {
+                if !error::is_lost(&error) {
+                    lease.close(file).await;
+                }
+                Err(unclear(&error, &subject))
+            }
         }
-        tree::move_to(self.links, &self.temporary, self.place, true).await
+    }
+
+    /// Over what is there, unless the name it has there is another one. What was there when the server looked may be gone when it
+    /// replaces it: Samba says then that it did not find it, and the name is free.
+    async fn replace(&self) -> Outcome<()> {
+        let mut left = REPLACEMENTS;
+        loop {
+            if let Some(there) = sibling::same_spelling(self.links, self.place).await?
+                && there.is_directory()
+            {
+                return Err(invalid(format!("{} is a directory", self.place.subject())));
+            }
+            left -= 1;
+            match tree::move_to(self.links, &self.temporary, self.place, true).await {
+                Err(Failure::NotFound(_)) if left > 0 => {}
+                other => return other,
+            }
+        }
     }
 
     /// Somebody's file is in the way, or this attempt's own, whose answer was lost.
@@ -153,15 +207,10 @@ impl Job<'_> {
         Err(already_exists(format!("there is a {subject} already")))
     }
 
-    /// After the temporary file was filled for nothing.
-    async fn forgotten(&self, outcome: Outcome<Option<Node>>) -> Outcome<Node> {
-        self.forget().await;
-        match outcome {
-            Ok(Some(done)) => Ok(done),
-            // It was there a moment ago.
-            Ok(None) => Err(already_exists(format!("there was a {} just now", self.place.subject()))),
-            Err(failure) => Err(failure),
-        }
+    /// What stands in the way of a file that had to be the first.
+    fn occupant(&self, occupied: Outcome<Option<Node>>) -> Outcome<Node> {
+        // Nothing: it was there a moment ago.
+        occupied?.ok_or_else(|| already_exists(format!("there was a {} just now", self.place.subject())))
     }
 
     async fn forget(&self) {
@@ -175,14 +224,26 @@ impl Job<'_> {
         }
     }
 
-    /// All the content under the temporary name, dressed and flushed, and still open.
+    /// All the content under the temporary name, dressed and flushed, and still open. What an earlier try left there goes first.
     async fn fill(&self, lease: &Lease) -> Outcome<(FileId, Look)> {
+        match self.fill_new(lease).await {
+            Err(Failure::AlreadyExists(_)) => self.forget().await,
+            other => return other,
+        }
+        match self.fill_new(lease).await {
+            Err(Failure::AlreadyExists(_)) => Err(status::general(NtStatus::SHARING_VIOLATION, "temporary file")),
+            other => other,
+        }
+    }
+
+    async fn fill_new(&self, lease: &Lease) -> Outcome<(FileId, Look)> {
         let (size, subject) = (self.content.size(), self.place.subject());
         let mark = if self.if_absent && !self.attempt.is_empty() { attribute(ATTEMPT, self.attempt.as_bytes()) } else { None };
         let opening = Opening {
             name: self.temporary.wire(),
             access: access::WRITE | access::DELETE | if mark.is_some() { access::MARK } else { 0 },
-            disposition: CreateDisposition::FileOverwriteIf,
+            // The temporary name of an earlier try may be one of two of a file that is there: written into, it would change that.
+            disposition: if self.if_absent { CreateDisposition::FileCreate } else { CreateDisposition::FileOverwriteIf },
             options: option::NOT_DIRECTORY,
             // What a first try may still be writing must not go on beside the second.
             share: ShareAccess::FILE_SHARE_READ | ShareAccess::FILE_SHARE_DELETE,
@@ -233,88 +294,10 @@ impl Job<'_> {
     }
 }
 
-/// What a file gets when all its bytes are written: what it can do without, and then a flush, which is for both.
-struct Finish {
-    /// Without it a lost answer cannot be told from a stranger's file; not every share has extended attributes.
-    mark: Option<Vec<u8>>,
-    /// Without it the host sets it afterwards, as the answer shows another.
-    modified: Option<i64>,
-}
-
-impl Finish {
-    fn behind(&self, mut chain: Chain) -> Chain {
-        if let Some(mark) = &self.mark {
-            chain = chain.set(EXTENDED_ATTRIBUTES, mark.clone());
-        }
-        // Behind the bytes: from here on the server changes it no more.
-        if let Some(modified) = self.modified {
-            chain = chain.set(BASIC, written_at(modified));
-        }
-        chain.flush()
-    }
-
-    /// What became of it, its first step being this one of the chain.
-    async fn done(&self, lease: &Lease, file: FileId, answers: &Answers, first: usize, subject: &str) -> Outcome<()> {
-        if let Some(outcome) = self.outcome(answers, first, subject) {
-            return outcome;
-        }
-        let answers = lease.run(&Chain::on(file).flush()).await.map_err(|error| error::failure(&error, subject))?;
-        answers.done(0, subject)
-    }
-
-    /// None: a server that ends a chain at what it refuses has not flushed either, and is to be asked for that alone.
-    fn outcome(&self, answers: &Answers, first: usize, subject: &str) -> Option<Outcome<()>> {
-        let flush = first + usize::from(self.mark.is_some()) + usize::from(self.modified.is_some());
-        let flushed = answers.done(flush, subject);
-        let Some(refused) = (first..flush).map(|step| answers.status(step)).find(|status| !status.is_success()) else {
-            return Some(flushed);
-        };
-        log!(debug, "a file does not take the mark of its attempt, or its moment", "why" => refused);
-        flushed.is_ok().then_some(Ok(()))
-    }
-}
-
 /// The directory is not there either: so nothing stands in the way.
 fn absent<T>(failure: Failure) -> Outcome<Option<T>> {
     match failure {
         Failure::NotFound(_) => Ok(None),
         other => Err(other),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use smb2::types::Command;
-
-    use super::*;
-
-    const FILE: FileId = FileId { persistent: 1, volatile: 2 };
-
-    fn finish() -> Finish {
-        Finish { mark: attribute(ATTEMPT, b"job 1"), modified: Some(1_000_000_000) }
-    }
-
-    #[test]
-    fn a_file_is_dressed_before_it_is_flushed_and_flushed_last() {
-        let chain = finish().behind(Chain::on(FILE).write(0, vec![7]));
-        assert_eq!(chain.commands(), [Command::Write, Command::SetInfo, Command::SetInfo, Command::Flush]);
-        let plain = Finish { mark: None, modified: None };
-        assert_eq!(plain.behind(Chain::on(FILE)).commands(), [Command::Flush]);
-    }
-
-    #[test]
-    fn what_a_file_can_do_without_may_be_refused_and_the_flush_may_not() {
-        let outcome = |statuses: [NtStatus; 4]| {
-            let commands = [Command::Write, Command::SetInfo, Command::SetInfo, Command::Flush];
-            let answers: Vec<_> = commands.into_iter().zip(statuses).collect();
-            finish().outcome(&Answers::of(&answers), 1, "\"a\"")
-        };
-        let (done, refused, full) = (NtStatus::SUCCESS, NtStatus::NOT_SUPPORTED, NtStatus::DISK_FULL);
-        assert!(matches!(outcome([done; 4]), Some(Ok(()))));
-        assert!(matches!(outcome([done, done, done, full]), Some(Err(Failure::NoSpace(_)))));
-        // The chain went on, or ended there.
-        assert!(matches!(outcome([done, refused, done, done]), Some(Ok(()))));
-        assert!(matches!(outcome([done, done, refused, done]), Some(Ok(()))));
-        assert!(outcome([done, refused, refused, refused]).is_none());
     }
 }
