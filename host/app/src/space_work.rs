@@ -12,14 +12,12 @@ use capstan_domain::ids::{JobId, LocationId, Number, Reference, SpaceId};
 use capstan_domain::site::Site;
 use capstan_domain::space_profile::ManagedSpace;
 use capstan_domain::time::Timestamp;
-use capstan_domain::workflow::{JobEvent, TaskResult, WorkflowJob};
-use capstan_jobs::{AskedDiscovery, Refusal, SpaceWork, StepWork, Submission};
+use capstan_domain::workflow::{JobEvent, WorkflowJob};
+use capstan_jobs::{AskedDiscovery, Refusal, Submission};
 use capstan_mover::Tree;
 use capstan_spaces::{Settings, Spaces};
-use capstan_stub::RawTree;
 use capstan_workflows::DiscoveryKind;
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use crate::managed_spaces::SpaceViews;
 use crate::places::Grounds;
@@ -108,18 +106,6 @@ impl SpaceViews for OpenSpaces {
     async fn close(&self, space: SpaceId) -> Outcome<()> {
         self.spaces.close(space).await;
         Ok(())
-    }
-}
-
-#[async_trait]
-impl SpaceWork for OpenSpaces {
-    async fn raw(&self, space: SpaceId) -> Outcome<RawTree> {
-        self.spaces.raw(space)
-    }
-
-    async fn step(&self, work: StepWork, results: mpsc::Sender<Vec<TaskResult>>) -> Outcome<()> {
-        let StepWork { space, site, job, task, step, paths, stop } = work;
-        self.spaces.step(capstan_spaces::StepWork { space, site, job, task, step, paths, stop }, results).await
     }
 }
 

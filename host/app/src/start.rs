@@ -123,7 +123,7 @@ impl App {
         let views: Arc<dyn SpaceViews> = Arc::new(open_spaces.clone());
         let spaces = Spaces::new(catalogue.clone(), audit.clone(), &data, &settings.spaces.roots, Some(views))?;
         spaces.show_all().await?;
-        let work = Arc::new(open_spaces.clone());
+        let work = Arc::new(open_spaces.spaces().clone());
         let workflow_engine =
             WorkflowEngine::start(catalogue.clone(), work, &site, &settings.site.node(), &[], settings.workflow_limits()).await?;
         let buckets = Buckets::new(catalogue.clone(), audit.clone(), targets.clone());

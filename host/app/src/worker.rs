@@ -82,7 +82,7 @@ impl Worker {
         let spaces = OpenSpaces::new(catalogue.clone(), grounds, &site, Raw::Under(root), &settings.spaces);
         let mut shown = spaces::Shown::new(catalogue.clone(), spaces.clone(), site.number);
         shown.look().await?;
-        let work = Arc::new(spaces.clone());
+        let work = Arc::new(spaces.spaces().clone());
         let engine = WorkflowJobs::start(catalogue.clone(), work, &site, &node, &[], settings.workflow_limits()).await?;
         let known = follow::Known::begin(catalogue, plugins, targets.clone(), Arc::clone(&runtime)).await?;
         let watches =

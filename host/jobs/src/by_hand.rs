@@ -18,8 +18,8 @@ use capstan_domain::ids::JobId;
 use capstan_domain::job::Verify;
 use capstan_domain::{Failure, Outcome};
 use capstan_mover::{
-    Control, Counters, Destination, Evidence, Item, ItemKind, Known, Ledger, NewAttributes, Options, PartRecord, Settled, Source,
-    Transfer, Tree, UploadKey, UploadRecord, Wanted,
+    Control, Counters, Destination, Evidence, Item, ItemKind, Known, Ledger, NewAttributes, Options, Settled, Source, Transfer,
+    Tree, Uploads, Wanted,
 };
 
 use crate::ledger::{CatalogueLedger, Side};
@@ -51,16 +51,9 @@ impl ByHand {
     /// The file `name` of the spool, whole, in place of what stands at `path`; stored, proved and recorded when it answers.
     pub async fn store(&self, name: &str, path: &str) -> Outcome<()> {
         self.forget(&[&Item::file(path, 0, capstan_domain::time::Timestamp(0))]).await?;
-        let ledger = Arc::new(Told {
-            ledger: CatalogueLedger {
-                catalogue: self.catalogue.clone(),
-                job: None,
-                admission: self.catalogue.admission(),
-                sources: vec![Side { catalogued: None, shown_under: String::new(), tree: Arc::clone(&self.spool) }],
-                destinations: vec![vec![self.side.clone()]],
-            },
-            failure: Mutex::default(),
-        });
+        let spool = Side { catalogued: None, shown_under: String::new(), tree: Arc::clone(&self.spool) };
+        let ledger = CatalogueLedger::new(self.catalogue.clone(), None, vec![spool], vec![vec![self.side.clone()]]);
+        let ledger = Arc::new(Told { ledger, failure: Mutex::default() });
         let transfer = Transfer {
             sources: vec![Source { tree: Arc::clone(&self.spool), path: name.to_owned(), place_at: path.to_owned() }],
             destinations: vec![Destination { trees: vec![Arc::clone(&self.side.tree)] }],
@@ -213,19 +206,7 @@ impl Ledger for Told {
         self.ledger.record(settled).await
     }
 
-    async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
-        self.ledger.find_upload(key).await
-    }
-
-    async fn begin_upload(&self, key: &UploadKey, upload: &UploadRecord) -> Outcome<()> {
-        self.ledger.begin_upload(key, upload).await
-    }
-
-    async fn save_part(&self, key: &UploadKey, upload: &str, part: &PartRecord) -> Outcome<()> {
-        self.ledger.save_part(key, upload, part).await
-    }
-
-    async fn forget_upload(&self, key: &UploadKey, upload: &str) -> Outcome<()> {
-        self.ledger.forget_upload(key, upload).await
+    fn uploads(&self) -> &dyn Uploads {
+        self.ledger.uploads()
     }
 }

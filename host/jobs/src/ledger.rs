@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use capstan_catalogue::{Admission, Asked, Begun, Catalogue, Key, NewReplica, Record, StoredPart};
+use capstan_catalogue::{Admission, Asked, Catalogue, Key, NewReplica, Record};
 use capstan_domain::Outcome;
 use capstan_domain::entry::{EntryKind, NewEntry, Tree};
 use capstan_domain::ids::{JobId, LocationId};
 use capstan_domain::job::PathOutcome;
 use capstan_domain::time::Timestamp;
 use capstan_mover::names::join;
-use capstan_mover::{Copied, Evidence, Item, ItemKind, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord, Wanted};
+use capstan_mover::{Copied, Evidence, Item, ItemKind, Known, Ledger, Settled, Wanted};
+
+use crate::uploads::Uploads;
 
 /// What the catalogue knows of one tree of the transfer.
 #[derive(Clone)]
@@ -22,15 +24,22 @@ pub(crate) struct Side {
 }
 
 pub(crate) struct CatalogueLedger {
-    pub(crate) catalogue: Catalogue,
-    /// None: a person did it, and no job has its outcomes.
-    pub(crate) job: Option<JobId>,
+    catalogue: Catalogue,
+    job: Option<JobId>,
+    uploads: Uploads,
     /// What spaces may still take.
-    pub(crate) admission: Admission,
-    /// As the transfer numbers its sources.
-    pub(crate) sources: Vec<Side>,
-    /// As the transfer numbers its destinations, and their trees.
-    pub(crate) destinations: Vec<Vec<Side>>,
+    admission: Admission,
+    sources: Vec<Side>,
+    destinations: Vec<Vec<Side>>,
+}
+
+impl CatalogueLedger {
+    /// `job` is none where a person did it, and no job has its outcomes. The sides are as the transfer numbers its sources, and its
+    /// destinations with their trees.
+    pub(crate) fn new(catalogue: Catalogue, job: Option<JobId>, sources: Vec<Side>, destinations: Vec<Vec<Side>>) -> Self {
+        let uploads = Uploads { catalogue: catalogue.clone(), job };
+        Self { admission: catalogue.admission(), catalogue, job, uploads, sources, destinations }
+    }
 }
 
 impl Side {
@@ -274,44 +283,7 @@ impl Ledger for CatalogueLedger {
         self.admission.record(&keys, record.into_record()).await
     }
 
-    async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
-        let found = self.catalogue.upload(&key.tree, &key.key).await?;
-        // Begun by a job before: from here on it is this one that would leave it behind.
-        if found.as_ref().is_some_and(|(begun, _)| begun.job != self.job)
-            && let Some(job) = self.job
-        {
-            self.catalogue.take_upload_over(&key.tree, &key.key, job).await?;
-        }
-        Ok(found.map(|(begun, parts)| UploadRecord {
-            id: begun.id,
-            attempt: begun.attempt,
-            size: begun.size,
-            part_size: begun.part_size,
-            content: begun.content,
-            extras: begun.extras,
-            parts: parts.into_iter().map(|stored| PartRecord { part: stored.part, blocks: stored.blocks }).collect(),
-        }))
-    }
-
-    async fn begin_upload(&self, key: &UploadKey, upload: &UploadRecord) -> Outcome<()> {
-        let begun = Begun {
-            id: upload.id.clone(),
-            attempt: upload.attempt.clone(),
-            size: upload.size,
-            part_size: upload.part_size,
-            content: upload.content.clone(),
-            extras: upload.extras.clone(),
-            job: self.job,
-        };
-        self.catalogue.begin_upload(&key.tree, &key.key, &begun).await
-    }
-
-    async fn save_part(&self, key: &UploadKey, upload: &str, part: &PartRecord) -> Outcome<()> {
-        let stored = StoredPart { part: part.part.clone(), blocks: part.blocks.clone() };
-        self.catalogue.save_part(&key.tree, &key.key, upload, &stored).await
-    }
-
-    async fn forget_upload(&self, key: &UploadKey, upload: &str) -> Outcome<()> {
-        self.catalogue.forget_upload(&key.tree, &key.key, upload).await
+    fn uploads(&self) -> &dyn capstan_mover::Uploads {
+        &self.uploads
     }
 }

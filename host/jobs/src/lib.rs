@@ -16,6 +16,7 @@ mod meter;
 mod places;
 mod run;
 mod scheduler;
+mod uploads;
 mod work;
 mod workflow;
 
@@ -23,4 +24,5 @@ pub use by_hand::ByHand;
 pub use engine::Jobs;
 pub use limits::Limits;
 pub use places::{Ground, Places, Plot, Probes};
+pub use uploads::Uploads;
 pub use workflow::{AskedDiscovery, Refusal, SpaceWork, StepWork, Submission, WorkflowJobs, WorkflowLimits};

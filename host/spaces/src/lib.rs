@@ -29,7 +29,6 @@ mod settings;
 mod step;
 #[cfg(test)]
 mod tests;
-mod uploads;
 mod view;
 
 use std::collections::HashMap;
@@ -39,14 +38,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use capstan_catalogue::Catalogue;
 use capstan_domain::failure::Blame;
-use capstan_domain::ids::{JobId, LocationId, Number, SpaceId, TaskId};
+use capstan_domain::ids::{LocationId, SpaceId};
 use capstan_domain::space_profile::ManagedSpace;
 use capstan_domain::time::Timestamp;
-use capstan_domain::workflow::{TaskPath, TaskResult};
+use capstan_domain::workflow::TaskResult;
 use capstan_domain::{Failure, Kind, Outcome};
+use capstan_jobs::{SpaceWork, StepWork};
 use capstan_stub::RawTree;
-use capstan_workflows::Step;
-use tokio::sync::{RwLock, mpsc, watch};
+use tokio::sync::{RwLock, mpsc};
 
 pub use manifest::{Exported, Left, Rebuilt, is_manifest};
 pub use settings::{Limits, RECYCLE, Settings};
@@ -58,21 +57,6 @@ use crate::opened::OpenSpace;
 pub trait Buckets: Send + Sync + 'static {
     /// A bucket's tree, its folder already applied: the tree's root is where the copies of a space's files begin.
     async fn tree(&self, location: LocationId) -> Outcome<Arc<dyn capstan_mover::Tree>>;
-}
-
-/// One task: a step, and the paths that it is to be taken with.
-#[derive(Clone, Debug)]
-pub struct StepWork {
-    pub space: SpaceId,
-    /// Number of the site that it is done on.
-    pub site: Number,
-    pub job: JobId,
-    pub task: TaskId,
-    pub step: Step,
-    /// A result names a path by its index here.
-    pub paths: Vec<TaskPath>,
-    /// True: what is under way is broken off between files.
-    pub stop: watch::Receiver<bool>,
 }
 
 /// Cheap to clone; all clones are one.
@@ -124,10 +108,6 @@ impl Spaces {
         }
     }
 
-    pub fn raw(&self, space: SpaceId) -> Outcome<RawTree> {
-        Ok(self.inner.space(space)?.raw.clone())
-    }
-
     /// Writes the whole manifest of the space anew beside its copies, in one bucket or in all that hold some, and removes what it replaces
     /// (D9). Fails with `Busy` (`manifest-busy`) while another one or a rebuild is under way, with `Unsupported` (`not-home`) on another
     /// site than the first.
@@ -140,13 +120,6 @@ impl Spaces {
     /// (`no-manifest`) and `Conflict` (`which-manifest`). It may be run again.
     pub async fn rebuild(&self, space: SpaceId, location: LocationId, from: Option<SpaceId>) -> Outcome<Rebuilt> {
         manifest::rebuild(&self.inner, &self.inner.space(space)?, location, from).await
-    }
-
-    /// Takes the step with every path. Results come as they are known, each path's once; one that has none was not dealt with. A path's
-    /// own failure is its result; an error here means that the step could not go on: stopped (`Cancelled`), the bucket away, the
-    /// catalogue gone. It may be taken again with the same paths: what is done is found done.
-    pub async fn step(&self, work: StepWork, results: mpsc::Sender<Vec<TaskResult>>) -> Outcome<()> {
-        step::run(Arc::clone(&self.inner), work, results).await
     }
 
     /// Deletes the copies of files that were removed longer ago than `Settings::recycle` before `now`, of the spaces that are open here
@@ -164,6 +137,17 @@ impl Spaces {
             first = first.and(ended);
         }
         first.map(|()| purged)
+    }
+}
+
+#[async_trait]
+impl SpaceWork for Spaces {
+    async fn raw(&self, space: SpaceId) -> Outcome<RawTree> {
+        Ok(self.inner.space(space)?.raw.clone())
+    }
+
+    async fn step(&self, work: StepWork, results: mpsc::Sender<Vec<TaskResult>>) -> Outcome<()> {
+        step::run(Arc::clone(&self.inner), work, results).await
     }
 }
 

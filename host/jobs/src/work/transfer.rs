@@ -41,13 +41,7 @@ pub(super) async fn transfer(
     }
     let all = from_sides.iter().chain(to_sides.iter().flatten());
     let locations: Vec<LocationId> = all.filter_map(Side::location).collect();
-    let ledger = CatalogueLedger {
-        catalogue: engine.catalogue.clone(),
-        job: Some(job.id),
-        admission: engine.catalogue.admission(),
-        sources: from_sides,
-        destinations: to_sides,
-    };
+    let ledger = CatalogueLedger::new(engine.catalogue.clone(), Some(job.id), from_sides, to_sides);
     let transfer = Transfer {
         sources: from,
         destinations: to,

@@ -23,7 +23,7 @@ use crate::control::Control;
 use crate::digest::{BLOCK, Value};
 use crate::held::Held;
 use crate::item::{Found, Identity, Item, ItemKind};
-use crate::ledger::Ledger;
+use crate::ledger::Uploads;
 use crate::local::{is_temporary, not_empty};
 use crate::measured::Measured;
 use crate::names;
@@ -281,11 +281,17 @@ impl Tree for FileTree {
         results
     }
 
-    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, ledger: &dyn Ledger, control: &Control) -> Outcome<Stored> {
+    async fn store(
+        &self,
+        arrival: &Arrival,
+        content: Arc<Measured>,
+        uploads: &dyn Uploads,
+        control: &Control,
+    ) -> Outcome<Stored> {
         control.ready().await?;
         let size = content.size();
         if self.inner.in_ranges && size > BLOCK {
-            return large::store(self, arrival, content, ledger, control).await;
+            return large::store(self, arrival, content, uploads, control).await;
         }
         let stored = self.inner.put(arrival, content).await?;
         if stored.item.size == size {

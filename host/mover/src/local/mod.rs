@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use crate::control::Control;
 use crate::digest::Value;
 use crate::item::{Found, Item};
-use crate::ledger::Ledger;
+use crate::ledger::Uploads;
 use crate::measured::Measured;
 use crate::names;
 use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree};
@@ -141,8 +141,14 @@ impl Tree for LocalTree {
         store::store_small(&self.root, &self.sync, files).await
     }
 
-    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, ledger: &dyn Ledger, control: &Control) -> Outcome<Stored> {
-        store_large::store(self, arrival, content, ledger, control).await
+    async fn store(
+        &self,
+        arrival: &Arrival,
+        content: Arc<Measured>,
+        uploads: &dyn Uploads,
+        control: &Control,
+    ) -> Outcome<Stored> {
+        store_large::store(self, arrival, content, uploads, control).await
     }
 
     fn upload_key(&self, path: &str) -> Outcome<String> {

@@ -26,7 +26,7 @@ use crate::backoff;
 use crate::control::Control;
 use crate::held::gather;
 use crate::item::{Found, Item, ItemKind};
-use crate::ledger::Ledger;
+use crate::ledger::Uploads;
 use crate::measured::Measured;
 use crate::names;
 use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree, each};
@@ -208,10 +208,16 @@ impl Tree for ObjectTree {
         each(puts).await
     }
 
-    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, ledger: &dyn Ledger, control: &Control) -> Outcome<Stored> {
+    async fn store(
+        &self,
+        arrival: &Arrival,
+        content: Arc<Measured>,
+        uploads: &dyn Uploads,
+        control: &Control,
+    ) -> Outcome<Stored> {
         match &self.inner.uploads {
             Some(uploads) if arrival.size >= parts::FROM => {
-                parts::store(&self.inner, uploads, arrival, content, ledger, control).await
+                parts::store(&self.inner, uploads, arrival, content, uploads, control).await
             }
             _ => store::put(&self.inner, arrival, content).await,
         }

@@ -16,7 +16,7 @@ use super::{fate, numbered, recalled, remove};
 use crate::backoff;
 use crate::digest;
 use crate::item::{Item, ItemKind};
-use crate::ledger::{Copied, Ledger, Settled, UploadKey};
+use crate::ledger::{Copied, Settled, UploadKey, Uploads};
 use crate::measured::{Digest, Measured};
 use crate::tree::{Stored, Tree};
 
@@ -137,14 +137,14 @@ async fn unchanged(run: &Run, task: &Task) -> Outcome<Option<Settled>> {
 }
 
 /// Gives up an unfinished store, and then its record.
-async fn abandon(tree: &Arc<dyn Tree>, path: &str, ledger: &dyn Ledger) -> Outcome<()> {
+async fn abandon(tree: &Arc<dyn Tree>, path: &str, uploads: &dyn Uploads) -> Outcome<()> {
     let key = UploadKey { tree: tree.id().to_owned(), key: tree.upload_key(path)? };
-    if let Some(record) = ledger.find_upload(&key).await? {
+    if let Some(record) = uploads.find_upload(&key).await? {
         match &record.attempt {
             Some(attempt) => tree.give_up_begun(&key.key, record.size, attempt).await?,
             None => tree.give_up(&key.key, &record.id).await?,
         }
-        ledger.forget_upload(&key, &record.id).await?;
+        uploads.forget_upload(&key, &record.id).await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use capstan_domain::Outcome;
 use super::fate::Fate;
 use crate::control::stopped;
 use crate::item::Item;
-use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord, Wanted};
+use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord, Uploads, Wanted};
 
 pub(super) struct Watched {
     ledger: Arc<dyn Ledger>,
@@ -51,19 +51,26 @@ impl Ledger for Watched {
         self.watch(self.ledger.record(settled).await)
     }
 
+    fn uploads(&self) -> &dyn Uploads {
+        self
+    }
+}
+
+#[async_trait]
+impl Uploads for Watched {
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
-        self.watch(self.ledger.find_upload(key).await)
+        self.watch(self.ledger.uploads().find_upload(key).await)
     }
 
     async fn begin_upload(&self, key: &UploadKey, upload: &UploadRecord) -> Outcome<()> {
-        self.watch(self.ledger.begin_upload(key, upload).await)
+        self.watch(self.ledger.uploads().begin_upload(key, upload).await)
     }
 
     async fn save_part(&self, key: &UploadKey, upload: &str, part: &PartRecord) -> Outcome<()> {
-        self.watch(self.ledger.save_part(key, upload, part).await)
+        self.watch(self.ledger.uploads().save_part(key, upload, part).await)
     }
 
     async fn forget_upload(&self, key: &UploadKey, upload: &str) -> Outcome<()> {
-        self.watch(self.ledger.forget_upload(key, upload).await)
+        self.watch(self.ledger.uploads().forget_upload(key, upload).await)
     }
 }

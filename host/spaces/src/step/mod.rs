@@ -7,6 +7,7 @@ mod moving;
 mod recall;
 mod results;
 mod reverse_stub;
+mod rounds;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,14 +16,15 @@ use capstan_domain::file_state::{FileState, NewFileState, StatefulFile};
 use capstan_domain::ids::{JobId, Number, Reference, TaskId};
 use capstan_domain::workflow::TaskResult;
 use capstan_domain::{Failure, Kind, Outcome};
+use capstan_jobs::StepWork;
 use capstan_mover::throttle::Throttle;
 use capstan_mover::{Command, Control, Counters};
 use capstan_workflows::Step;
 use tokio::sync::{mpsc, watch};
 
+use crate::Inner;
 use crate::changes;
 use crate::opened::OpenSpace;
-use crate::{Inner, StepWork};
 use lanes::One;
 
 /// A step under way.

@@ -6,12 +6,13 @@ use capstan_domain::Kind;
 use capstan_domain::file_state::FileState;
 use capstan_domain::ids::{JobId, TaskId};
 use capstan_domain::workflow::{PathResult, TaskResult};
+use capstan_jobs::{SpaceWork, StepWork};
 use capstan_stub::State;
 use capstan_workflows::{Migrate, Recall, ReverseStub, Step};
 use tokio::sync::{mpsc, watch};
 
 use super::{World, bytes, directory, file, is_stub, only};
-use crate::{Limits, StepWork};
+use crate::Limits;
 
 /// Bytes of the disk that is full soon.
 const DISK: usize = 16 << 20;

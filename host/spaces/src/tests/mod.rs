@@ -30,6 +30,7 @@ use capstan_domain::space_profile::{ManagedSpace, SpaceProfile};
 use capstan_domain::target::NewTarget;
 use capstan_domain::workflow::{PathResult, TaskPath, TaskResult};
 use capstan_domain::{Failure, Outcome};
+use capstan_jobs::{SpaceWork, StepWork};
 use capstan_mover::LocalTree;
 use capstan_stub::{Look, RawTree};
 use capstan_workflows::{Migrate, Recall, Step};
@@ -37,7 +38,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
-use crate::{Buckets, Limits, Settings, Spaces, StepWork};
+use crate::{Buckets, Limits, Settings, Spaces};
 
 /// When all files of the tests were changed.
 const CHANGED: Duration = Duration::new(1_000_000_000, 123_456_789);

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use capstan_catalogue::Held;
 use capstan_digest as digest;
@@ -10,10 +9,9 @@ use capstan_domain::failure::Kind;
 use capstan_domain::file_state::{FileState, NewFileState};
 use capstan_domain::ids::LocationId;
 use capstan_domain::{Failure, Outcome};
-use capstan_mover::backoff;
 
 use super::super::lanes::One;
-use super::super::results;
+use super::super::rounds::{self, Ended, Round};
 use super::content::{GROWN, IS_A_STUB, Standing};
 use super::file::File;
 use super::free::{Became, Freed, Proved, free};
@@ -25,53 +23,25 @@ use crate::on_disk::on_disk;
 use crate::points::{Point, reached};
 use crate::recorded::{Whole, file_entry};
 
-/// Files of a batch that find the other side away, all of them, from which on no other is tried.
-const AWAY_FROM: usize = 8;
-
 pub(super) async fn settle(work: Arc<Migrating>, files: Vec<One>) -> Outcome<()> {
-    let run = &work.run;
-    let most = run.inner.settings.limits.tries.max(1);
-    let (count, mut waiting, mut tries) = (files.len(), files, 1);
-    while !waiting.is_empty() {
-        run.control.ready().await?;
-        let (mut told, mut failed, mut again, mut wait) = (Vec::new(), Vec::new(), Vec::new(), Duration::ZERO);
-        for (one, outcome) in attempt(&work, waiting).await? {
-            match outcome {
-                Ok(()) => told.push(results::processed(one.position)),
-                // Under another of its names it became one meanwhile.
-                Err(failure) if failure.code.as_deref() == Some(IS_A_STUB) => {
-                    again.extend(work.survey(vec![one]).await?.into_iter().map(|(one, _)| one));
-                }
-                // It is a large one by now.
-                Err(failure) if failure.code.as_deref() == Some(GROWN) => super::large::settle(Arc::clone(&work), one).await?,
-                Err(failure) => match backoff::wait_after(&failure, tries, most) {
-                    Some(asked) => {
-                        wait = wait.max(asked);
-                        again.push(one);
-                    }
-                    None => failed.push((one, failure)),
-                },
-            }
-        }
-        let is_away = failed.len() == count && count >= AWAY_FROM && failed.iter().all(|(_, failure)| results::is_away(failure));
-        if is_away && let Some((_, failure)) = failed.first() {
-            return Err(failure.clone());
-        }
-        told.extend(run.failed(failed).await);
-        run.tell(told).await?;
-        waiting = again;
-        tries += 1;
-        if !waiting.is_empty() {
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = run.control.stopped() => {}
-            }
-        }
-    }
-    Ok(())
+    rounds::settle(&work.run, files, |waiting| round(&work, waiting)).await
 }
 
-type Ended = Vec<(One, Outcome<()>)>;
+async fn round(work: &Arc<Migrating>, files: Vec<One>) -> Outcome<Round> {
+    let mut round = Round { ended: Ended::new(), again: Vec::new() };
+    for (one, outcome) in attempt(work, files).await? {
+        match outcome {
+            // Under another of its names it became one meanwhile.
+            Err(failure) if failure.code.as_deref() == Some(IS_A_STUB) => {
+                round.again.extend(work.survey(vec![one]).await?.into_iter().map(|(one, _)| one));
+            }
+            // It is a large one by now.
+            Err(failure) if failure.code.as_deref() == Some(GROWN) => super::large::settle(Arc::clone(work), one).await?,
+            outcome => round.ended.push((one, outcome)),
+        }
+    }
+    Ok(round)
+}
 
 /// One try of each. A failure here is of the catalogue.
 async fn attempt(work: &Arc<Migrating>, files: Vec<One>) -> Outcome<Ended> {

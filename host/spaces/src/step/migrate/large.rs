@@ -15,7 +15,6 @@ use super::file::{File, arrival, item};
 use super::{Migrating, batch, prove, store};
 use crate::on_disk::on_disk;
 use crate::points::{Point, reached};
-use crate::uploads::Uploads;
 
 pub(super) async fn settle(work: Arc<Migrating>, one: One) -> Outcome<()> {
     let run = &work.run;
@@ -108,7 +107,7 @@ async fn stored(
     let limits = &run.inner.settings.limits;
     let opened = Opened { item: item(standing, path), content: Arc::new(standing.clone()), file: None };
     let content = Measured::new(opened, None, Arc::clone(&run.throttle), run.control.clone(), Arc::clone(&run.counters));
-    let ledger = Uploads { catalogue: run.inner.catalogue.clone(), job: run.job };
+    let uploads = Uploads { catalogue: run.inner.catalogue.clone(), job: Some(run.job) };
     for number in 0..=store::NAMES {
         let place = if number == 0 { path.to_owned() } else { capstan_mover::numbered(path, number) };
         let there = tree.stat(&place).await?;
@@ -130,7 +129,7 @@ async fn stored(
             }
         }
         let arrival = arrival(run, &place, &standing.version, standing.attributes, None, overwrite);
-        let stored = match tree.store(&arrival, Arc::clone(&content), &ledger, &run.control).await {
+        let stored = match tree.store(&arrival, Arc::clone(&content), &uploads, &run.control).await {
             // Somebody was faster.
             Err(failure) if failure.kind == Kind::AlreadyExists && !overwrite => continue,
             other => other?,

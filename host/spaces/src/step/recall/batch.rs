@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use capstan_domain::file_state::{FileState, NewFileState};
 use capstan_domain::ids::LocationId;
 use capstan_domain::{Failure, Outcome};
-use capstan_mover::{Item, backoff};
+use capstan_mover::Item;
 use capstan_stub::{FINISH_TOGETHER, Filling, RawTree};
 
 use super::super::lanes::One;
-use super::super::results;
+use super::super::rounds::{self, Ended, Round};
 use super::Recalled;
 use crate::changes;
 use crate::copies::item_of;
@@ -20,52 +19,14 @@ use crate::on_disk::on_disk;
 use crate::points::{Point, reached};
 use crate::recall::explained;
 
-/// Files of a batch that find the other side away, all of them, from which on no other is tried.
-const AWAY_FROM: usize = 8;
-
 pub(super) async fn settle(work: Arc<Recalled>, files: Vec<One>) -> Outcome<()> {
-    let run = &work.run;
-    let most = run.inner.settings.limits.tries.max(1);
-    let (count, mut waiting, mut tries) = (files.len(), files, 1);
-    while !waiting.is_empty() {
-        run.control.ready().await?;
-        let (mut told, mut failed, mut again, mut wait) = (Vec::new(), Vec::new(), Vec::new(), Duration::ZERO);
-        for (one, outcome) in attempt(&work, waiting).await? {
-            match outcome {
-                Ok(()) => told.push(results::processed(one.position)),
-                Err(failure) => match backoff::wait_after(&failure, tries, most) {
-                    Some(asked) => {
-                        wait = wait.max(asked);
-                        again.push(one);
-                    }
-                    None => failed.push((one, failure)),
-                },
-            }
-        }
-        let is_away = failed.len() == count && count >= AWAY_FROM && failed.iter().all(|(_, failure)| results::is_away(failure));
-        if is_away && let Some((_, failure)) = failed.first() {
-            return Err(failure.clone());
-        }
-        told.extend(run.failed(failed).await);
-        run.tell(told).await?;
-        waiting = again;
-        tries += 1;
-        if !waiting.is_empty() {
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = run.control.stopped() => {}
-            }
-        }
-    }
-    Ok(())
+    rounds::settle(&work.run, files, async |waiting| Ok(Round { ended: attempt(&work, waiting).await?, again: Vec::new() })).await
 }
 
 struct Stub {
     one: One,
     filling: Filling,
 }
-
-type Ended = Vec<(One, Outcome<()>)>;
 
 async fn attempt(work: &Arc<Recalled>, files: Vec<One>) -> Outcome<Ended> {
     let space = &work.run.space;

@@ -1,31 +1,27 @@
-//! The part tables of large files on their way, kept in the catalogue, so that a killed worker's next run goes on with them.
+//! The part tables of files on their way, kept in the catalogue, so that a killed worker's next run goes on with them.
 
 use async_trait::async_trait;
 use capstan_catalogue::{Begun, Catalogue, StoredPart};
+use capstan_domain::Outcome;
 use capstan_domain::ids::JobId;
-use capstan_domain::{Failure, Outcome};
-use capstan_mover::{Item, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord};
+use capstan_mover::{PartRecord, UploadKey, UploadRecord};
 
-pub(crate) struct Uploads {
-    pub(crate) catalogue: Catalogue,
-    pub(crate) job: JobId,
+/// Of one job, which takes over what another began.
+pub struct Uploads {
+    pub catalogue: Catalogue,
+    /// None: a person did it.
+    pub job: Option<JobId>,
 }
 
 #[async_trait]
-impl Ledger for Uploads {
-    async fn known(&self, _: usize, items: &[Item]) -> Outcome<Vec<Option<Known>>> {
-        Ok(vec![None; items.len()])
-    }
-
-    async fn record(&self, _: Vec<Settled>) -> Outcome<()> {
-        Err(Failure::unsupported("What a step settles is recorded with the states of its files"))
-    }
-
+impl capstan_mover::Uploads for Uploads {
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
         let found = self.catalogue.upload(&key.tree, &key.key).await?;
         // Begun by a job before: from here on it is this one that would leave it behind.
-        if found.as_ref().is_some_and(|(begun, _)| begun.job != Some(self.job)) {
-            self.catalogue.take_upload_over(&key.tree, &key.key, self.job).await?;
+        if found.as_ref().is_some_and(|(begun, _)| begun.job != self.job)
+            && let Some(job) = self.job
+        {
+            self.catalogue.take_upload_over(&key.tree, &key.key, job).await?;
         }
         Ok(found.map(|(begun, parts)| UploadRecord {
             id: begun.id,
@@ -46,7 +42,7 @@ impl Ledger for Uploads {
             part_size: upload.part_size,
             content: upload.content.clone(),
             extras: upload.extras.clone(),
-            job: Some(self.job),
+            job: self.job,
         };
         self.catalogue.begin_upload(&key.tree, &key.key, &begun).await
     }
