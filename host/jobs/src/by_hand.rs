@@ -18,8 +18,8 @@ use capstan_domain::ids::JobId;
 use capstan_domain::job::Verify;
 use capstan_domain::{Failure, Outcome};
 use capstan_mover::{
-    Control, Counters, Destination, Evidence, Item, ItemKind, Known, Ledger, NewAttributes, Options, Settled, Source, Transfer,
-    Tree, Uploads, Wanted,
+    Control, Counters, Destination, Evidence, Item, ItemKind, Known, Ledger, NewAttributes, Options, PartTables, Settled, Source,
+    Transfer, Tree, Wanted,
 };
 
 use crate::ledger::{CatalogueLedger, Side};
@@ -206,7 +206,7 @@ impl Ledger for Told {
         self.ledger.record(settled).await
     }
 
-    fn uploads(&self) -> &dyn Uploads {
-        self.ledger.uploads()
+    fn part_tables(&self) -> &dyn PartTables {
+        self.ledger.part_tables()
     }
 }

@@ -11,9 +11,9 @@ use capstan_domain::ids::{JobId, LocationId};
 use capstan_domain::job::PathOutcome;
 use capstan_domain::time::Timestamp;
 use capstan_mover::names::join;
-use capstan_mover::{Copied, Evidence, Item, ItemKind, Known, Ledger, Settled, Wanted};
+use capstan_mover::{Copied, Evidence, Item, ItemKind, Known, Ledger, PartTables, Settled, Wanted};
 
-use crate::uploads::Uploads;
+use crate::part_tables::CataloguedParts;
 
 /// What the catalogue knows of one tree of the transfer.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Side {
 pub(crate) struct CatalogueLedger {
     catalogue: Catalogue,
     job: Option<JobId>,
-    uploads: Uploads,
+    part_tables: CataloguedParts,
     /// What spaces may still take.
     admission: Admission,
     sources: Vec<Side>,
@@ -37,8 +37,8 @@ impl CatalogueLedger {
     /// `job` is none where a person did it, and no job has its outcomes. The sides are as the transfer numbers its sources, and its
     /// destinations with their trees.
     pub(crate) fn new(catalogue: Catalogue, job: Option<JobId>, sources: Vec<Side>, destinations: Vec<Vec<Side>>) -> Self {
-        let uploads = Uploads { catalogue: catalogue.clone(), job };
-        Self { admission: catalogue.admission(), catalogue, job, uploads, sources, destinations }
+        let part_tables = CataloguedParts { catalogue: catalogue.clone(), job };
+        Self { admission: catalogue.admission(), catalogue, job, part_tables, sources, destinations }
     }
 }
 
@@ -283,7 +283,7 @@ impl Ledger for CatalogueLedger {
         self.admission.record(&keys, record.into_record()).await
     }
 
-    fn uploads(&self) -> &dyn capstan_mover::Uploads {
-        &self.uploads
+    fn part_tables(&self) -> &dyn PartTables {
+        &self.part_tables
     }
 }

@@ -13,16 +13,16 @@ mod ledger;
 mod leftovers;
 mod limits;
 mod meter;
+mod part_tables;
 mod places;
 mod run;
 mod scheduler;
-mod uploads;
 mod work;
 mod workflow;
 
 pub use by_hand::ByHand;
 pub use engine::Jobs;
 pub use limits::Limits;
+pub use part_tables::CataloguedParts;
 pub use places::{Ground, Places, Plot, Probes};
-pub use uploads::Uploads;
 pub use workflow::{AskedDiscovery, Refusal, SpaceWork, StepWork, Submission, WorkflowJobs, WorkflowLimits};

@@ -149,13 +149,12 @@ pub trait Ledger: Send + Sync {
     /// Entries, replicas and outcomes in one transaction; durable when it answers (D1, D2). The same path again replaces its outcome.
     async fn record(&self, settled: Vec<Settled>) -> Outcome<()>;
 
-    /// The part tables of what is on its way.
-    fn uploads(&self) -> &dyn Uploads;
+    fn part_tables(&self) -> &dyn PartTables;
 }
 
-/// Part tables of files that are stored in parts, so that who comes after a death goes on with them.
+/// The part tables of what is on its way, so that who comes after a death goes on with it.
 #[async_trait]
-pub trait Uploads: Send + Sync {
+pub trait PartTables: Send + Sync {
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>>;
 
     /// Replaces what was under the key.

@@ -32,7 +32,7 @@ pub use drive::{DriveCopy, DriveEnd};
 pub use file::FileTree;
 pub use held::Held;
 pub use item::{Found, Identity, Item, ItemKind};
-pub use ledger::{Copied, Evidence, Known, Ledger, PartRecord, QUOTA, Settled, UploadKey, UploadRecord, Uploads, Wanted};
+pub use ledger::{Copied, Evidence, Known, Ledger, PartRecord, PartTables, QUOTA, Settled, UploadKey, UploadRecord, Wanted};
 pub use local::LocalTree;
 pub use measured::Digest;
 pub use object::ObjectTree;

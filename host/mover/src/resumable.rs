@@ -17,7 +17,7 @@ use futures::stream::FuturesUnordered;
 use crate::backoff;
 use crate::control::Control;
 use crate::digest::{self, BLOCK, Value};
-use crate::ledger::{PartRecord, UploadKey, UploadRecord, Uploads};
+use crate::ledger::{PartRecord, PartTables, UploadKey, UploadRecord};
 use crate::measured::Measured;
 
 /// Bytes of a part: one block.
@@ -46,11 +46,11 @@ pub(crate) trait Partial: Send + Sync {
 pub(crate) struct Filling<'f> {
     pub(crate) partial: &'f dyn Partial,
     pub(crate) content: &'f Arc<Measured>,
-    pub(crate) uploads: &'f dyn Uploads,
+    pub(crate) tables: &'f dyn PartTables,
     pub(crate) key: &'f UploadKey,
     /// Without parts.
     pub(crate) upload: &'f UploadRecord,
-    /// Whether the uploads has the upload.
+    /// Whether the tables has the upload.
     pub(crate) begun: bool,
 }
 
@@ -130,10 +130,10 @@ impl Filling<'_> {
         let parts = std::mem::take(&mut unsaved.parts);
         self.partial.sync().await?;
         if !self.begun {
-            self.uploads.begin_upload(self.key, self.upload).await?;
+            self.tables.begin_upload(self.key, self.upload).await?;
             self.begun = true;
         }
-        let (uploads, key, upload, content) = (self.uploads, self.key, &self.upload.id, self.content);
+        let (tables, key, upload, content) = (self.tables, self.key, &self.upload.id, self.content);
         // Together, so that they share a transaction.
         let mut saves: FuturesUnordered<_> = parts
             .into_iter()
@@ -142,7 +142,7 @@ impl Filling<'_> {
                 let part = Part { number, size: length, etag: String::new(), checksums: Vec::new() };
                 Some(PartRecord { part, blocks: digest::to_bytes(&values) })
             })
-            .map(|part| async move { uploads.save_part(key, upload, &part).await })
+            .map(|part| async move { tables.save_part(key, upload, &part).await })
             .collect();
         while let Some(saved) = saves.next().await {
             saved?;

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::control::Control;
 use crate::digest::{self, Value};
 use crate::item::{Found, Item};
-use crate::ledger::Uploads;
+use crate::ledger::PartTables;
 use crate::local::LocalFile;
 use crate::measured::Measured;
 
@@ -130,9 +130,14 @@ pub trait Tree: Send + Sync + 'static {
     /// Whole files, one result per item, in order; durable when this answers.
     async fn store_small(&self, files: Vec<(Arrival, Bytes)>) -> Vec<Outcome<Stored>>;
 
-    /// A large file: visible whole or not at all, durable when this answers, resumed from the uploads's part table.
-    async fn store(&self, arrival: &Arrival, content: Arc<Measured>, uploads: &dyn Uploads, control: &Control)
-    -> Outcome<Stored>;
+    /// A large file: visible whole or not at all, durable when this answers, resumed from the tables's part table.
+    async fn store(
+        &self,
+        arrival: &Arrival,
+        content: Arc<Measured>,
+        tables: &dyn PartTables,
+        control: &Control,
+    ) -> Outcome<Stored>;
 
     /// Whether what is stored lies behind all that was stored before, and a sync is dear: then files are appended one after the other,
     /// synced rarely, and read in the order they lie in.
@@ -151,7 +156,7 @@ pub trait Tree: Send + Sync + 'static {
         Err(Failure::unsupported("This place is not written in sequence"))
     }
 
-    /// What the uploads keeps an unfinished store of this path under.
+    /// What the tables keeps an unfinished store of this path under.
     fn upload_key(&self, path: &str) -> Outcome<String>;
 
     /// Gives up what an unfinished store left: parts, a temporary file. `key` and `upload` as in its record. What is gone already is

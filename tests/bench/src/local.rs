@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use capstan_domain::job::Verify;
 use capstan_domain::{Failure, Outcome};
 use capstan_mover::{
-    Control, Counters, Destination, Item, Known, Ledger, Limits, LocalTree, Options, PartRecord, Settled, Source, Transfer,
-    UploadKey, UploadRecord,
+    Control, Counters, Destination, Item, Known, Ledger, Limits, LocalTree, Options, PartRecord, PartTables, Settled, Source,
+    Transfer, UploadKey, UploadRecord,
 };
 use capstan_test_servers::pypi_program;
 
@@ -38,6 +38,13 @@ impl Ledger for Forgetful {
         Ok(())
     }
 
+    fn part_tables(&self) -> &dyn PartTables {
+        self
+    }
+}
+
+#[async_trait]
+impl PartTables for Forgetful {
     async fn find_upload(&self, _: &UploadKey) -> Outcome<Option<UploadRecord>> {
         Ok(None)
     }

@@ -15,7 +15,7 @@ use futures::StreamExt;
 use super::{FileTree, Inner, content, item_of, while_storing};
 use crate::control::Control;
 use crate::digest::{BLOCK, BlockHasher, Value};
-use crate::ledger::{UploadKey, UploadRecord, Uploads};
+use crate::ledger::{PartTables, UploadKey, UploadRecord};
 use crate::local::temporary;
 use crate::measured::Measured;
 use crate::names;
@@ -29,17 +29,17 @@ pub(super) async fn store(
     tree: &FileTree,
     arrival: &Arrival,
     content: Arc<Measured>,
-    uploads: &dyn Uploads,
+    tables: &dyn PartTables,
     control: &Control,
 ) -> Outcome<Stored> {
     let inner = &tree.inner;
     let native = inner.native(&arrival.path)?;
     let key = UploadKey { tree: inner.id.clone(), key: native.clone() };
     let described = describe(&content);
-    let mut earlier = uploads.find_upload(&key).await?;
+    let mut earlier = tables.find_upload(&key).await?;
     if let Some(outdated) = earlier.take_if(|earlier| earlier.content != described || earlier.part_size != PART) {
         give_up(inner, &outdated.id).await?;
-        uploads.forget_upload(&key, &outdated.id).await?;
+        tables.forget_upload(&key, &outdated.id).await?;
     }
     let (upload, parts) = match earlier {
         Some(mut earlier) => {
@@ -58,25 +58,25 @@ pub(super) async fn store(
                 parts: Vec::new(),
             };
             // Known before it exists: whatever happens, somebody can give it up.
-            uploads.begin_upload(&key, &upload).await?;
+            tables.begin_upload(&key, &upload).await?;
             (upload, Vec::new())
         }
     };
     let remote = Remote { inner: Arc::clone(inner), native: upload.id.clone(), attempt: arrival.attempt.clone() };
-    let mut filling = Filling { partial: &remote, content: &content, uploads, key: &key, upload: &upload, begun: true };
+    let mut filling = Filling { partial: &remote, content: &content, tables, key: &key, upload: &upload, begun: true };
     let outcome = match filling.run(&parts, control).await {
         Ok(()) => finish(&remote, arrival, &content, native).await,
         Err(failure) => Err(failure),
     };
     match outcome {
         Ok(stored) => {
-            uploads.forget_upload(&key, &upload.id).await?;
+            tables.forget_upload(&key, &upload.id).await?;
             Ok(stored)
         }
         Err(failure) => {
             if is_hopeless(&failure) || matches!(failure.kind, Kind::AlreadyExists | Kind::Corrupt) {
                 give_up(inner, &upload.id).await?;
-                uploads.forget_upload(&key, &upload.id).await?;
+                tables.forget_upload(&key, &upload.id).await?;
             }
             Err(failure)
         }

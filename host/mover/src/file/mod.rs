@@ -23,7 +23,7 @@ use crate::control::Control;
 use crate::digest::{BLOCK, Value};
 use crate::held::Held;
 use crate::item::{Found, Identity, Item, ItemKind};
-use crate::ledger::Uploads;
+use crate::ledger::PartTables;
 use crate::local::{is_temporary, not_empty};
 use crate::measured::Measured;
 use crate::names;
@@ -285,13 +285,13 @@ impl Tree for FileTree {
         &self,
         arrival: &Arrival,
         content: Arc<Measured>,
-        uploads: &dyn Uploads,
+        tables: &dyn PartTables,
         control: &Control,
     ) -> Outcome<Stored> {
         control.ready().await?;
         let size = content.size();
         if self.inner.in_ranges && size > BLOCK {
-            return large::store(self, arrival, content, uploads, control).await;
+            return large::store(self, arrival, content, tables, control).await;
         }
         let stored = self.inner.put(arrival, content).await?;
         if stored.item.size == size {

@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use crate::control::Control;
 use crate::digest::Value;
 use crate::item::{Found, Item};
-use crate::ledger::Uploads;
+use crate::ledger::PartTables;
 use crate::measured::Measured;
 use crate::names;
 use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree};
@@ -145,10 +145,10 @@ impl Tree for LocalTree {
         &self,
         arrival: &Arrival,
         content: Arc<Measured>,
-        uploads: &dyn Uploads,
+        tables: &dyn PartTables,
         control: &Control,
     ) -> Outcome<Stored> {
-        store_large::store(self, arrival, content, uploads, control).await
+        store_large::store(self, arrival, content, tables, control).await
     }
 
     fn upload_key(&self, path: &str) -> Outcome<String> {

@@ -16,7 +16,7 @@ use super::read::{item_of, key_of};
 use super::{LocalTree, fault, on_disk, store};
 use crate::control::Control;
 use crate::digest::{BLOCK, BlockHasher, Value};
-use crate::ledger::{UploadKey, UploadRecord, Uploads};
+use crate::ledger::{PartTables, UploadKey, UploadRecord};
 use crate::measured::Measured;
 use crate::resumable::{Filling, PART, Partial, describe, is_hopeless};
 use crate::tree::{Arrival, Stored};
@@ -33,7 +33,7 @@ pub(super) async fn store(
     tree: &LocalTree,
     arrival: &Arrival,
     content: Arc<Measured>,
-    uploads: &dyn Uploads,
+    tables: &dyn PartTables,
     control: &Control,
 ) -> Outcome<Stored> {
     if let Some(failure) = store::refuses(&arrival.path) {
@@ -49,17 +49,17 @@ pub(super) async fn store(
         extras: Vec::new(),
         parts: Vec::new(),
     };
-    let found = uploads.find_upload(&key).await?;
+    let found = tables.find_upload(&key).await?;
     let earlier = found.filter(|earlier| earlier.content == upload.content && earlier.part_size == PART);
     let fresh = earlier.is_none();
     if fresh && arrival.size > PART {
         // Known before it exists: whatever happens, somebody can give it up.
-        uploads.begin_upload(&key, &upload).await?;
+        tables.begin_upload(&key, &upload).await?;
     }
     let (path, size) = (arrival.path.clone(), arrival.size);
     let temporary = tree.blocking(move |root| open_temporary(root, &path, size, fresh)).await??;
     let begun = !fresh || arrival.size > PART;
-    let mut filling = Filling { partial: &temporary, content: &content, uploads, key: &key, upload: &upload, begun };
+    let mut filling = Filling { partial: &temporary, content: &content, tables, key: &key, upload: &upload, begun };
     let parts = earlier.map(|earlier| earlier.parts).unwrap_or_default();
     let filled = filling.run(&parts, control).await;
     let begun = filling.begun;
@@ -68,7 +68,7 @@ pub(super) async fn store(
         if is_hopeless(&failure) || !begun {
             let path = arrival.path.clone();
             tree.blocking(move |root| remove_temporary(root, &path)).await??;
-            uploads.forget_upload(&key, &upload.id).await?;
+            tables.forget_upload(&key, &upload.id).await?;
         }
         return Err(failure);
     }
@@ -79,7 +79,7 @@ pub(super) async fn store(
     let stored = on_disk(move || finish(&temporary, &arrived)).await??;
     tree.sync.sync().await?;
     if begun {
-        uploads.forget_upload(&key, &upload.id).await?;
+        tables.forget_upload(&key, &upload.id).await?;
     }
     Ok(stored)
 }

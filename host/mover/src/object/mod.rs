@@ -26,7 +26,7 @@ use crate::backoff;
 use crate::control::Control;
 use crate::held::gather;
 use crate::item::{Found, Item, ItemKind};
-use crate::ledger::Uploads;
+use crate::ledger::PartTables;
 use crate::measured::Measured;
 use crate::names;
 use crate::tree::{Arrival, Children, NewAttributes, Opened, Small, Stored, Tree, each};
@@ -212,12 +212,12 @@ impl Tree for ObjectTree {
         &self,
         arrival: &Arrival,
         content: Arc<Measured>,
-        uploads: &dyn Uploads,
+        tables: &dyn PartTables,
         control: &Control,
     ) -> Outcome<Stored> {
         match &self.inner.uploads {
             Some(uploads) if arrival.size >= parts::FROM => {
-                parts::store(&self.inner, uploads, arrival, content, uploads, control).await
+                parts::store(&self.inner, uploads, arrival, content, tables, control).await
             }
             _ => store::put(&self.inner, arrival, content).await,
         }

@@ -23,7 +23,7 @@ use super::{Inner, TRIES};
 use crate::backoff;
 use crate::control::Control;
 use crate::digest;
-use crate::ledger::{PartRecord, UploadKey, UploadRecord, Uploads};
+use crate::ledger::{PartRecord, PartTables, UploadKey, UploadRecord};
 use crate::measured::Measured;
 use crate::resumable::describe;
 use crate::tree::{Arrival, Stored};
@@ -50,30 +50,30 @@ pub(super) async fn store(
     uploads: &Arc<dyn Uploads>,
     arrival: &Arrival,
     content: Arc<Measured>,
-    uploads: &dyn Uploads,
+    tables: &dyn PartTables,
     control: &Control,
 ) -> Outcome<Stored> {
     let key = inner.keys.of(&arrival.path)?;
     let table = UploadKey { tree: inner.id.clone(), key: key.clone() };
     let described = describe(&content);
     let mut done = BTreeMap::new();
-    let record = match earlier(inner, uploads, &key, &table, (&arrival.attempt, described.as_str()), uploads).await? {
+    let record = match earlier(inner, uploads, &key, &table, (&arrival.attempt, described.as_str()), tables).await? {
         Earlier::GoesOn(record) => record,
         Earlier::Completed(record, object) => {
             content.read_in_parts(record.part_size);
             adopt(&content, &record, &mut done);
-            uploads.forget_upload(&table, &record.id).await?;
+            tables.forget_upload(&table, &record.id).await?;
             return Ok(stored(arrival, key, &object, None));
         }
-        Earlier::None => begin(inner, uploads, &key, &table, arrival, described, uploads).await?,
+        Earlier::None => begin(inner, uploads, &key, &table, arrival, described, tables).await?,
     };
     content.read_in_parts(record.part_size);
     adopt(&content, &record, &mut done);
     let upload = Upload { inner, uploads, key, table, record };
-    let put = upload.put_missing(&content, &mut done, uploads, control).await;
+    let put = upload.put_missing(&content, &mut done, tables, control).await;
     if let Err(failure) = put {
         if failure.code.as_deref() == Some("source-changed") || failure.kind == Kind::NotFound {
-            upload.give_up(uploads).await;
+            upload.give_up(tables).await;
         }
         return Err(failure);
     }
@@ -81,7 +81,7 @@ pub(super) async fn store(
     let digest = content.complete().await?;
     content.check(&digest)?;
     let object = upload.complete(done, arrival).await?;
-    uploads.forget_upload(&upload.table, &upload.record.id).await?;
+    tables.forget_upload(&upload.table, &upload.record.id).await?;
     Ok(stored(arrival, upload.key.clone(), &object, None))
 }
 
@@ -99,16 +99,16 @@ async fn earlier(
     key: &str,
     table: &UploadKey,
     (attempt, described): (&String, &str),
-    uploads: &dyn Uploads,
+    tables: &dyn PartTables,
 ) -> Outcome<Earlier> {
-    let Some(mut record) = uploads.find_upload(table).await? else { return Ok(Earlier::None) };
+    let Some(mut record) = tables.find_upload(table).await? else { return Ok(Earlier::None) };
     if let Some(begun_by) = &record.attempt {
         // The same attempt at the same content is given what it began when it asks again.
         if (begun_by, record.content.as_str()) != (attempt, described) {
             if let Err(failure) = abort_begun(inner, uploads, key, record.size, begun_by).await {
                 tracing::warn!(%failure, key, "an upload that may have been begun could not be given up");
             }
-            uploads.forget_upload(table, &record.id).await?;
+            tables.forget_upload(table, &record.id).await?;
         }
         return Ok(Earlier::None);
     }
@@ -138,7 +138,7 @@ async fn earlier(
     if let Err(failure) = uploads.abort(&inner.bucket, key, &record.id).await {
         tracing::warn!(%failure, key, "an outdated upload could not be given up");
     }
-    uploads.forget_upload(table, &record.id).await?;
+    tables.forget_upload(table, &record.id).await?;
     Ok(Earlier::None)
 }
 
@@ -160,7 +160,7 @@ async fn begin(
     table: &UploadKey,
     arrival: &Arrival,
     content: String,
-    uploads: &dyn Uploads,
+    tables: &dyn PartTables,
 ) -> Outcome<UploadRecord> {
     let intent = UploadRecord {
         id: String::new(),
@@ -172,14 +172,14 @@ async fn begin(
         parts: Vec::new(),
     };
     // Known before it exists: whatever happens, somebody can give it up.
-    uploads.begin_upload(table, &intent).await?;
+    tables.begin_upload(table, &intent).await?;
     let start = |options| uploads.begin(&inner.bucket, key, arrival.size, &arrival.attempt, options);
     let upload = match unless_there(inner, key, options(arrival, key, None), start).await {
         Ok(upload) => upload,
         Err(failure) => {
             // What was not begun for certain leaves nothing to give up.
             if !failure.maybe_done {
-                uploads.forget_upload(table, &intent.id).await?;
+                tables.forget_upload(table, &intent.id).await?;
             }
             return Err(while_storing(failure));
         }
@@ -190,7 +190,7 @@ async fn begin(
         return Err(Failure::new(Kind::PluginFault, message).with_code("part-size"));
     }
     let record = UploadRecord { id: upload.id, attempt: None, part_size: upload.part_size, extras: upload.extras, ..intent };
-    uploads.begin_upload(table, &record).await?;
+    tables.begin_upload(table, &record).await?;
     Ok(record)
 }
 
@@ -230,7 +230,7 @@ impl Upload<'_> {
         &self,
         content: &Arc<Measured>,
         done: &mut BTreeMap<u32, Part>,
-        uploads: &dyn Uploads,
+        tables: &dyn PartTables,
         control: &Control,
     ) -> Outcome<()> {
         let (size, part_size) = (self.record.size, self.record.part_size);
@@ -249,7 +249,7 @@ impl Upload<'_> {
                     let part = self.put_part(content, number, offset, length).await?;
                     let values = content.values(offset, length).unwrap_or_default();
                     let record = PartRecord { part, blocks: digest::to_bytes(&values) };
-                    uploads.save_part(&self.table, &self.record.id, &record).await?;
+                    tables.save_part(&self.table, &self.record.id, &record).await?;
                     Ok::<_, Failure>(record.part)
                 });
             }
@@ -312,11 +312,11 @@ impl Upload<'_> {
         }
     }
 
-    async fn give_up(&self, uploads: &dyn Uploads) {
+    async fn give_up(&self, tables: &dyn PartTables) {
         if let Err(failure) = self.uploads.abort(&self.inner.bucket, &self.key, &self.record.id).await {
             tracing::warn!(%failure, key = %self.key, "an upload could not be given up");
         }
-        if let Err(failure) = uploads.forget_upload(&self.table, &self.record.id).await {
+        if let Err(failure) = tables.forget_upload(&self.table, &self.record.id).await {
             tracing::warn!(%failure, key = %self.key, "an upload that was given up could not be forgotten");
         }
     }

@@ -8,7 +8,7 @@ use capstan_domain::job::PathState;
 use capstan_domain::{Failure, Outcome};
 
 use crate::item::Item;
-use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord, Uploads};
+use crate::ledger::{Evidence, Known, Ledger, PartRecord, PartTables, Settled, UploadKey, UploadRecord};
 
 /// Where the process is to die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,13 +129,13 @@ impl Ledger for MemoryLedger {
         if state.crash == Some(Crash::AfterRecord) { Err(died()) } else { Ok(()) }
     }
 
-    fn uploads(&self) -> &dyn Uploads {
+    fn part_tables(&self) -> &dyn PartTables {
         self
     }
 }
 
 #[async_trait]
-impl Uploads for MemoryLedger {
+impl PartTables for MemoryLedger {
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
         Ok(self.lock().uploads.get(key).cloned())
     }

@@ -16,7 +16,7 @@ use super::{fate, numbered, recalled, remove};
 use crate::backoff;
 use crate::digest;
 use crate::item::{Item, ItemKind};
-use crate::ledger::{Copied, Settled, UploadKey, Uploads};
+use crate::ledger::{Copied, PartTables, Settled, UploadKey};
 use crate::measured::{Digest, Measured};
 use crate::tree::{Stored, Tree};
 
@@ -137,14 +137,14 @@ async fn unchanged(run: &Run, task: &Task) -> Outcome<Option<Settled>> {
 }
 
 /// Gives up an unfinished store, and then its record.
-async fn abandon(tree: &Arc<dyn Tree>, path: &str, uploads: &dyn Uploads) -> Outcome<()> {
+async fn abandon(tree: &Arc<dyn Tree>, path: &str, tables: &dyn PartTables) -> Outcome<()> {
     let key = UploadKey { tree: tree.id().to_owned(), key: tree.upload_key(path)? };
-    if let Some(record) = uploads.find_upload(&key).await? {
+    if let Some(record) = tables.find_upload(&key).await? {
         match &record.attempt {
             Some(attempt) => tree.give_up_begun(&key.key, record.size, attempt).await?,
             None => tree.give_up(&key.key, &record.id).await?,
         }
-        uploads.forget_upload(&key, &record.id).await?;
+        tables.forget_upload(&key, &record.id).await?;
     }
     Ok(())
 }
@@ -174,7 +174,7 @@ async fn into(run: &Run, index: usize, task: &Task, content: &Arc<Measured>) -> 
                 let digest = content.complete().await?;
                 if prove::matches(run, tree, &there, &digest).await? {
                     // What a killed run left of it on the way is not needed any more.
-                    abandon(tree, &task.place, run.ledger()).await?;
+                    abandon(tree, &task.place, run.ledger().part_tables()).await?;
                     let stored = Stored { key: there.native.clone().unwrap_or_else(|| there.path.clone()), item: there };
                     return Ok(Arrived::WasThere(copied((index, number), tree.location(), stored, true)));
                 }
@@ -192,7 +192,7 @@ async fn into(run: &Run, index: usize, task: &Task, content: &Arc<Measured>) -> 
             continue;
         }
         let arrival = arrival(run, index, task, item, None, overwrite || fresh);
-        let stored = match tree.store(&arrival, Arc::clone(content), run.ledger(), &run.transfer.control).await {
+        let stored = match tree.store(&arrival, Arc::clone(content), run.ledger().part_tables(), &run.transfer.control).await {
             Err(failure) if failure.kind == Kind::NoSpace && !last => continue,
             Err(failure) if failure.kind == Kind::AlreadyExists && !overwrite => return Ok(Arrived::InTheWay),
             other => other?,

@@ -8,7 +8,7 @@ use capstan_domain::Outcome;
 use super::fate::Fate;
 use crate::control::stopped;
 use crate::item::Item;
-use crate::ledger::{Evidence, Known, Ledger, PartRecord, Settled, UploadKey, UploadRecord, Uploads, Wanted};
+use crate::ledger::{Evidence, Known, Ledger, PartRecord, PartTables, Settled, UploadKey, UploadRecord, Wanted};
 
 pub(super) struct Watched {
     ledger: Arc<dyn Ledger>,
@@ -51,26 +51,26 @@ impl Ledger for Watched {
         self.watch(self.ledger.record(settled).await)
     }
 
-    fn uploads(&self) -> &dyn Uploads {
+    fn part_tables(&self) -> &dyn PartTables {
         self
     }
 }
 
 #[async_trait]
-impl Uploads for Watched {
+impl PartTables for Watched {
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
-        self.watch(self.ledger.uploads().find_upload(key).await)
+        self.watch(self.ledger.part_tables().find_upload(key).await)
     }
 
     async fn begin_upload(&self, key: &UploadKey, upload: &UploadRecord) -> Outcome<()> {
-        self.watch(self.ledger.uploads().begin_upload(key, upload).await)
+        self.watch(self.ledger.part_tables().begin_upload(key, upload).await)
     }
 
     async fn save_part(&self, key: &UploadKey, upload: &str, part: &PartRecord) -> Outcome<()> {
-        self.watch(self.ledger.uploads().save_part(key, upload, part).await)
+        self.watch(self.ledger.part_tables().save_part(key, upload, part).await)
     }
 
     async fn forget_upload(&self, key: &UploadKey, upload: &str) -> Outcome<()> {
-        self.watch(self.ledger.uploads().forget_upload(key, upload).await)
+        self.watch(self.ledger.part_tables().forget_upload(key, upload).await)
     }
 }

@@ -143,7 +143,7 @@ impl World {
         let spaces = Spaces::new(catalogue.clone(), Arc::clone(&directories) as _, settings);
         let raw = path("raw");
         spaces.open(&space, &raw).await.unwrap();
-        let tree = spaces.raw(space.space.id).unwrap();
+        let tree = spaces.raw(space.space.id).await.unwrap();
         Self { raw, buckets, locations, directories, catalogue, spaces, space, site, tree, _above: None }
     }
 

@@ -4,6 +4,7 @@ use capstan_domain::entry::{EntryKind, Tree};
 use capstan_domain::file_state::FileState;
 use capstan_domain::space_profile::ManagedSpace;
 use capstan_domain::workflow::{PathResult, TaskPath};
+use capstan_jobs::SpaceWork;
 use capstan_stub::State;
 use capstan_workflows::{ConflictPreference, Delete, Migrate, Move, ReverseStub, Step};
 
@@ -40,7 +41,7 @@ async fn a_file_is_made_at_another_site_out_of_its_copy() {
     let step = |hydrate| Step::ReverseStub(ReverseStub { hydrate, ..ReverseStub::default() });
     let made = step_of(&spaces, world.id(), site, step(false), vec![file("d/f")]).await;
     assert_eq!(only(made).0, PathResult::Processed);
-    let tree = spaces.raw(world.id()).unwrap();
+    let tree = spaces.raw(world.id()).await.unwrap();
     assert!(matches!(tree.look("d/f").unwrap().state, State::Migrated(_)));
     assert_eq!(world.state("d/f").await.unwrap().state, FileState::Premigrated, "of the first site");
     let made = step_of(&spaces, world.id(), site, step(true), vec![file("d/f")]).await;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use capstan_domain::entry::Tree;
 use capstan_domain::file_state::FileState;
 use capstan_domain::space_profile::SpaceProfile;
+use capstan_jobs::SpaceWork;
 use capstan_stub::State;
 use capstan_workflows::{Migrate, Recall, Step};
 
@@ -27,7 +28,7 @@ pub(super) async fn viewed() -> Option<(World, PathBuf)> {
     let profile = SpaceProfile { mountpoint: Some(view.to_str().unwrap().to_owned()), ..SpaceProfile::default() };
     world.space = world.catalogue.set_space_profile(world.id(), &profile, None).await.unwrap();
     world.spaces.open(&world.space, &world.raw).await.unwrap();
-    world.tree = world.spaces.raw(world.id()).unwrap();
+    world.tree = world.spaces.raw(world.id()).await.unwrap();
     Some((world, view))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use capstan_domain::content::Source as _;
 use capstan_domain::failure::Kind;
 use capstan_domain::{Failure, Outcome};
+use capstan_jobs::CataloguedParts;
 use capstan_mover::measured::Measured;
 use capstan_mover::{Digest, Item, ItemKind, Opened, Stored, Tree, backoff};
 
@@ -107,7 +108,7 @@ async fn stored(
     let limits = &run.inner.settings.limits;
     let opened = Opened { item: item(standing, path), content: Arc::new(standing.clone()), file: None };
     let content = Measured::new(opened, None, Arc::clone(&run.throttle), run.control.clone(), Arc::clone(&run.counters));
-    let uploads = Uploads { catalogue: run.inner.catalogue.clone(), job: Some(run.job) };
+    let tables = CataloguedParts { catalogue: run.inner.catalogue.clone(), job: Some(run.job) };
     for number in 0..=store::NAMES {
         let place = if number == 0 { path.to_owned() } else { capstan_mover::numbered(path, number) };
         let there = tree.stat(&place).await?;
@@ -129,7 +130,7 @@ async fn stored(
             }
         }
         let arrival = arrival(run, &place, &standing.version, standing.attributes, None, overwrite);
-        let stored = match tree.store(&arrival, Arc::clone(&content), &uploads, &run.control).await {
+        let stored = match tree.store(&arrival, Arc::clone(&content), &tables, &run.control).await {
             // Somebody was faster.
             Err(failure) if failure.kind == Kind::AlreadyExists && !overwrite => continue,
             other => other?,

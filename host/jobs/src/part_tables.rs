@@ -4,17 +4,17 @@ use async_trait::async_trait;
 use capstan_catalogue::{Begun, Catalogue, StoredPart};
 use capstan_domain::Outcome;
 use capstan_domain::ids::JobId;
-use capstan_mover::{PartRecord, UploadKey, UploadRecord};
+use capstan_mover::{PartRecord, PartTables, UploadKey, UploadRecord};
 
 /// Of one job, which takes over what another began.
-pub struct Uploads {
+pub struct CataloguedParts {
     pub catalogue: Catalogue,
     /// None: a person did it.
     pub job: Option<JobId>,
 }
 
 #[async_trait]
-impl capstan_mover::Uploads for Uploads {
+impl PartTables for CataloguedParts {
     async fn find_upload(&self, key: &UploadKey) -> Outcome<Option<UploadRecord>> {
         let found = self.catalogue.upload(&key.tree, &key.key).await?;
         // Begun by a job before: from here on it is this one that would leave it behind.
