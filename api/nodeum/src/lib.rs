@@ -38,6 +38,7 @@ pub struct Nodeum {
     pub mounts: Arc<dyn Mounts>,
     pub nas: Arc<dyn NasServers>,
     pub nas_shares: Arc<dyn NasShares>,
+    pub on_tapes_files: Arc<dyn OnTapesFiles>,
     pub pools: Arc<dyn Pools>,
     pub primary_scans: Arc<dyn PrimaryScans>,
     pub tape_drives: Arc<dyn TapeDrives>,
@@ -63,6 +64,7 @@ pub fn router(nodeum: Nodeum, authenticator: Arc<dyn Authenticator>) -> (Router,
         .merge(mount::routes(nodeum.mounts))
         .merge(nas::routes(nodeum.nas))
         .merge(nas_share::routes(nodeum.nas_shares))
+        .merge(on_tapes_file::routes(nodeum.on_tapes_files))
         .merge(pool::routes(nodeum.pools))
         .merge(primary_scan::routes(nodeum.primary_scans))
         .merge(tape::routes(nodeum.tapes))

@@ -45,6 +45,7 @@ const NOUNS: &[(&str, Noun)] = &[
     ("nas", Noun::Target),
     ("nas_shares", Noun::Bucket),
     ("nodes", Noun::Node),
+    ("on_tapes_files", Noun::File),
     ("permissions", Noun::Group),
     ("pki", Noun::CertificateLifetime),
     ("plugins", Noun::Plugin),

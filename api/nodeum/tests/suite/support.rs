@@ -50,6 +50,7 @@ pub(crate) fn door() -> Door {
         mounts: fake.clone(),
         nas: fake.clone(),
         nas_shares: fake.clone(),
+        on_tapes_files: fake.clone(),
         pools: fake.clone(),
         primary_scans: fake.clone(),
         tape_drives: fake.clone(),

@@ -103,13 +103,18 @@ fn file(entry: &Entry, primary_id: Option<Number>, holders: &Holders) -> File {
         uid: entry.uid.map(i64::from),
         gid: entry.gid.map(i64::from),
         in_cache: if entry.resident { "in_cache" } else { "not_in_cache" }.to_owned(),
-        offline: "online".to_owned(),
+        offline: if is_at_hand(entry, held) { "online" } else { "offline" }.to_owned(),
         external: 0,
         checksums: entry.blake3.iter().map(|hash| format!("blake3:{}", hex(hash))).collect(),
         tapes: names(Storage::Tape),
         cloud_buckets: names(Storage::Cloud),
         nas_shares: names(Storage::Nas),
     }
+}
+
+/// A tape is not: it has to be found, loaded and wound first.
+fn is_at_hand(entry: &Entry, held: &[StoredIn]) -> bool {
+    entry.kind != EntryKind::File || entry.resident || held.iter().any(|stored| storage(stored) != Storage::Tape)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -19,6 +19,7 @@ mod listing;
 mod mounts;
 mod nas;
 mod nas_shares;
+mod on_tapes_files;
 mod openstack;
 mod pools;
 mod primary_scans;
@@ -86,6 +87,7 @@ pub(crate) fn router(app: Arc<App>, authenticator: Arc<dyn Authenticator>) -> (R
         mounts: door.clone(),
         nas: door.clone(),
         nas_shares: door.clone(),
+        on_tapes_files: door.clone(),
         pools: door.clone(),
         primary_scans: door.clone(),
         tape_drives: door.clone(),

@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::known::{agree, known};
 use super::library::Library;
 use super::rig::{POOL, TapeRig};
+use crate::client::Client;
 use crate::tree::Shape;
 
 /// The tapes of the pool.
@@ -71,10 +72,31 @@ pub fn tell(library: Library, shape: &Shape, patience: Duration, mut say: impl F
     ensure!(read.files == TAPES.len() as u64, "not all tapes were read: {}", read.whole);
     let learned = known(&rig.cargo.client, &format!("/api/v2/pools/{POOL}/files"))?;
     agree(&before, &learned, &labels).context("what another host learned from the tapes")?;
+    found_on_tapes(&rig.cargo.client)?;
     lap(&format!("VERIFIED: a host with an empty catalogue knows {files} files, their hashes and tapes"));
 
     let (_, after) = rig.recall(POOL, patience)?;
     before.same_as(&after)?;
     lap("VERIFIED: recalled by that host too");
     rig.close()
+}
+
+/// What was found at the top of the tapes, as a pool of tapes lists it: the same as the pool's files, with barcodes.
+fn found_on_tapes(client: &Client) -> anyhow::Result<()> {
+    let top = format!("/api/v2/pools/{POOL}/on_tapes_files");
+    let files = client.get(&format!("/api/v2/pools/{POOL}/files?limit=1000"))?;
+    let found = client.get(&format!("{top}?limit=1000"))?;
+    let all = |page: &Value, list: &str| page.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+    let as_found = |file: &Value| json!({ "id": file["id"], "name": file["name"], "type": file["type"], "size": file["size"], "barcodes": file["tapes"] });
+    let expected: Vec<Value> = all(&files, "files").iter().map(as_found).collect();
+    let found = all(&found, "on_tapes_files");
+    ensure!(!found.is_empty() && found == expected, "on the tapes were found {found:?}, and not {expected:?}");
+    for one in &found {
+        let shown = client.get(&format!("{top}/{}", one["id"]))?;
+        ensure!(shown == *one, "{shown} was listed as {one}");
+    }
+    let folder = found.iter().find(|one| one["type"] == "folder").context("a folder")?;
+    let inside = client.get(&format!("{top}/{}/children", folder["id"]))?;
+    ensure!(!all(&inside, "on_tapes_files").is_empty(), "nothing was found in {folder}");
+    Ok(())
 }

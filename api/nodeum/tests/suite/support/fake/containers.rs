@@ -49,6 +49,10 @@ fn file() -> File {
     }
 }
 
+fn on_tapes_file() -> OnTapesFile {
+    OnTapesFile { id: 1, name: "one".into(), kind: FileKind::File, size: 3, barcodes: vec!["CAP001L9".into()] }
+}
+
 #[async_trait]
 impl Containers for Fake {
     async fn index(&self, _: &Caller, listing: Listing) -> Answer<Page<Container>> {
@@ -68,6 +72,19 @@ impl Containers for Fake {
     }
     async fn destroy(&self, _: &Caller, at: &Reference) -> Answer<()> {
         self.find("container_id", at)
+    }
+}
+
+#[async_trait]
+impl OnTapesFiles for Fake {
+    async fn index(&self, _: &Caller, pool: &Reference, folder: Option<i64>, listing: Listing) -> Answer<Page<OnTapesFile>> {
+        self.find("pool_id", pool)?;
+        folder.map_or(Ok(()), |folder| self.number("file_parent_id", folder))?;
+        self.list(&listing, on_tapes_file())
+    }
+    async fn show(&self, _: &Caller, pool: &Reference, number: i64) -> Answer<OnTapesFile> {
+        self.find("pool_id", pool)?;
+        self.number("file_id", number).map(|()| on_tapes_file())
     }
 }
 
