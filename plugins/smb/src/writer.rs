@@ -39,7 +39,7 @@ use crate::node::Look;
 use crate::place::Place;
 use crate::pour::{pour, whole};
 use crate::source::Source;
-use crate::{error, ranged, reader, sibling, status, tree};
+use crate::{error, moment, ranged, reader, sibling, status, tree};
 
 /// Extended attribute that marks which attempt wrote a file that had to be the first of its name.
 const ATTEMPT: &str = "CAPSTAN.ATTEMPT";
@@ -47,8 +47,6 @@ const MARKS_BYTES: u32 = 64 << 10;
 /// Of a file that must be the first of its name: a larger one is not sent before a look whether the name is free. For a smaller one the
 /// look would cost more than it saves. Whether it is the first, the rename decides for both.
 const LOOKED_FOR_FIRST: u64 = 64 << 10;
-/// Times a file is put in the place of one that others remove meanwhile.
-const REPLACEMENTS: u32 = 4;
 
 pub(crate) async fn write(links: &Links, place: &Place, content: &Content, attempt: &str, options: &PutOptions) -> Outcome<Node> {
     links.writable()?;
@@ -108,15 +106,15 @@ impl Job<'_> {
     /// Named by a hard link, which is the first of its name or is not made. None where the share has none: nothing is left then.
     async fn linked(&self) -> Outcome<Option<Node>> {
         let lease = self.links.lease().await?;
-        let (file, _) = self.fill(&lease).await?;
+        let (file, opened) = self.fill(&lease).await?;
         let link = Chain::on(file).set(LINK, renamed(&self.place.wire(), false)).set(DISPOSITION, vec![1]).close();
         let answers = self.finished(lease, file, &link).await?;
         if !answers.status(1).is_success() {
             self.forget().await;
         }
         match answers.status(0) {
-            // What a CLOSE tells of a name that goes with it is nothing. It is written, whatever comes of the look.
-            status if status.is_success() => reader::stat(self.links, self.place).await.map(Some).map_err(Failure::maybe_done),
+            // What a CLOSE tells of a name that goes with it is nothing.
+            status if status.is_success() => self.written(opened).await.map(Some),
             NtStatus::OBJECT_NAME_COLLISION => self.occupant(self.occupied().await).map(Some),
             refused => {
                 log!(debug, "the share makes no hard links", "why" => refused);
@@ -127,12 +125,12 @@ impl Job<'_> {
     }
 
     async fn renamed(&self, lease: Lease) -> Outcome<Node> {
-        let (file, look) = self.fill(&lease).await?;
+        let (file, opened) = self.fill(&lease).await?;
         // The name, and the end of it, in one round trip. What is there already is never replaced by this one.
         let answers =
             self.finished(lease, file, &Chain::on(file).set(RENAME, renamed(&self.place.wire(), false)).close()).await?;
         let subject = self.place.subject();
-        let look = answers.closed(1, &subject).ok().and_then(|closed| look.closed(&closed));
+        let look = answers.closed(1, &subject).ok().and_then(|closed| opened.closed(&closed));
         let done = match answers.status(0) {
             NtStatus::OBJECT_NAME_COLLISION if self.if_absent => {
                 let occupied = self.occupied().await;
@@ -144,12 +142,23 @@ impl Job<'_> {
         };
         match (done, look) {
             (Ok(()), Some(look)) => Ok(look.node(self.place.name(), None)),
-            // The server does not tell at a CLOSE what it closed. It is written, whatever comes of the look.
-            (Ok(()), None) => reader::stat(self.links, self.place).await.map_err(Failure::maybe_done),
+            // The server does not tell at a CLOSE what it closed.
+            (Ok(()), None) => self.written(opened).await,
             (Err(failure), _) => {
                 self.forget().await;
                 Err(failure)
             }
+        }
+    }
+
+    /// The file under its name. It is written, whatever comes of the look; where somebody removed it since, it was what was sent.
+    async fn written(&self, opened: Look) -> Outcome<Node> {
+        match reader::stat(self.links, self.place).await {
+            Err(Failure::NotFound(_)) => {
+                let written = self.modified.map_or(opened.written, moment::wire);
+                Ok(Look { size: self.content.size(), written, ..opened }.node(self.place.name(), None))
+            }
+            other => other.map_err(Failure::maybe_done),
         }
     }
 
@@ -172,22 +181,14 @@ impl Job<'_> {
         }
     }
 
-    /// Over what is there, unless the name it has there is another one. What was there when the server looked may be gone when it
-    /// replaces it: Samba says then that it did not find it, and the name is free.
+    /// Over what is there, unless the name it has there is another one.
     async fn replace(&self) -> Outcome<()> {
-        let mut left = REPLACEMENTS;
-        loop {
-            if let Some(there) = sibling::same_spelling(self.links, self.place).await?
-                && there.is_directory()
-            {
-                return Err(invalid(format!("{} is a directory", self.place.subject())));
-            }
-            left -= 1;
-            match tree::move_to(self.links, &self.temporary, self.place, true).await {
-                Err(Failure::NotFound(_)) if left > 0 => {}
-                other => return other,
-            }
+        if let Some(there) = sibling::same_spelling(self.links, self.place).await?
+            && there.is_directory()
+        {
+            return Err(invalid(format!("{} is a directory", self.place.subject())));
         }
+        tree::move_to(self.links, &self.temporary, self.place, true).await
     }
 
     /// Somebody's file is in the way, or this attempt's own, whose answer was lost.

@@ -34,13 +34,18 @@ impl<'a> Store<'a> {
 
     /// Answers the size that is claimed.
     pub async fn put(self, location: &str, key: &str, content: Content, attempt: &str, options: PutOptions) -> Outcome<u64> {
+        let size = self.write(location, key, content, attempt, options).await?;
+        if let Self::Files(port) = self {
+            port.sync(location, key).await?;
+        }
+        Ok(size)
+    }
+
+    /// A put that need not last: nobody is asked for what somebody else may have removed by then.
+    pub async fn write(self, location: &str, key: &str, content: Content, attempt: &str, options: PutOptions) -> Outcome<u64> {
         match self {
             Self::Objects(port) => Ok(port.put(location, key, content, attempt, options).await?.size),
-            Self::Files(port) => {
-                let node = port.write(location, key, content, attempt, options).await?;
-                port.sync(location, key).await?;
-                Ok(node.size)
-            }
+            Self::Files(port) => Ok(port.write(location, key, content, attempt, options).await?.size),
         }
     }
 

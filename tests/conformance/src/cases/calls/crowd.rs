@@ -108,7 +108,7 @@ async fn put_and_remove(stand: &Stand<'_>) -> Check {
     let (store, key) = (stand.store()?, stand.key("both"));
     for round in 0..5_u64 {
         let attempt = format!("put {round}");
-        let putting = store.put(stand.location, &key, seeded(SIZE, round), &attempt, PutOptions::default());
+        let putting = store.write(stand.location, &key, seeded(SIZE, round), &attempt, PutOptions::default());
         let removing = store.remove(stand.location, &key, "remove");
         let (put, removed) = join(putting, removing).await;
         put.map_err(told).with_context(|| format!("put {round}"))?;
