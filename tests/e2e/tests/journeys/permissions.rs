@@ -24,7 +24,7 @@ const OWN: [&str; 2] = ["api_keys", "own_password"];
 /// What only administrators look at, and those it is given to.
 const GUARDED: [&str; 3] = ["audit", "groups", "users"];
 /// What doors call spaces and what is in them.
-const SPACES: [&str; 3] = ["containers", "files", "spaces"];
+const SPACES: [&str; 4] = ["containers", "files", "on_tapes_files", "spaces"];
 const HOURS: i64 = 60 * 60;
 
 struct Operation {
