@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use capstan_e2e::Host;
 use capstan_e2e::hub::{HubSpace, s3_bucket};
-use capstan_e2e::{Host, HostOptions};
 use capstan_test_servers::{Rgw, S3};
+use tempfile::TempDir;
 
 use crate::measure::{Series, has, number, option};
 use crate::rivals::Rival;
@@ -20,9 +21,14 @@ use crate::table;
 /// Bytes of a small file; how many stand in a folder.
 const SMALL: usize = 64 << 10;
 const FOLDER: usize = 500;
+/// Rounds of the view for each of the others: they take no time, and what is read from memory differs most.
+const VIEW_ROUNDS: u64 = 5;
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 20;
 const DATA: &str = "data";
+const BUCKET: &str = "hsm";
+/// Parts that can be asked for alone.
+const PARTS: [&str; 3] = ["--view", "--small", "--large"];
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let quick = has(arguments, "--quick");
@@ -30,11 +36,18 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let files = option(arguments, "--files")?.unwrap_or(if quick { 1_000 } else { 20_000 });
     let mebibytes = option(arguments, "--mebibytes")?.unwrap_or(if quick { 256 } else { 4_096 });
     let files = usize::try_from(files)?;
-    let ceph = Rgw::get().context("Ceph RGW")?;
-    let bench = Bench { s3: &ceph.s3, rounds };
-    bench.view(files, mebibytes.min(1_024))?;
-    bench.tiers(&format!("{files} files of 64 KiB"), "files/s", files as f64, |at| small(at, files))?;
-    bench.tiers(&format!("one file of {mebibytes} MiB"), "MiB/s", mebibytes as f64, |at| large(at, mebibytes))
+    let bench = Bench { rounds };
+    let asked = |part: &str| has(arguments, part) || !PARTS.iter().any(|part| has(arguments, part));
+    if asked("--view") {
+        bench.view(files, mebibytes.min(1_024))?;
+    }
+    if asked("--small") {
+        bench.tiers(&format!("{files} files of 64 KiB"), "files/s", files as f64, |at| small(at, files))?;
+    }
+    if asked("--large") {
+        bench.tiers(&format!("one file of {mebibytes} MiB"), "MiB/s", mebibytes as f64, |at| large(at, mebibytes))?;
+    }
+    Ok(())
 }
 
 fn small(at: &Path, files: usize) -> anyhow::Result<()> {
@@ -55,27 +68,31 @@ fn large(at: &Path, mebibytes: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Bench<'a> {
-    s3: &'a S3,
+struct Bench {
     rounds: u64,
 }
 
-impl Bench<'_> {
-    /// A host with a space, and a plain directory on the same disk.
-    fn space(&self, name: &str) -> anyhow::Result<(Host, HubSpace, PathBuf)> {
-        let host = Host::start(HostOptions::default())?;
-        let bucket = format!("hsm-{name}-{}", std::process::id());
-        self.s3.create_bucket(&bucket)?;
-        let space = HubSpace::make(&host, name, &s3_bucket(&bucket, self.s3)?)?;
-        std::fs::create_dir(space.mountpoint.join(DATA))?;
-        let plain = host.data().join("plain");
-        std::fs::create_dir(&plain)?;
-        Ok((host, space, plain))
-    }
+/// A host with a space in a bucket of the server, and a plain directory on the same disk; all of it goes with the last.
+fn space(s3: &S3) -> anyhow::Result<(Host, HubSpace, PathBuf, TempDir)> {
+    let (host, room) = Host::fresh()?;
+    s3.create_bucket(BUCKET)?;
+    let space = HubSpace::make(&host, "hsm", &s3_bucket(BUCKET, s3)?)?;
+    std::fs::create_dir(space.mountpoint.join(DATA))?;
+    let plain = room.path().join("plain");
+    std::fs::create_dir(&plain)?;
+    Ok((host, space, plain, room))
+}
 
+/// A server that holds nothing: it keeps in memory what it is given, and what is deleted there for a while.
+fn server() -> anyhow::Result<Rgw> {
+    Rgw::get().context("Ceph RGW")
+}
+
+impl Bench {
     /// Resident files, in the page cache on both sides.
     fn view(&self, files: usize, mebibytes: u64) -> anyhow::Result<()> {
-        let (host, space, plain) = self.space("view")?;
+        let ceph = server()?;
+        let (host, space, plain, _room) = space(&ceph.s3)?;
         let through = space.mountpoint.join(DATA);
         let (mut ours, mut theirs) = (View::default(), View::default());
         for at in [&through, &plain] {
@@ -83,7 +100,8 @@ impl Bench<'_> {
             small(at, files)?;
         }
         // The first round warms the caches, and does not count.
-        for round in 0..=self.rounds {
+        let rounds = self.rounds * VIEW_ROUNDS;
+        for round in 0..=rounds {
             for (at, lane) in [(&through, &mut ours), (&plain, &mut theirs)] {
                 let streamed = mebibytes as f64 / timed(|| read(&at.join("file")))?.as_secs_f64();
                 let opened = files as f64 / timed(|| open_all(at))?.as_secs_f64();
@@ -94,7 +112,7 @@ impl Bench<'_> {
             }
         }
         host.stop()?;
-        let notes = [format!("{} rounds in turns after a first one that does not count; median (spread).", self.rounds)];
+        let notes = [format!("{rounds} rounds in turns after a first one that does not count; median (spread).")];
         let row = |title: String, ours: &Series, theirs: &Series, aim: &str| {
             vec![title, ours.text(), theirs.text(), ours.against(theirs), aim.to_owned()]
         };
@@ -111,27 +129,28 @@ impl Bench<'_> {
         let (mut their_up, mut their_checked, mut their_down) = (Series::default(), Series::default(), Series::default());
         let (rivals, mut notes) = Rival::all();
         let rclone = rivals.first().context("rclone")?;
-        for round in 0..self.rounds {
-            let (host, space, plain) = self.space(&format!("tier-{round}"))?;
+        for _ in 0..self.rounds {
+            let ceph = server()?;
+            let (host, space, plain, room) = space(&ceph.s3)?;
             make(&space.mountpoint.join(DATA))?;
             up.push(amount / timed(|| space.run("migrate", &[DATA]).map(drop))?.as_secs_f64());
             down.push(amount / timed(|| space.run("recall", &[DATA]).map(drop))?.as_secs_f64());
+            host.stop()?;
+            drop(ceph);
+            let ceph = server()?;
             make(&plain)?;
-            let bucket = format!("hsm-rival-{round}-{}", std::process::id());
-            self.s3.create_bucket(&bucket)?;
-            let copied = rclone.up(self.s3, &plain, &bucket, "")?;
+            ceph.s3.create_bucket(BUCKET)?;
+            let copied = rclone.up(&ceph.s3, &plain, BUCKET, "")?;
             their_up.push(amount / copied.as_secs_f64());
-            if let Some(checked) = rclone.check(self.s3, &plain, &bucket, "") {
+            if let Some(checked) = rclone.check(&ceph.s3, &plain, BUCKET, "") {
                 their_checked.push(amount / (copied + checked?).as_secs_f64());
             }
-            let to = host.data().join("back");
+            let to = room.path().join("back");
             std::fs::create_dir(&to)?;
-            their_down.push(amount / rclone.down(self.s3, &bucket, "", &to)?.as_secs_f64());
-            rclone.remove(self.s3, &bucket, "")?;
-            host.stop()?;
+            their_down.push(amount / rclone.down(&ceph.s3, BUCKET, "", &to)?.as_secs_f64());
         }
         notes.push(format!(
-            "{} rounds in turns, {unit}, median (spread); a fresh host each time, on Ceph RGW. Capstan reads back what it stored before it \
+            "{} rounds in turns, {unit}, median (spread); a fresh host and a fresh Ceph RGW each time. Capstan reads back what it stored before it \
              frees the disk, and holds what comes back against its hash.",
             self.rounds
         ));

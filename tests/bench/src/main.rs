@@ -59,7 +59,7 @@ const BENCHES: [(&str, &str, Bench); 18] = [
     ),
     (
         "hsm",
-        "a space: its view against a plain directory, migrating and recalling against rclone (--files N, --mebibytes N)",
+        "a space: its view against a plain directory, migrating and recalling against rclone (--view --small --large)",
         hsm::run,
     ),
     (
