@@ -205,8 +205,11 @@ async fn rename(inner: &Arc<Inner>, space: &Arc<OpenSpace>, pairs: Vec<(String, 
         inner.catalogue.record(record).await?;
         reached(Point::OldNameForgotten);
         let told = manifest::Told::of(&now).and_gone(left);
+        let recorded = now.states.iter().map(|state| (state.path.clone(), state.state)).collect();
         now.write(&inner.catalogue, true).await?;
         manifest::note(inner, space, told).await;
+        // It was looked at before its old name was forgotten; somebody may have recalled or migrated it since.
+        confirm(inner, space, recorded).await?;
     }
     Ok(())
 }
